@@ -1,0 +1,57 @@
+# Each target works by itself on a fresh machine with git, make and Python 3.11 or newer with venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench bundles clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Debian/Ubuntu: sudo apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "missing: Python's venv. Debian/Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml | $(BIN)/python
+	@echo "installing edge-agent and what it needs into $(VENV) (a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "installing edge-agent and its test tools into $(VENV) (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/.runtime
+
+setup: $(VENV)/.test  ## make .venv with everything for running and testing
+	@echo "ready: $(BIN)/edge-agent --help"
+
+demo: $(VENV)/.runtime  ## watch a simulated line being judged (ARGS="--fast --parts 300" for a quick one)
+	@$(BIN)/edge-agent demo $(ARGS)
+
+test: $(VENV)/.test  ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pydoclint --quiet edge_agent models
+
+check: lint test  ## everything a change must pass: format, ruff, mypy, import contracts, docstrings, tests
+
+bench: $(VENV)/.runtime  ## measure latency, overhead and memory on this machine
+	@$(BIN)/edge-agent bench $(ARGS)
+
+bundles:  ## rebuild models/bundles from nothing (PyTorch and nncf in .venv-workshop)
+	@test -x .venv-workshop/bin/python || $(PYTHON) -m venv .venv-workshop
+	.venv-workshop/bin/python -m pip install --quiet --disable-pip-version-check --requirement models/workshop/requirements.txt
+	.venv-workshop/bin/python -m models.workshop.generic --out models/bundles/generic
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .venv-workshop build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

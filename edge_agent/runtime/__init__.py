@@ -1,0 +1,1 @@
+"""What keeps a station going: clock, loop, hand-over between threads, supervision, durable files."""

@@ -1,0 +1,88 @@
+"""One thread for what may take its time: files, compression, solving; answers come back on the loop thread.
+
+It knows nothing of what it does. Encodings do not belong here but on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge_agent.errors import EdgeAgentError
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.loop import NEVER
+from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.runtime.worker import Done, Failed, Worker, WorkerStatus
+
+CHORES: Final = 64
+"""Chores that may wait: the pictures of ten seconds of a line that rejects everything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chore:
+    """Something to be done beside the line.
+
+    Attributes:
+        run: does it, on the background thread.
+        then: hears what it gave, or why it failed; loop thread.
+    """
+
+    run: Callable[[], Any]
+    then: Callable[[Any], None]
+
+
+class Background:
+    """Does chores one after the other. A component; every method belongs to the loop thread.
+
+    A chore that raises something else than the station's own errors is a bug, which ends the loop.
+
+    Args:
+        clock: tells the time.
+        poke: asks the loop to step this component.
+    """
+
+    name = "background"
+
+    def __init__(self, clock: Clock, poke: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._worker: Worker[Chore, Any] | None = None
+        # One answer for each waiting chore and the running one: this mailbox is never full.
+        self._answers: Mailbox[Done[Chore, Any] | Failed[Chore]] = Mailbox(
+            2 * CHORES, Overflow.REFUSE, on_put=lambda: poke(self.name)
+        )
+
+    def open(self) -> None:
+        """Start the thread."""
+        if self._worker is None:
+            self._worker = Worker("background", lambda chore: chore.run(), self._answers.offer, self._clock, CHORES)
+            self._worker.start()
+
+    def submit(self, chore: Chore) -> bool:
+        """Queue a chore; False when there is too much to do."""
+        return self._worker is not None and self._worker.submit(chore)
+
+    def step(self, now: float) -> float:
+        """Hand out what was done."""
+        for answer in self._answers.take_all():
+            match answer:
+                case Done(chore, value):
+                    chore.then(value)
+                case Failed(chore, EdgeAgentError() as error):
+                    chore.then(error)
+                case Failed(_, error):
+                    raise error
+        return NEVER
+
+    def status(self) -> WorkerStatus | None:
+        """What the thread is doing; None while there is none."""
+        return self._worker.status() if self._worker is not None else None
+
+    def close(self) -> None:
+        """Take no more chores; those that wait are still done."""
+        if self._worker is not None:
+            self._worker.stop()
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the thread to end; say whether it has."""
+        return self._worker is None or self._worker.join(until)

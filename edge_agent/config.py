@@ -1,0 +1,219 @@
+"""The station's configuration: frozen records that mirror one TOML file, with all defaults and limits.
+
+Settings of the deployment, read once at start. Pure: `configfile` reads the file and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from edge_agent.records import Action, Modality
+
+SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
+"""Folder of the bundles that are installed with the program."""
+
+Slug = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")]
+OptionalPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]*\Z", description='a path (not with "~"), or ""')]
+RequiredPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]+\Z", description='a path (not with "~")')]
+Share = Annotated[float, Meta(ge=0, le=1)]
+GreyLevel = Annotated[float, Meta(ge=0, le=255)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class StationConfig(_Section, frozen=True):
+    """Which station this is and where it keeps its state."""
+
+    name: Slug = "station-1"
+    state_dir: RequiredPath = "state"
+
+
+class SimlineConfig(_Section, frozen=True):
+    """The simulated line."""
+
+    seed: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 1
+    parts_per_s: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
+    defect_share: Share = 0.2
+    parts: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+
+
+class ReplayConfig(_Section, frozen=True):
+    """A folder of recorded parts."""
+
+    folder: OptionalPath = ""
+    pace: Literal["recorded", "fixed", "unpaced"] = "recorded"
+    parts_per_s: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
+
+
+class SourceConfig(_Section, frozen=True):
+    """Where parts come from."""
+
+    kind: Literal["simline", "replay"] = "simline"
+    simline: SimlineConfig = SimlineConfig()
+    replay: ReplayConfig = ReplayConfig()
+
+
+class PairingConfig(_Section, frozen=True):
+    """Which frame and which vibration window belong to a trigger."""
+
+    frame_before_ms: Annotated[float, Meta(ge=0, le=10_000)] = 50.0
+    frame_after_ms: Annotated[float, Meta(ge=0, le=10_000)] = 100.0
+    window_ms: Annotated[float, Meta(ge=1, le=10_000)] = 80.0
+    wait_ms: Annotated[float, Meta(ge=1, le=30_000)] = 150.0
+    max_uncertainty_ms: Annotated[float, Meta(ge=0.01, le=1000)] = 5.0
+
+
+class ActionsConfig(_Section, frozen=True):
+    """What the reject output does with each answer."""
+
+    ok: Action = Action.PASS
+    ng: Action = Action.REJECT
+    unsure: Action = Action.REJECT
+
+
+class RecipeConfig(_Section, frozen=True):
+    """The product that is inspected, and how strictly."""
+
+    name: Slug = "default"
+    bundle: RequiredPath = "generic"
+    deadline_ms: Annotated[float, Meta(ge=20, le=60_000)] = 250.0
+    modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
+    false_reject: Annotated[float, Meta(ge=0.0001, le=0.2)] = 0.01
+    confidence: Annotated[float, Meta(ge=0.5, le=0.999)] = 0.8
+    actions: ActionsConfig = ActionsConfig()
+
+    @property
+    def bundle_dir(self) -> Path:
+        """Folder of the bundle, shipped or not; absolute once the configuration is resolved."""
+        return SHIPPED_BUNDLES / self.bundle
+
+
+class EngineConfig(_Section, frozen=True):
+    """What computes."""
+
+    runtime: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    device: Literal["cpu", "gpu", "npu"] = "cpu"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    timeout_ms: Annotated[float, Meta(ge=50, le=60_000)] = 2000.0
+
+
+class ImageHealthConfig(_Section, frozen=True):
+    """When a picture is not good enough to judge a part by."""
+
+    dark_mean_below: GreyLevel = 12.0
+    bright_mean_above: GreyLevel = 243.0
+    saturated_share_above: Share = 0.5
+    blurred_sharpness_below: Annotated[float, Meta(ge=0, le=10_000)] = 5.0
+    frozen_repeats: Annotated[int, Meta(ge=2, le=1000)] = 2
+
+
+class LedgerConfig(_Section, frozen=True):
+    """What is kept."""
+
+    keep_pictures: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
+    pictures_max_mb: Annotated[int, Meta(ge=10, le=10_000_000)] = 2000
+    commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
+
+
+class ApiConfig(_Section, frozen=True):
+    """Where the command line reaches the running station."""
+
+    socket: OptionalPath = ""
+
+
+class WatchdogConfig(_Section, frozen=True):
+    """When the station counts as stuck."""
+
+    stall_s: Annotated[float, Meta(ge=5, le=600)] = 20.0
+
+
+class Conflict(NamedTuple):
+    """What is wrong though each value is within its limits; the key to change is the first of `keys`."""
+
+    keys: tuple[str, ...]
+    reason: str
+    hint: str = ""
+
+
+class Config(_Section, frozen=True):
+    """Everything a person sets; paths are absolute once it is resolved."""
+
+    station: StationConfig = StationConfig()
+    source: SourceConfig = SourceConfig()
+    pairing: PairingConfig = PairingConfig()
+    recipe: RecipeConfig = RecipeConfig()
+    engine: EngineConfig = EngineConfig()
+    image_health: ImageHealthConfig = ImageHealthConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    api: ApiConfig = ApiConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
+
+    @classmethod
+    def defaults(cls, state_dir: Path) -> Config:
+        """Give the defaults with the state in `state_dir`."""
+        return cls(station=StationConfig(state_dir=str(state_dir))).resolved(Path())
+
+    def resolved(self, folder: Path) -> Config:
+        """Make every path absolute, relative ones as seen from `folder`, and fill in the default socket."""
+        here = folder.absolute()
+        state_dir = here / self.station.state_dir
+        replay, recipe = self.source.replay, self.recipe
+        if replay.folder:
+            replay = msgspec.structs.replace(replay, folder=str(here / replay.folder))
+        if "/" in recipe.bundle:
+            recipe = msgspec.structs.replace(recipe, bundle=str(here / recipe.bundle))
+        socket = here / self.api.socket if self.api.socket else state_dir / "api.sock"
+        return msgspec.structs.replace(
+            self,
+            station=msgspec.structs.replace(self.station, state_dir=str(state_dir)),
+            source=msgspec.structs.replace(self.source, replay=replay),
+            recipe=recipe,
+            api=ApiConfig(socket=str(socket)),
+        )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Give what cannot work together, though each value is within its own limits."""
+        pairing, recipe, engine, health = self.pairing, self.recipe, self.engine, self.image_health
+        if recipe.deadline_ms <= pairing.wait_ms:
+            yield Conflict(
+                ("recipe.deadline_ms", "pairing.wait_ms"),
+                f"must be more than pairing.wait_ms ({pairing.wait_ms:g}), not {recipe.deadline_ms:g}",
+                "a part that waits for its picture must still be judged before its deadline",
+            )
+        for modality, key, needed_ms in (
+            (Modality.IMAGE, "pairing.frame_after_ms", pairing.frame_after_ms),
+            (Modality.VIBRATION, "pairing.window_ms", pairing.window_ms),
+        ):
+            if modality in recipe.modalities and pairing.wait_ms < needed_ms:
+                yield Conflict(
+                    ("pairing.wait_ms", key, "recipe.modalities"),
+                    f"must be at least {key} ({needed_ms:g}), not {pairing.wait_ms:g}",
+                    "what may come that late would never be waited for",
+                )
+        if engine.runtime == "onnxruntime" and engine.device != "cpu":
+            yield Conflict(
+                ("engine.device", "engine.runtime"),
+                f'must be "cpu" with runtime "onnxruntime", not "{engine.device}"',
+                f'for "{engine.device}" set runtime = "openvino"',
+            )
+        if health.dark_mean_below >= health.bright_mean_above:
+            yield Conflict(
+                ("image_health.dark_mean_below", "image_health.bright_mean_above"),
+                f"must be less than bright_mean_above ({health.bright_mean_above:g})",
+                "no picture would be good",
+            )
+        if self.watchdog.stall_s <= engine.timeout_ms / 1e3:
+            yield Conflict(
+                ("watchdog.stall_s", "engine.timeout_ms"),
+                f"must be more than engine.timeout_ms ({engine.timeout_ms / 1e3:g} s)",
+                "a device that hangs must be found before the station counts as stuck",
+            )
+        if self.source.kind == "replay" and not self.source.replay.folder:
+            yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')

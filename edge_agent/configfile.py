@@ -1,0 +1,163 @@
+"""One TOML file becomes a Config, or the list of everything a person must change in it.
+
+Looks at the disk, to read the file and to see whether what it names is there; creates nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict
+from edge_agent.errors import ConfigError
+from edge_agent.schema import conform, line_of
+from edge_agent.tomltext import Problem, quoted, read_toml
+
+MAX_FILE_BYTES: Final = 1_000_000
+"""A configuration is some kilobytes; more is another file."""
+
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""Linux keeps the path of a Unix socket in 108 bytes, the last of them 0 (unix(7))."""
+
+MAX_PROBLEMS: Final = 100
+"""Problems that are listed; a file with more is not a configuration that somebody mistyped."""
+
+Rule = Callable[[Config], Iterator[Conflict]]
+"""Looks at a whole, resolved configuration whose values are each within their limits."""
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the configuration in `path`.
+
+    Raises:
+        ConfigError: with one line for each problem.
+    """
+    config, problems = _read(path)
+    if problems:
+        hint = f"docs/config.md describes every key; look again with: edge-agent check -c {path}"
+        raise ConfigError(format_problems(path, problems), hint=hint)
+    return config
+
+
+def check_config(path: Path) -> list[Problem]:
+    """Give every problem of the configuration in `path`, in the order of the file; empty when it is good."""
+    return _read(path)[1]
+
+
+def format_problems(path: Path, problems: Sequence[Problem]) -> str:
+    """Write each problem as one line, `FILE:LINE: key: reason (hint)`, leaving out what is not known."""
+    return "\n".join(_line(path, problem) for problem in problems)
+
+
+def parse_config(text: str, folder: Path, rules: Sequence[Rule] = (Config.conflicts,)) -> tuple[Config, list[Problem]]:
+    """Check a TOML text.
+
+    Args:
+        text: what the file says.
+        folder: where relative paths start.
+        rules: what to check of the configuration as a whole.
+
+    Returns:
+        The configuration, with defaults in place of what is wrong, and the problems in the order of the text.
+    """
+    document = read_toml(text)
+    if document.values is None:
+        return Config().resolved(folder), list(document.problems)
+    fitting, misfits = conform(document.values, Config, document.lines)
+    config = msgspec.convert(fitting, Config).resolved(folder)
+    problems = [*document.problems, *misfits]
+    wrong_keys = {problem.key for problem in misfits}
+    for keys, reason, hint in (conflict for rule in rules for conflict in rule(config)):
+        if wrong_keys.isdisjoint(keys):
+            paths = [tuple(key.split(".")) for key in keys]
+            written = next((path for path in paths if path in document.lines), paths[0])
+            problems.append(Problem(line_of(document.lines, written), keys[0], reason, hint))
+    problems.sort(key=lambda problem: problem.line or 0)
+    if len(problems) > MAX_PROBLEMS:
+        more = Problem(None, "", f"{len(problems) - MAX_PROBLEMS} more problems")
+        problems = [*problems[:MAX_PROBLEMS], more]
+    return config, problems
+
+
+def missing_files(config: Config) -> Iterator[Conflict]:
+    """Give the files and folders that the configuration names and the disk does not have."""
+    if fault := _fault(Path(config.station.state_dir), stat.S_ISDIR, "folder", may_be_absent=True):
+        yield Conflict(("station.state_dir",), fault)
+    if config.source.kind == "replay" and config.source.replay.folder:
+        folder = Path(config.source.replay.folder)
+        keys = ("source.replay.folder", "source.kind")
+        if fault := _fault(folder, stat.S_ISDIR, "folder"):
+            yield Conflict(keys, fault)
+        elif fault := _fault(folder / "index.csv", stat.S_ISREG, "file"):
+            yield Conflict(keys, fault, "a recording lists its parts in index.csv")
+    yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
+    if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
+        yield Conflict(
+            ("api.socket", "station.state_dir"),
+            f"{quoted(config.api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
+            "set api.socket to a short path, or state_dir to a shorter one",
+        )
+
+
+def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:
+    fault = _fault(folder, stat.S_ISDIR, "folder")
+    if fault and folder.is_relative_to(SHIPPED_BUNDLES):
+        shipped = sorted(manifest.parent.name for manifest in SHIPPED_BUNDLES.glob("*/manifest.toml"))
+        near = difflib.get_close_matches(name, shipped, n=1)
+        hint = f"did you mean {quoted(near[0])}?" if near else f"Shipped: {', '.join(shipped) or 'none'}."
+        yield Conflict(
+            ("recipe.bundle",),
+            f"no bundle {quoted(name)} is shipped",
+            f'{hint} A folder is written with a "/".',
+        )
+    elif fault := fault or _fault(folder / "manifest.toml", stat.S_ISREG, "file"):
+        yield Conflict(("recipe.bundle",), fault, "a bundle is a folder with a manifest.toml")
+
+
+def _fault(path: Path, is_kind: Callable[[int], bool], kind: str, *, may_be_absent: bool = False) -> str:
+    """Say why `path` is not a `kind`; "" when it is."""
+    where = quoted(str(path), longest=200)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "" if may_be_absent else f"{where} does not exist"
+    except OSError as error:
+        return f"{where} cannot be read: {error.strerror}"
+    return "" if is_kind(mode) else f"{where} is not a {kind}"
+
+
+def _read(path: Path) -> tuple[Config, list[Problem]]:
+    folder = path.absolute().parent
+    text = _text(path)
+    if isinstance(text, Problem):
+        return Config().resolved(folder), [text]
+    return parse_config(text, folder, (Config.conflicts, missing_files))
+
+
+def _text(path: Path) -> str | Problem:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return Problem(None, "", "is not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            return Problem(None, "", f"has {status.st_size} bytes; a configuration has {MAX_FILE_BYTES} at most")
+        data = path.read_bytes()
+    except OSError as error:
+        return Problem(None, "", f"cannot be read: {error.strerror}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + data.count(b"\n", 0, error.start)
+        return Problem(line, "", f"byte 0x{data[error.start]:02x} is not UTF-8", "save the file as UTF-8")
+
+
+def _line(path: Path, problem: Problem) -> str:
+    place = str(path) if problem.line is None else f"{path}:{problem.line}"
+    reason = f"{problem.reason} ({problem.hint})" if problem.hint else problem.reason
+    return ": ".join(filter(None, (place, problem.key, reason)))

@@ -1,0 +1,168 @@
+"""A configuration on a real disk: the file itself, and the files and folders that it names."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_agent import config, configfile
+from edge_agent.configfile import MAX_FILE_BYTES, MAX_SOCKET_PATH_BYTES, check_config, load_config
+from edge_agent.errors import ConfigError
+from edge_agent.tomltext import Problem
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with a bundle and a recording that are complete as far as a configuration can see."""
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "manifest.toml").touch()
+    (tmp_path / "recording").mkdir()
+    (tmp_path / "recording" / "index.csv").touch()
+    return tmp_path
+
+
+def check(folder: Path, text: str, *, bundle: str = "./bundle") -> list[Problem]:
+    path = folder / "station.toml"
+    short_socket = "" if "api" in text else 'api.socket = "/tmp/a.sock"\n'
+    path.write_text(f'recipe.bundle = "{bundle}"\n{short_socket}{text}')
+    return check_config(path)
+
+
+def test_a_good_file_loads(folder) -> None:
+    assert check(folder, 'source = { kind = "replay", replay.folder = "recording" }') == []
+    loaded = load_config(folder / "station.toml")
+
+    assert loaded.source.replay.folder == str(folder / "recording")
+    assert loaded.recipe.bundle_dir == folder / "bundle"
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle", "recording", "station.toml"]
+
+
+def test_load_names_file_line_key_and_reason_of_every_problem(folder) -> None:
+    check(folder, "engine.threads = 0\nwatchdog.stall = 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(folder / "station.toml")
+
+    first, second = caught.value.message.splitlines()
+    assert first == f"{folder}/station.toml:3: engine.threads: must be a whole number from 1 to 64, not 0"
+    assert second.endswith("(did you mean watchdog.stall_s?)")
+    assert (ROOT / "docs" / "config.md").exists()
+    assert "docs/config.md" in caught.value.hint
+
+
+@pytest.mark.parametrize("remove", ["recording/index.csv", "bundle/manifest.toml"])
+def test_a_folder_that_lacks_its_file(folder, remove) -> None:
+    (folder / remove).unlink()
+    [problem] = check(folder, 'source = { kind = "replay", replay.folder = "recording" }')
+
+    assert problem.reason == f'"{folder}/{remove}" does not exist'
+
+
+def test_a_folder_where_a_file_should_be(folder) -> None:
+    (folder / "bundle" / "manifest.toml").unlink()
+    (folder / "bundle" / "manifest.toml").mkdir()
+    [problem] = check(folder, "")
+
+    assert problem.reason.endswith("is not a file")
+
+
+def test_folders_that_are_not_there(folder) -> None:
+    problems = check(folder, '[source]\nkind = "replay"\nreplay.folder = "none"', bundle="./nothing")
+
+    assert [(p.line, p.key, p.reason) for p in problems] == [
+        (1, "recipe.bundle", f'"{folder}/nothing" does not exist'),
+        (5, "source.replay.folder", f'"{folder}/none" does not exist'),
+    ]
+
+
+def test_a_replay_folder_that_is_not_used_may_be_missing(folder) -> None:
+    assert check(folder, 'source.replay.folder = "none"') == []
+
+
+def test_a_bundle_that_is_not_shipped(folder) -> None:
+    [problem] = check(folder, "", bundle="no-such-bundle")
+
+    assert (problem.line, problem.key) == (1, "recipe.bundle")
+    assert problem.reason == 'no bundle "no-such-bundle" is shipped'
+
+
+def test_shipped_bundles_are_found_by_name_and_nearly_by_name(folder, monkeypatch) -> None:
+    for module in (config, configfile):
+        monkeypatch.setattr(module, "SHIPPED_BUNDLES", folder)
+
+    assert check(folder, "", bundle="bundle") == []
+    assert check(folder, "", bundle="bundel")[0].hint == 'did you mean "bundle"? A folder is written with a "/".'
+    assert check(folder, "", bundle="x")[0].hint == 'Shipped: bundle. A folder is written with a "/".'
+
+
+def test_a_state_folder_that_is_a_file(folder) -> None:
+    [problem] = check(folder, 'station.state_dir = "bundle/manifest.toml"')
+
+    assert (problem.line, problem.key) == (3, "station.state_dir")
+    assert problem.reason.endswith("is not a folder")
+
+
+def test_a_state_folder_inside_a_file(folder) -> None:
+    [problem] = check(folder, 'station.state_dir = "bundle/manifest.toml/state"')
+
+    assert "Not a directory" in problem.reason
+
+
+@pytest.mark.parametrize(("length", "count"), [(MAX_SOCKET_PATH_BYTES, 0), (MAX_SOCKET_PATH_BYTES + 1, 1)])
+def test_the_path_of_a_socket_fits_the_system(folder, length, count) -> None:
+    path = "/run/" + "ä" + "x" * (length - 7)
+
+    assert len(os.fsencode(path)) == length
+    assert [p.key for p in check(folder, f'api.socket = "{path}"')] == ["api.socket"] * count
+
+
+def test_a_state_folder_too_deep_for_its_socket(folder) -> None:
+    [problem] = check(folder, f'[api]\n[station]\nstate_dir = "/var/{"x" * 100}"')
+
+    assert (problem.line, problem.key) == (4, "api.socket")
+
+
+def test_files_that_are_no_configuration(tmp_path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+    reasons = {name: check_config(tmp_path / name)[0].reason for name in ("none", "loop", "pipe", "large", ".")}
+
+    assert reasons == {
+        "none": "cannot be read: No such file or directory",
+        "loop": "cannot be read: Too many levels of symbolic links",
+        "pipe": "is not a regular file",
+        "large": "has 1000001 bytes; a configuration has 1000000 at most",
+        ".": "is not a regular file",
+    }
+
+
+def test_the_largest_file_is_still_read_to_its_end(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"#" * (MAX_FILE_BYTES - 6) + b"\nx = 1")
+
+    assert (2, "x") in [(problem.line, problem.key) for problem in check_config(path)]
+
+
+def test_text_that_is_not_utf8_is_found_by_line(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes("# fine\nstation.name = 'Prüfplatz'\n".encode("latin-1"))
+
+    assert check_config(path) == [Problem(2, "", "byte 0xfc is not UTF-8", "save the file as UTF-8")]
+
+
+def test_a_byte_order_mark_does_not_matter(folder) -> None:
+    check(folder, "")
+    path = folder / "station.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert check_config(path) == []
+
+
+def test_the_packaged_file_is_good_once_its_bundle_is_there(folder) -> None:
+    text = (ROOT / "packaging" / "default.toml").read_text()
+    path = folder / "station.toml"
+    path.write_text(text.replace('"generic"', '"./bundle"').replace('socket = ""', 'socket = "/tmp/a.sock"'))
+
+    assert check_config(path) == []

@@ -1,0 +1,186 @@
+"""What the ledger is told and what it answers: frozen records, beside `records.Part` and `records.Event`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.errors import BadData
+from edge_agent.records import Action, Event, Part
+
+
+@dataclass(frozen=True)
+class Misses:
+    """Triggers that were never judged, declared so that the counts add up.
+
+    Declaring a trigger that has a row changes nothing. A range takes no memory, however long it is.
+
+    Attributes:
+        series: the trigger source's count.
+        first: number of the first one.
+        last: number of the last one, included.
+        cause: one word for why (`restart`, `disk`, …).
+        recipe: the recipe that should have judged them.
+    """
+
+    series: str
+    first: int
+    last: int
+    cause: str
+    recipe: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last:
+            raise ValueError(f"misses {self.first} to {self.last} of {self.series}: numbers start at 1")
+
+
+class WordKind(StrEnum):
+    """What a person did to a part's label."""
+
+    CONFIRM = "confirm"
+    CORRECT = "correct"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A person's word on a part. Words are only added; `undo` takes back the one before.
+
+    Attributes:
+        part: the ledger's number of the part.
+        kind: confirm or correct, with a label; undo, without.
+        label: slug of the class; None for undo.
+        utc: wall time [s since the epoch].
+        who: name of the person or the program.
+        id: the ledger's number of the word; 0 until it is committed.
+    """
+
+    part: int
+    kind: WordKind
+    label: str | None
+    utc: float
+    who: str = ""
+    id: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.label is None) != (self.kind is WordKind.UNDO):
+            raise ValueError(f"{self.kind} with label {self.label!r}: a label belongs to all but undo")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A change of knowledge, for the audit.
+
+    Attributes:
+        utc: wall time [s since the epoch].
+        action: `teach`, `forget` or `undo`.
+        slug: the class.
+        before: digest of the knowledge before, "" where there was none.
+        after: digest of the knowledge after.
+        sources: where each example came from: a part's number or a file's digest.
+        who: name of the person or the program.
+        id: the ledger's number of the teaching; 0 until it is committed.
+    """
+
+    utc: float
+    action: str
+    slug: str
+    before: str
+    after: str
+    sources: tuple[str, ...] = ()
+    who: str = ""
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What the output was told about a part, known after its row was written.
+
+    Attributes:
+        series: the trigger source's count.
+        number: the part's number in it.
+        action: what the output was told.
+        acted_s: when [s, host monotonic].
+        committed_late: the output was told before the ledger had the part.
+    """
+
+    series: str
+    number: int
+    action: Action
+    acted_s: float
+    committed_late: bool = False
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """A part's picture is on the disk.
+
+    Attributes:
+        series: the trigger source's count.
+        number: the part's number in it.
+        picture: digest of the picture.
+    """
+
+    series: str
+    number: int
+    picture: str
+
+
+Receipted = Part | Word | Teaching
+"""What is answered by exactly one receipt."""
+
+Item = Receipted | Misses | Event | Acted | Pictured
+"""Whatever the ledger can be told. Parts, words, teachings and misses are committed at once; the others ride
+along with the next commit, half a second later at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Committed:
+    """It is on the disk, fsynced.
+
+    Attributes:
+        item: the object that was offered.
+        id: number of its row.
+        committed_s: when the disk had it [s, host monotonic].
+    """
+
+    item: Receipted
+    id: int
+    committed_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Rejected:
+    """It was not recorded, and never will be.
+
+    Attributes:
+        item: the object that was offered.
+        cause: `duplicate` (the trigger has an answer already), `unrecordable` (breaks a rule of the table) or
+            `disk`; of the last two a part becomes a declared miss.
+        reason: one sentence for people.
+    """
+
+    item: Receipted
+    cause: str
+    reason: str
+
+
+Receipt = Committed | Rejected
+
+
+def standing_label(words: Iterable[Word]) -> str | None:
+    """Give the label that counts after `words`, oldest first; None where none does.
+
+    Raises:
+        BadData: an `undo` with nothing left to take back.
+    """
+    standing: list[str | None] = []
+    for word in words:
+        if word.kind is not WordKind.UNDO:
+            standing.append(word.label)
+        elif standing:
+            standing.pop()
+        else:
+            raise BadData(f"part {word.part} has no label to take back")
+    return standing[-1] if standing else None

@@ -1,0 +1,99 @@
+"""The tables of the ledger, as the steps that lead to them; a step that was released is never changed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge_agent.ledger.database import Migration, Schema
+
+FILE_NAME: Final = "ledger.db"
+"""The database's name in the state directory."""
+
+KEPT_EVENTS: Final = 100_000
+"""Older events are deleted: a month of one every half minute; verdicts are never deleted."""
+
+_FIRST: Final = (
+    """
+    CREATE TABLE parts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        series TEXT NOT NULL,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        outcome TEXT NOT NULL CHECK (outcome IN ('OK', 'NG', 'UNSURE', 'MISSED')),
+        label TEXT,                         -- slug of the class that won
+        score REAL,                         -- 0 to 1
+        p_normal REAL,                      -- 0 to 1
+        distance REAL,                      -- squared Mahalanobis
+        cause TEXT NOT NULL,
+        degraded TEXT NOT NULL,             -- JSON list of words
+        recipe TEXT NOT NULL,
+        knowledge TEXT NOT NULL,            -- digest
+        embedding BLOB,                     -- int16, little endian
+        present TEXT,                       -- JSON list of modalities in the embedding
+        picture TEXT NOT NULL,              -- digest, empty where none was kept
+        action TEXT CHECK (action IN ('pass', 'reject')),
+        committed_late INTEGER NOT NULL CHECK (committed_late IN (0, 1)),
+        trigger_s REAL,                     -- the seven times: host monotonic seconds
+        frame_s REAL,
+        paired_s REAL,
+        inferred_s REAL,
+        decided_s REAL,
+        committed_s REAL,
+        acted_s REAL,
+        decided_utc REAL NOT NULL,          -- seconds since the epoch
+        truth TEXT,                         -- class slug, where it is known
+        operator_label TEXT,                -- class slug, the person's present word
+        UNIQUE (series, number)
+    ) STRICT
+    """,
+    "CREATE INDEX parts_by_time ON parts (decided_utc, outcome)",
+    "CREATE TABLE tallies (outcome TEXT PRIMARY KEY, parts INTEGER NOT NULL) STRICT",
+    "INSERT INTO tallies VALUES ('OK', 0), ('NG', 0), ('UNSURE', 0), ('MISSED', 0)",
+    """
+    CREATE TRIGGER parts_tally AFTER INSERT ON parts BEGIN
+        UPDATE tallies SET parts = parts + 1 WHERE outcome = NEW.outcome;
+    END
+    """,
+    """
+    CREATE TABLE labels (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        part INTEGER NOT NULL REFERENCES parts (id),
+        utc REAL NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('confirm', 'correct', 'undo')),
+        label TEXT CHECK ((label IS NULL) = (kind = 'undo')),
+        who TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX labels_by_part ON labels (part)",
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time_utc REAL NOT NULL,
+        severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+        component TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        message TEXT NOT NULL,
+        data TEXT NOT NULL                  -- JSON object
+    ) STRICT
+    """,
+    """
+    CREATE TABLE teachings (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        utc REAL NOT NULL,
+        action TEXT NOT NULL,               -- teach, forget, undo
+        slug TEXT NOT NULL,                 -- the class
+        before TEXT NOT NULL,               -- digest of the knowledge, empty where there was none
+        after TEXT NOT NULL,
+        sources TEXT NOT NULL,              -- JSON list: where the examples came from
+        who TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+def _first_release(schema: Schema) -> None:
+    for statement in _FIRST:
+        schema.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release,)
+"""Every step since the first release; step n leads to `user_version` n."""

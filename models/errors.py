@@ -1,0 +1,31 @@
+"""What can be wrong with a bundle or with knowledge; each message names the thing, the place and the reason.
+
+They are plain `ValueError`s, because this package knows nothing of the station; the station translates them
+at its door into the errors that say what to do.
+"""
+
+from __future__ import annotations
+
+
+class BundleRefused(ValueError):
+    """A bundle cannot be used; nothing of it was loaded.
+
+    Args:
+        bundle: the bundle's name, or its folder where the name is not known yet.
+        part: the file or key that is wrong.
+        reason: what is wrong with it, with the values.
+    """
+
+    def __init__(self, bundle: str, part: str, reason: str) -> None:
+        super().__init__(f"bundle {bundle}: {part}: {reason}")
+        self.bundle = bundle
+        self.part = part
+        self.reason = reason
+
+
+class KnowledgeDamaged(ValueError):
+    """A knowledge file fails its checks; nothing of it was loaded."""
+
+
+class NotTaught(ValueError):
+    """Nothing was taught that could judge what is asked."""

@@ -1,0 +1,85 @@
+"""The engine protocol: as wide as the need, checked once on the way in and once on the way out.
+
+No driver is known here; the engines translate theirs and share these checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.errors import BadData, DeviceFault
+from models.tensor import TensorSpec
+
+Array = NDArray[Any]
+
+
+class Engine(Protocol):
+    """Runs one loaded model. Not thread-safe: one engine belongs to one thread.
+
+    Attributes:
+        inputs: what it takes.
+        outputs: what it gives.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def infer(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the model once.
+
+        Args:
+            tensors: exactly the declared inputs, by name.
+
+        Returns:
+            Every declared output by name; the arrays are the caller's own.
+
+        Raises:
+            BadData: the inputs are not as declared, or not finite.
+            DeviceFault: the device failed, or gave numbers that are not finite.
+            RuntimeError: the engine is closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model; never raises, and twice is fine."""
+        ...
+
+
+def checked(specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Return exactly the declared tensors, or raise `BadData` naming every mismatch."""
+    wrong = [
+        f"{spec.name}: want {spec.shape} {spec.dtype}, got {_form(tensors.get(spec.name))}"
+        for spec in specs
+        if spec.name not in tensors or not spec.accepts(tensors[spec.name])
+    ]
+    wrong += [f"{name}: not an input" for name in sorted(tensors.keys() - {spec.name for spec in specs})]
+    if wrong:
+        raise BadData("; ".join(wrong), hint="compare with manifest.toml of the bundle")
+    return {spec.name: tensors[spec.name] for spec in specs}
+
+
+def finite(outputs: dict[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return `outputs`, or blame whoever brought numbers that are none.
+
+    The inputs are looked at only after an output failed, so that a good inference pays for its outputs alone.
+    """
+    if strange := _strange(outputs):
+        if given := _strange(inputs):
+            raise BadData(f"not finite: {', '.join(given)}", hint="look at what the source delivers")
+        raise DeviceFault(
+            f"the device gave numbers that are not finite: {', '.join(strange)}",
+            hint="try another runtime: [engine] runtime",
+        )
+    return outputs
+
+
+def _form(array: Array | None) -> str:
+    return "nothing" if array is None else f"{array.shape} {array.dtype}"
+
+
+def _strange(tensors: Mapping[str, Array]) -> list[str]:
+    return [name for name, array in tensors.items() if not np.isfinite(array).all()]

@@ -1,0 +1,72 @@
+"""The one table of commands a running station answers: the local API, the CLI and the documents read it.
+
+Each row says what goes in, in typed form; what a command does is wired in `app.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+Slug = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
+
+
+class StatusArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`status` takes nothing."""
+
+
+class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`events`: the newest `limit` events, oldest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`label`: a person's word on a part; `label` null takes the last word back."""
+
+    part: Annotated[int, Meta(ge=1)]
+    label: Slug | None
+    who: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`teach`: the examples travel as the request's body, see `learning.example`."""
+
+    label: Slug
+    who: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+Arguments = StatusArguments | EventsArguments | LabelArguments | TeachArguments
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table.
+
+    Attributes:
+        name: the word in the URL and on the command line.
+        arguments: the type of what goes in.
+        help: one sentence.
+        max_body_bytes: the largest body accepted; 0 for commands without one.
+        timeout_s: how long a caller waits for the answer [s].
+    """
+
+    name: str
+    arguments: type[Arguments]
+    help: str
+    max_body_bytes: int = 0
+    timeout_s: float = 5.0
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    command.name: command
+    for command in (
+        Command("status", StatusArguments, "Tell what the station is doing and what is wrong."),
+        Command("events", EventsArguments, "List the newest events."),
+        Command("label", LabelArguments, "Confirm or correct the verdict on a part, or take that back."),
+        Command("teach", TeachArguments, "Learn a class from examples.", 256 << 20, 300.0),
+    )
+}

@@ -1,0 +1,1 @@
+"""From trigger to action: pairing, encoding, judging and the reject output."""

@@ -1,0 +1,150 @@
+"""Turns a picture and a window into the embedding that a head sees, with one bundle on one device.
+
+What is unusable is left out and said, never filled in. An encoder belongs to the thread that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.config import EngineConfig
+from edge_agent.engines import Engine, load_engines
+from edge_agent.errors import BadData, ConfigError, DeviceFault
+from edge_agent.records import Embedding, Modality
+from models import Bundle
+from models.embedding import assemble, quantise
+from models.errors import BundleRefused
+from models.features import prepare_picture, vibration_features
+
+SOURCE_OF: Final = {Modality.IMAGE: "picture", Modality.VIBRATION: "vibration"}
+"""The source tensor that each modality becomes (models.manifest)."""
+
+
+class Encoder:
+    """A bundle's parts, loaded, with the pre-processing in front of them.
+
+    Args:
+        bundle: what to run.
+        engines: its loaded parts by role.
+    """
+
+    def __init__(self, bundle: Bundle, engines: Mapping[str, Engine]) -> None:
+        self._bundle = bundle
+        self._engines = engines
+
+    @classmethod
+    def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
+        """Load every part of `bundle` and prove it on the bundle's golden vectors.
+
+        Raises:
+            ConfigError: the bundle does not fit the program.
+            DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
+        """
+        try:
+            engines = load_engines(bundle, config.runtime, config.device, config.threads)
+        except BundleRefused as error:
+            raise refused(error) from error
+        encoder = cls(bundle, engines)
+        try:
+            encoder.prove()
+        except BaseException:
+            encoder.close()
+            raise
+        return encoder
+
+    def encode(
+        self,
+        image: NDArray[np.uint8] | None,
+        samples: NDArray[np.float32] | None,
+        rate_hz: float = 0.0,
+        degraded: tuple[str, ...] = (),
+    ) -> Embedding:
+        """Encode one part from what is there of it.
+
+        Args:
+            image: BGR, (height, width, 3), or None.
+            samples: acceleration [m/s^2], (n, 3), or None.
+            rate_hz: of the samples [Hz].
+            degraded: what is already known to be wrong with the inputs.
+
+        Raises:
+            BadData: nothing usable is left.
+            DeviceFault: the device failed, or gave numbers that are none.
+        """
+        wrong = list(degraded)
+        tensors: dict[str, NDArray[Any]] = {}
+        if image is not None and self._bundle.manifest.picture is not None:
+            tensors["picture"] = prepare_picture(image, self._bundle.manifest.picture)
+        if samples is not None and self._bundle.manifest.vibration is not None:
+            try:
+                tensors["vibration"] = vibration_features(samples, rate_hz, self._bundle.manifest.vibration)
+            except ValueError as error:
+                if not tensors:
+                    raise BadData(f"vibration: {error}", hint="record at least the whole ring-down") from error
+                wrong.append("bad_vibration")
+        if not tensors:
+            raise BadData(
+                "neither a picture nor a vibration window that this bundle can use",
+                hint="see what the source delivers: edge-agent status",
+            )
+        z = self._run(tensors)
+        present = frozenset(m for m, source in SOURCE_OF.items() if source in tensors)
+        return Embedding(quantise(z), present, tuple(wrong))
+
+    def prove(self) -> None:
+        """Encode the golden vectors again.
+
+        Raises:
+            DeviceFault: one of them comes out differently from the desk.
+        """
+        golden = self._bundle.golden()
+        for i, want in enumerate(golden.z):
+            present = {block.modality for block in self._bundle.blocks if np.any(want[block.start : block.stop])}
+            tensors = {
+                SOURCE_OF[Modality(modality)]: golden.sources[SOURCE_OF[Modality(modality)]][i] for modality in present
+            }
+            distance = float(np.linalg.norm(self._run(tensors) - want))
+            if not distance <= golden.tolerance:
+                raise DeviceFault(
+                    f"bundle {self._bundle.name}: golden vector {i} comes out {distance:.2g} away from the desk's, "
+                    f"at most {golden.tolerance:.2g} is allowed",
+                    hint="try the other runtime: [engine] runtime",
+                )
+
+    def close(self) -> None:
+        """Release the engines; safe to call twice."""
+        for engine in self._engines.values():
+            engine.close()
+
+    def _run(self, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        known = dict(tensors)
+        for part in self._bundle.manifest.parts:
+            if all(tensor.name in known for tensor in part.inputs):
+                known |= self._engines[part.role].infer({t.name: known[t.name] for t in part.inputs})
+        try:
+            return assemble(
+                self._bundle.blocks,
+                {b.modality: known[b.output] for b in self._bundle.blocks if b.output in known},
+            )
+        except ValueError as error:
+            raise DeviceFault(
+                f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"
+            ) from error
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Load the bundle in a folder; translate a refusal into what a person can do."""
+    try:
+        return Bundle.load(folder)
+    except BundleRefused as error:
+        raise refused(error) from error
+
+
+def refused(error: BundleRefused) -> ConfigError:
+    """Translate a refusal."""
+    return ConfigError(str(error), hint="install the bundle again, or name another one in [recipe] bundle")

@@ -1,0 +1,285 @@
+"""Follows every part from its trigger to its action; holds the guarantees of one answer, in time, committed first.
+
+A component without a thread of its own: it reads the source's mailbox, asks the device, the judge and the ledger, and
+tells the reject output. Each trigger is a flight that ends exactly once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from edge_agent.config import RecipeConfig
+from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.inspection.act import RejectOutput, action_for
+from edge_agent.inspection.device import Job
+from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.judge import Judge
+from edge_agent.inspection.pairing import Pairer, PairingCounts
+from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
+from edge_agent.records import Embedding, Frame, Outcome, Pair, Part, Times, Trigger, Verdict
+from edge_agent.runtime.clock import Clock
+from edge_agent.sources.imagehealth import ImageHealth
+from edge_agent.sources.source import Position, Source
+
+DECIDE_MARGIN_S: Final = 0.030
+"""This long before the deadline an undecided part becomes UNSURE late, so that it can still be committed first."""
+
+ACT_MARGIN_S: Final = 0.015
+"""This long before the deadline the output is told even when the disk has not answered; a busy interpreter wakes a
+thread up to 5 ms late, twice."""
+
+
+class Encoding(Protocol):
+    """Who encodes: the device."""
+
+    def submit(self, job: Job) -> bool:
+        """Queue a job; False when it cannot be taken."""
+
+
+class Committing(Protocol):
+    """Who commits: the ledger."""
+
+    def offer(self, item: Part | Misses | Acted, then: Callable[[Receipt], None] | None = None) -> bool:
+        """Queue an item, whose receipt `then` hears; False when it cannot be taken."""
+
+
+@dataclass(eq=False)
+class _Flight:
+    """One part between trigger and action."""
+
+    trigger: Trigger
+    deadline_s: float
+    pair: Pair | None = None
+    part: Part | None = None
+    acted: bool = False
+
+
+@dataclass
+class InspectionCounts:
+    """What the inspector has seen since it started."""
+
+    triggers: int = 0
+    late: int = 0  #: UNSURE because the answer did not come in time
+    overdue: int = 0  #: told to the output after the deadline; must stay 0
+    overloaded: int = 0  #: UNSURE because the device could not take the part
+    too_late_results: int = 0  #: encodings that came after their part was answered
+    committed_late: int = 0
+    unrecorded: int = 0  #: parts that the ledger could not take; declared as misses later
+
+
+class Inspector:
+    """Gives each trigger one answer, one row and one action.
+
+    Args:
+        source: where triggers, frames and windows come from.
+        pairer: matches them.
+        device: encodes.
+        ledger: commits.
+        output: sorts.
+        recipe: deadlines and actions.
+        health: looks at the pictures.
+        clock: tells the wall time of a verdict, and the time between two hops.
+        keep: hears every part that is offered to the ledger with its frame, to keep pictures; must not block.
+        told: hears every part when the ledger has it, or has refused it.
+        judge: gives the verdicts.
+    """
+
+    name = "inspection"
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        pairer: Pairer,
+        device: Encoding,
+        ledger: Committing,
+        output: RejectOutput,
+        recipe: RecipeConfig,
+        health: ImageHealth,
+        clock: Clock,
+        keep: Callable[[Part, Frame], None],
+        told: Callable[[Part], None],
+        judge: Judge,
+    ) -> None:
+        self._source = source
+        self._pairer = pairer
+        self._device = device
+        self._ledger = ledger
+        self._output = output
+        self._recipe = recipe
+        self._health = health
+        self._clock = clock
+        self._keep = keep
+        self._told = told
+        self._flights: dict[tuple[str, int], _Flight] = {}
+        self._judge = judge
+        self.counts = InspectionCounts()
+
+    def begin(self, position: Position) -> None:
+        """Go on after the source's trigger `position`."""
+        self._pairer.begin(position)
+
+    def judge_by(self, judge: Judge) -> None:
+        """Judge by this from the next part on."""
+        self._judge = judge
+
+    @property
+    def pairing_counts(self) -> PairingCounts:
+        """What did not simply pair."""
+        return self._pairer.counts
+
+    @property
+    def in_flight(self) -> int:
+        """Parts between trigger and action."""
+        return len(self._flights)
+
+    def step(self, now: float) -> float:
+        """Move every flight as far as it goes without an answer from others."""
+        for item in self._source.items.take_all():
+            taken = self._pairer.add(item)
+            if taken and isinstance(item, Trigger):
+                self.counts.triggers += 1
+                deadline_s = item.time_s + self._recipe.deadline_ms / 1e3
+                self._flights[item.series, item.number] = _Flight(item, deadline_s)
+        for lost in self._pairer.take_skipped():
+            self._ledger.offer(Misses(lost.series, lost.number, lost.number, "overrun", self._recipe.name))
+        for pair in self._pairer.take_pairs(now):
+            self._encode(pair)
+        return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
+
+    def _received(self, flight: _Flight, receipt: Receipt) -> None:
+        """Hear from the ledger about a part: it is on the disk, or never will be."""
+        assert flight.part is not None
+        del self._flights[_key(flight.trigger)]
+        if isinstance(receipt, Committed):
+            times = replace(flight.part.times, committed_s=receipt.committed_s)
+            flight.part = replace(flight.part, id=receipt.id, times=times)
+        if not flight.acted:
+            self._act(flight, committed_late=isinstance(receipt, Rejected))
+        self._told(flight.part)
+
+    def close(self) -> None:
+        """Answer every part that is still on its way: UNSURE, because the station stops."""
+        self.step(self._clock.now())
+        for flight in list(self._flights.values()):
+            if flight.part is None:
+                self._decide(flight, Verdict(Outcome.UNSURE, cause="stopping"))
+            if not flight.acted:
+                self._act(flight, committed_late=True)
+
+    def _encode(self, pair: Pair) -> None:
+        flight = self._flights.get(_key(pair.trigger))
+        if flight is None or flight.part is not None:
+            return
+        flight.pair = pair
+        words = list(pair.degraded)
+        job = Job(
+            encode=lambda encoder: self._perceive(encoder, pair, words),
+            then=lambda result, ended_s: self._encoded(flight, result, ended_s, tuple(words)),
+        )
+        if not self._device.submit(job):
+            self.counts.overloaded += 1
+            self._decide(flight, Verdict(Outcome.UNSURE, cause="device", degraded=pair.degraded))
+
+    def _perceive(self, encoder: Encoder, pair: Pair, words: list[str]) -> Embedding:
+        """Look at the picture and encode what is good; on the device's thread."""
+        image = None
+        if pair.frame is not None:
+            found = self._health.check(pair.frame.image)
+            words += found
+            image = None if found else pair.frame.image
+        samples, rate_hz = (None, 0.0) if pair.window is None else (pair.window.samples, pair.window.rate_hz)
+        embedding = encoder.encode(image, samples, rate_hz)
+        words += embedding.degraded
+        return replace(embedding, degraded=tuple(words))
+
+    def _encoded(
+        self, flight: _Flight, result: Embedding | EdgeAgentError, ended_s: float, words: tuple[str, ...]
+    ) -> None:
+        if flight.part is not None:
+            self.counts.too_late_results += 1
+            return
+        match result:
+            case Embedding():
+                self._decide(flight, self._judge.judge(result), result, ended_s)
+            case BadData():
+                self._decide(flight, Verdict(Outcome.UNSURE, cause="no_data", degraded=words))
+            case _:
+                self._decide(flight, Verdict(Outcome.UNSURE, cause="device", degraded=words))
+
+    def _decide(
+        self,
+        flight: _Flight,
+        verdict: Verdict,
+        embedding: Embedding | None = None,
+        inferred_s: float | None = None,
+    ) -> None:
+        now = self._clock.now()
+        pair = flight.pair
+        frame = None if pair is None else pair.frame
+        part = flight.part = Part(
+            trigger=flight.trigger,
+            verdict=verdict,
+            times=Times(
+                trigger_s=flight.trigger.time_s,
+                frame_s=None if frame is None else frame.time_s,
+                paired_s=None if pair is None else pair.paired_s,
+                inferred_s=inferred_s,
+                decided_s=now,
+            ),
+            recipe=self._recipe.name,
+            knowledge=self._judge.digest,
+            embedding=embedding,
+            decided_utc=self._clock.utc(),
+        )
+        if not self._ledger.offer(part, lambda receipt: self._received(flight, receipt)):
+            self.counts.unrecorded += 1
+            self._act(flight, committed_late=True)
+            del self._flights[_key(flight.trigger)]
+            self._told(flight.part)
+        elif frame is not None:
+            self._keep(part, frame)
+
+    def _act(self, flight: _Flight, committed_late: bool) -> None:
+        assert flight.part is not None
+        now = self._clock.now()
+        trigger = flight.trigger
+        action = action_for(flight.part.verdict.outcome, self._recipe.actions)
+        self._output.act(trigger.series, trigger.number, action, now)
+        flight.acted = True
+        self.counts.overdue += now > flight.deadline_s
+        self.counts.committed_late += committed_late
+        times = replace(flight.part.times, acted_s=now)
+        flight.part = replace(flight.part, action=action, times=times, committed_late=committed_late)
+        self._ledger.offer(Acted(trigger.series, trigger.number, action, now, committed_late))
+        self._source.answered(trigger.number)
+
+    def _see_to_deadlines(self, now: float) -> float:
+        """Answer what would be late; give when to look again [s]."""
+        return min((self._press(flight, now) for flight in list(self._flights.values())), default=math.inf)
+
+    def _press(self, flight: _Flight, now: float) -> float:
+        if flight.part is None:
+            due = flight.deadline_s - DECIDE_MARGIN_S
+            if now < due:
+                return due
+            self.counts.late += 1
+            degraded = () if flight.pair is None else flight.pair.degraded
+            self._decide(flight, Verdict(Outcome.UNSURE, cause="late", degraded=degraded))
+        return self._press_action(flight, now)
+
+    def _press_action(self, flight: _Flight, now: float) -> float:
+        if flight.acted:
+            return math.inf
+        due = flight.deadline_s - ACT_MARGIN_S
+        if now < due:
+            return due
+        self._act(flight, committed_late=True)
+        return math.inf
+
+
+def _key(trigger: Trigger) -> tuple[str, int]:
+    return trigger.series, trigger.number

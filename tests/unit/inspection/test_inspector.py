@@ -1,0 +1,322 @@
+"""The inspector on a clock that moves only when told: one answer for each trigger, in time, committed first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from edge_agent.config import ImageHealthConfig, PairingConfig, RecipeConfig
+from edge_agent.errors import BadData, DeviceFault
+from edge_agent.inspection.device import Job
+from edge_agent.inspection.inspector import Inspector
+from edge_agent.inspection.pairing import Pairer
+from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
+from edge_agent.records import (
+    Action,
+    Embedding,
+    Frame,
+    Modality,
+    Outcome,
+    Part,
+    Trigger,
+    Verdict,
+    VibrationWindow,
+)
+from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.sources.imagehealth import ImageHealth
+from edge_agent.sources.source import Item, Position
+from edge_agent.testing.clock import ManualClock
+
+GOOD = Embedding(np.zeros(4, np.int16), frozenset(Modality))
+
+
+class Line:
+    """A source that delivers what the test puts into it."""
+
+    name = "line"
+
+    def __init__(self) -> None:
+        self.items: Mailbox[Item] = Mailbox(64, Overflow.DROP_OLDEST)
+        self.answers: list[int] = []
+
+    def open(self) -> Position:
+        return Position("a", 0)
+
+    def position(self) -> Position:
+        return Position("a", 0)
+
+    def answered(self, number: int) -> None:
+        self.answers.append(number)
+
+    def finished(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class Device:
+    """Keeps jobs until the test answers them."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.accepts = True
+
+    def submit(self, job: Job) -> bool:
+        if self.accepts:
+            self.jobs.append(job)
+        return self.accepts
+
+
+class Ledger:
+    """Keeps items until the test says that the disk has them."""
+
+    def __init__(self) -> None:
+        self.items: list[Part | Misses | Acted] = []
+        self.waiting: list[tuple[Part, Callable[[Receipt], None]]] = []
+        self.accepts = True
+
+    def offer(self, item: Part | Misses | Acted, then: Callable[[Receipt], None] | None = None) -> bool:
+        if isinstance(item, Part) and not self.accepts:
+            return False
+        self.items.append(item)
+        if isinstance(item, Part) and then is not None:
+            self.waiting.append((item, then))
+        return True
+
+    def parts(self) -> list[Part]:
+        return [item for item in self.items if isinstance(item, Part)]
+
+
+class Gate:
+    def __init__(self) -> None:
+        self.actions: list[tuple[int, Action, float]] = []
+
+    def act(self, series: str, number: int, action: Action, now: float) -> None:
+        self.actions.append((number, action, now))
+
+
+class AlwaysOk:
+    digest = "k"
+
+    def judge(self, embedding: Embedding) -> Verdict:
+        return Verdict(Outcome.OK, "good", 1.0, degraded=embedding.degraded)
+
+
+@dataclass
+class Bench:
+    clock: ManualClock = field(default_factory=ManualClock)
+    line: Line = field(default_factory=Line)
+    device: Device = field(default_factory=Device)
+    ledger: Ledger = field(default_factory=Ledger)
+    gate: Gate = field(default_factory=Gate)
+    told: list[Part] = field(default_factory=list)
+    kind: type[Inspector] = Inspector
+
+    def __post_init__(self) -> None:
+        self.inspector = self.kind(
+            source=self.line,
+            pairer=Pairer(PairingConfig(), frozenset(Modality), 0.25),
+            device=self.device,
+            ledger=self.ledger,
+            output=self.gate,
+            recipe=RecipeConfig(),
+            health=ImageHealth(ImageHealthConfig()),
+            clock=self.clock,
+            keep=lambda part, frame: None,
+            told=self.told.append,
+            judge=AlwaysOk(),
+        )
+        self.inspector.begin(Position("a", 0))
+
+    def deliver(self, number: int = 1, *, frame: bool = True, window: bool = True) -> None:
+        t = self.clock.now()
+        self.line.items.offer(Trigger("a", number, t))
+        if frame:
+            self.line.items.offer(Frame(np.zeros((4, 4, 3), np.uint8), t + 0.01))
+        if window:
+            self.line.items.offer(VibrationWindow(np.zeros((800, 3), np.float32), 10_000.0, t))
+        self.step()
+
+    def step(self) -> float:
+        return self.inspector.step(self.clock.now())
+
+    def answer(self, result: Embedding | BadData | DeviceFault = GOOD) -> None:
+        self.device.jobs.pop(0).then(result, self.clock.now())
+
+    def commit(self) -> None:
+        part, then = self.ledger.waiting.pop(0)
+        then(Committed(part, 7, self.clock.now()))
+
+    def run_until(self, time_s: float) -> None:
+        while (wake := self.step()) <= time_s:
+            self.clock.advance(max(0.0, wake - self.clock.now()))
+        self.clock.advance(max(0.0, time_s - self.clock.now()))
+        self.step()
+
+
+def acts_only_after_the_commit(kind: type[Inspector]) -> bool:
+    bench = Bench(kind=kind)
+    bench.deliver()
+    bench.answer()
+    before = list(bench.gate.actions)
+    bench.commit()
+    return before == [] and [(number, action) for number, action, _ in bench.gate.actions] == [(1, Action.PASS)]
+
+
+def test_a_part_is_acted_on_only_when_the_disk_has_it() -> None:
+    assert acts_only_after_the_commit(Inspector)
+
+
+def test_a_part_is_told_with_its_number_and_the_source_hears_of_it() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.answer()
+    bench.commit()
+
+    (part,) = bench.told
+    assert (part.id, part.committed_late, part.action) == (7, False, Action.PASS)
+    assert bench.line.answers == [1]
+    assert bench.inspector.in_flight == 0
+
+
+def test_a_device_that_never_answers_makes_the_part_unsure_before_its_deadline() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.run_until(0.249)
+
+    (part,) = bench.ledger.parts()
+    ((_, action, acted_s),) = bench.gate.actions
+    assert (part.verdict.outcome, part.verdict.cause) == (Outcome.UNSURE, "late")
+    assert action is Action.REJECT
+    assert acted_s < 0.25
+    assert bench.inspector.counts.overdue == 0
+
+
+def test_an_answer_after_that_changes_nothing_and_is_counted() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.run_until(0.3)
+    bench.answer()
+
+    assert len(bench.ledger.parts()) == 1
+    assert bench.inspector.counts.too_late_results == 1
+
+
+def test_a_disk_that_is_too_slow_does_not_hold_up_the_output_and_the_part_says_so() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.answer()
+    bench.run_until(0.249)
+
+    assert len(bench.gate.actions) == 1
+    acted = [item for item in bench.ledger.items if isinstance(item, Acted)]
+    assert [item.committed_late for item in acted] == [True]
+    assert bench.told == []
+    bench.commit()
+    assert len(bench.gate.actions) == 1
+    assert bench.told[0].committed_late
+
+
+def test_a_ledger_that_takes_nothing_does_not_hold_up_the_output() -> None:
+    bench = Bench()
+    bench.ledger.accepts = False
+    bench.deliver()
+    bench.answer()
+
+    assert len(bench.gate.actions) == 1
+    assert bench.inspector.counts.unrecorded == 1
+    assert bench.inspector.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "cause"), [(BadData("no good"), "no_data"), (DeviceFault("dead"), "device")]
+)
+def test_what_cannot_be_encoded_is_unsure_with_its_cause(result: BadData | DeviceFault, cause: str) -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.answer(result)
+
+    assert [(p.verdict.outcome, p.verdict.cause) for p in bench.ledger.parts()] == [(Outcome.UNSURE, cause)]
+
+
+def test_a_device_that_cannot_take_the_part_makes_it_unsure_at_once() -> None:
+    bench = Bench()
+    bench.device.accepts = False
+    bench.deliver()
+
+    assert [p.verdict.cause for p in bench.ledger.parts()] == ["device"]
+    assert bench.inspector.counts.overloaded == 1
+
+
+def test_lost_triggers_are_declared() -> None:
+    bench = Bench()
+    bench.deliver(number=4)
+
+    missed = [item for item in bench.ledger.items if isinstance(item, Misses)]
+    assert [(m.first, m.last, m.cause) for m in missed] == [(1, 1, "overrun"), (2, 2, "overrun"), (3, 3, "overrun")]
+
+
+def test_stopping_answers_what_is_in_flight() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.inspector.close()
+
+    assert [p.verdict.cause for p in bench.ledger.parts()] == ["stopping"]
+    assert [action for _, action, _ in bench.gate.actions] == [Action.REJECT]
+
+
+def test_a_rejected_part_is_still_acted_on() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.answer()
+    part, then = bench.ledger.waiting.pop()
+    then(Rejected(part, "disk", "gone"))
+
+    assert len(bench.gate.actions) == 1
+    assert bench.told[0].committed_late
+
+
+def answers_each_trigger_once(kind: type[Inspector]) -> bool:
+    bench = Bench(kind=kind)
+    for number in range(1, 6):
+        bench.deliver(number, frame=number % 2 == 0, window=number != 3)
+        bench.run_until(bench.clock.now() + 0.1)
+        if number == 4:
+            bench.answer()
+    bench.run_until(bench.clock.now() + 1.0)
+    while bench.ledger.waiting:
+        bench.commit()
+    numbers = sorted(number for number, _, _ in bench.gate.actions)
+    return numbers == [1, 2, 3, 4, 5] and len(bench.ledger.parts()) == 5 and bench.inspector.counts.overdue == 0
+
+
+class PatientInspector(Inspector):
+    """The wrong implementation: waits for answers for ever."""
+
+    def _see_to_deadlines(self, now: float) -> float:
+        return math.inf
+
+
+class HastyInspector(Inspector):
+    """The wrong implementation: tells the output before the ledger."""
+
+    def _decide(self, flight, verdict, embedding=None, inferred_s=None) -> None:  # type: ignore[no-untyped-def]
+        super()._decide(flight, verdict, embedding, inferred_s)
+        self._act(flight, committed_late=False)
+
+
+def test_whatever_is_missing_each_trigger_is_answered_once_and_in_time() -> None:
+    assert answers_each_trigger_once(Inspector)
+
+
+def test_the_deadline_check_has_teeth() -> None:
+    assert not answers_each_trigger_once(PatientInspector)
+
+
+def test_the_order_check_has_teeth() -> None:
+    assert not acts_only_after_the_commit(HastyInspector)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from models.errors import BundleRefused
 from models.head import Prior
 from models.manifest import Block, Manifest, parse_manifest
+from models.npy import decode_npy
 
 MANIFEST: Final = "manifest.toml"
 
@@ -186,14 +186,7 @@ def _read(folder: Path, bundle: str, file: str, most: int) -> bytes:
 
 def _array(data: bytes, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """Give the array in a `.npy` file that must be exactly `shape` and `dtype`; no object is ever unpickled."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"want a .npy file of version 1.0, got {version}")
-    got, fortran, kind = np.lib.format.read_array_header_1_0(stream)
-    if got != shape or kind != np.dtype(dtype) or fortran:
-        raise ValueError(f"want {shape} {dtype}, rows first, got {got} {kind}")
-    body = data[stream.tell() :]
-    if len(body) != math.prod(shape) * kind.itemsize:
-        raise ValueError(f"{len(body)} bytes of data do not fill {shape} {dtype}")
-    return np.frombuffer(body, dtype=kind).reshape(shape)
+    array = decode_npy(data)
+    if array.shape != shape or array.dtype != np.dtype(dtype):
+        raise ValueError(f"want {shape} {dtype}, got {array.shape} {array.dtype}")
+    return array

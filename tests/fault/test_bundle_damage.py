@@ -233,8 +233,8 @@ def header_of_much(data: bytes) -> bytes:
     [
         (b"", "1 bytes|bytes"),
         (b"text", "prior.npy"),
-        (pickled(), "want .* float64"),
-        (header_of_much(b"12345678"), r"got \(1073741824, 1073741824\)"),
+        (pickled(), "no objects"),
+        (header_of_much(b"12345678"), r"do not fill \(1073741824, 1073741824\)"),
         (npy(np.eye(4, dtype=np.float32)), "float32"),
         (npy(np.eye(3)), r"got \(3, 3\)"),
         (npy(np.asfortranarray(np.eye(4) + np.triu(np.ones((4, 4))))), "rows first"),
@@ -271,8 +271,8 @@ def repacked(names: list[str], data: bytes, compression: int = zipfile.ZIP_DEFLA
         (npz(picture=PICTURES[:1], z=Z), r"got \(1, 1, 3, 2, 3\)"),
         (npz(picture=PICTURES.astype(np.float64), z=Z), "float64"),
         (npz(picture=PICTURES, z=Z[:, :3]), r"got \(2, 3\)"),
-        (repacked(["picture.npy", "z.npy"], pickled()), "want .* float32"),
-        (repacked(["picture.npy", "z.npy"], header_of_much(b"")), r"got \(1073741824"),
+        (repacked(["picture.npy", "z.npy"], pickled()), "no objects"),
+        (repacked(["picture.npy", "z.npy"], header_of_much(b"")), r"do not fill \(1073741824"),
         (repacked(["picture.npy", "z.npy"], b"x", zipfile.ZIP_LZMA), "packed in another way"),
     ],
 )

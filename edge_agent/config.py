@@ -98,7 +98,7 @@ class RecipeConfig(_Section, frozen=True):
 class EngineConfig(_Section, frozen=True):
     """What computes."""
 
-    runtime: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    runtime: Literal["onnxruntime", "openvino"] = "openvino"
     device: Literal["cpu", "gpu", "npu"] = "cpu"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     timeout_ms: Annotated[float, Meta(ge=50, le=60_000)] = 2000.0

@@ -87,7 +87,7 @@ def test_resolving_twice_changes_nothing() -> None:
         ("[recipe]\ndeadline_ms = 150\n", 2, "recipe.deadline_ms"),
         ("[pairing]\nwait_ms = 99", 2, "pairing.wait_ms"),
         ("[pairing]\nwindow_ms = 151", 2, "pairing.wait_ms"),
-        ("[engine]\ndevice = 'gpu'", 2, "engine.device"),
+        ("[engine]\ndevice = 'gpu'\nruntime = 'onnxruntime'", 2, "engine.device"),
         ("[image_health]\nbright_mean_above = 12", 2, "image_health.dark_mean_below"),
         ("[watchdog]\nstall_s = 5\n[engine]\ntimeout_ms = 5000", 2, "watchdog.stall_s"),
         ("[source]\nkind = 'replay'", 2, "source.replay.folder"),
@@ -122,6 +122,7 @@ def test_problems_of_every_kind_come_together_in_the_order_of_the_text() -> None
 device = "npu"
 threads = 0
 threads = 1
+runtime = "onnxruntime"
 [recipe]
 actions = { ok = "pas", ng = "reject" }
 modalities = [
@@ -134,9 +135,9 @@ modalities = [
         (2, "engine.device"),
         (3, "engine.threads"),
         (4, "engine.threads"),
-        (6, "recipe.actions.ok"),
-        (9, "recipe.modalities"),
-        (11, "sourc"),
+        (7, "recipe.actions.ok"),
+        (10, "recipe.modalities"),
+        (12, "sourc"),
     ]
 
 

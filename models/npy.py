@@ -19,6 +19,9 @@ def decode_npy(data: bytes) -> NDArray[Any]:
     Args:
         data: the whole file.
 
+    Returns:
+        The array.
+
     Raises:
         ValueError: it is no such file, or holds more or less than its header says.
     """

@@ -1,0 +1,146 @@
+"""Writes a bundle: files, digests and manifest into a new folder that takes the old one's place when it is whole.
+
+What the manifest says is checked by loading the bundle back before the old one goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from models.bundle import Bundle
+from models.manifest import Block, FittedOn, PictureSpec, VibrationSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What goes into a bundle.
+
+    Attributes:
+        name: the bundle's name.
+        version: of the bundle.
+        licence: of the bundle.
+        origin: where weights and data come from.
+        created_by: program and version.
+        opset: ONNX operator set of all parts.
+        normal: slug of good parts.
+        blocks: who owns which dimensions.
+        picture: pre-processing of pictures.
+        vibration: pre-processing of vibration.
+        parts: models by role, in the order they run.
+        prior: covariance inside the classes, shape (d, d).
+        strength: how many samples the prior is worth.
+        golden: source tensors and `z` by name, each (vectors, …).
+        tolerance: largest allowed distance of a golden vector.
+        fitted_on: what data shaped it.
+        card: text for people, Markdown.
+    """
+
+    name: str
+    version: str
+    licence: str
+    origin: str
+    created_by: str
+    opset: int
+    normal: str
+    blocks: Sequence[Block]
+    picture: PictureSpec
+    vibration: VibrationSpec
+    parts: Mapping[str, onnx.ModelProto]
+    prior: NDArray[np.float64]
+    strength: float
+    golden: Mapping[str, NDArray[Any]]
+    tolerance: float
+    fitted_on: Sequence[FittedOn]
+    card: str
+
+
+def write_bundle(contents: Contents, folder: Path) -> Bundle:
+    """Write a bundle and load it back.
+
+    Args:
+        contents: what goes in.
+        folder: where it ends up; a bundle that is there is replaced.
+
+    Returns:
+        The bundle, verified.
+
+    Raises:
+        BundleRefused: what was written is no bundle; the old one is still there.
+    """
+    fresh = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    files = {f"{role}.onnx": model.SerializeToString() for role, model in contents.parts.items()}
+    files |= {"prior.npy": _npy(contents.prior), "golden.npz": _npz(contents.golden)}
+    for name, data in files.items():
+        (fresh / name).write_bytes(data)
+    (fresh / "card.md").write_text(contents.card)
+    (fresh / "manifest.toml").write_text(_manifest(contents, files))
+    Bundle.load(fresh)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    return Bundle.load(folder)
+
+
+def _manifest(contents: Contents, files: Mapping[str, bytes]) -> str:
+    lines = ["manifest = 1"]
+    for key in ("name", "version", "licence", "origin", "created_by", "opset"):
+        lines.append(_line(key, getattr(contents, key)))
+    lines += [_line("embedding", len(contents.prior)), "", "[label_policy]", _line("normal", contents.normal)]
+    for block in contents.blocks:
+        lines += ["", "[[block]]", *_struct(block)]
+    lines += ["", "[picture]", *_struct(contents.picture), "", "[vibration]", *_struct(contents.vibration)]
+    for role, model in contents.parts.items():
+        lines += ["", "[[part]]", _line("role", role), *_file(f"{role}.onnx", files)]
+        for kind, tensors in (("input", model.graph.input), ("output", model.graph.output)):
+            for tensor in tensors:
+                shape = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
+                dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type).name
+                lines += [f"[[part.{kind}]]", _line("name", tensor.name), _line("shape", shape), _line("dtype", dtype)]
+    lines += ["", "[prior]", *_file("prior.npy", files), _line("strength", contents.strength)]
+    vectors = len(contents.golden["z"])
+    lines += ["", "[golden]", *_file("golden.npz", files), _line("vectors", vectors)]
+    lines += [_line("tolerance", contents.tolerance)]
+    for data in contents.fitted_on:
+        lines += ["", "[[fitted_on]]", *_struct(data)]
+    return "\n".join(lines) + "\n"
+
+
+def _struct(struct: Any) -> list[str]:
+    return [_line(name, getattr(struct, name)) for name in struct.__struct_fields__]
+
+
+def _file(name: str, files: Mapping[str, bytes]) -> list[str]:
+    data = files[name]
+    return [_line("file", name), _line("sha256", hashlib.sha256(data).hexdigest()), _line("bytes", len(data))]
+
+
+def _line(key: str, value: object) -> str:
+    """Write a TOML key; JSON writes strings, numbers and lists the same way."""
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, array in arrays.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy(array), zipfile.ZIP_DEFLATED)
+    return stream.getvalue()

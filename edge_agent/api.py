@@ -69,6 +69,9 @@ class Request:
     def wait(self) -> object:
         """Give the answer; called by the thread that carries the request.
 
+        Returns:
+            The answer.
+
         Raises:
             Unavailable: the loop did not answer in the command's time.
             EdgeAgentError: what the command failed with.
@@ -184,6 +187,9 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
         name: a command of the table.
         arguments: its arguments; None values are left out.
         body: examples, for `teach`.
+
+    Returns:
+        The answer.
 
     Raises:
         Unavailable: no station runs there, or it did not answer.

@@ -25,11 +25,11 @@ class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`label`: a person's word on a part; `label` null takes the last word back."""
+    """`label`: a person's word on a part; without `label` the last word is taken back."""
 
     part: Annotated[int, Meta(ge=1)]
-    label: Slug | None
     who: Annotated[str, Meta(min_length=1, max_length=80)]
+    label: Slug | None = None
 
 
 class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,6 +35,12 @@ Rule = Callable[[Config], Iterator[Conflict]]
 def load_config(path: Path) -> Config:
     """Read and check the configuration in `path`.
 
+    Args:
+        path: the TOML file.
+
+    Returns:
+        The configuration, resolved.
+
     Raises:
         ConfigError: with one line for each problem.
     """

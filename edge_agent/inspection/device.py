@@ -71,6 +71,7 @@ class Device:
         self._worker: Worker[Job | _Load, Embedding | None] | None = None
         self._answers: Mailbox[Done[Job | _Load, Embedding | None] | Failed[Job | _Load]]
         self._ready = False
+        self.settled = False  #: it has been ready, or has failed, at least once
 
     @property
     def ready(self) -> bool:
@@ -105,6 +106,12 @@ class Device:
 
     def step(self, now: float) -> float:
         """Hand out answers and look whether the device hangs.
+
+        Args:
+            now: host monotonic time [s].
+
+        Returns:
+            When to look again [s, host monotonic].
 
         Raises:
             DeviceFault: the device failed or hangs; every job it had is answered with that.
@@ -147,7 +154,7 @@ class Device:
         for answer in self._answers.take_all():
             match answer:
                 case Done(_Load()):
-                    self._ready = True
+                    self._ready = self.settled = True
                 case Done(Job() as job, Embedding() as embedding):
                     job.then(embedding, answer.ended_s)
                 case Failed(job, BadData() as error) if isinstance(job, Job):
@@ -162,6 +169,7 @@ class Device:
 
     def _give_up(self, worker: Worker[Job | _Load, Embedding | None], fault: EdgeAgentError, now: float) -> None:
         self._ready = False
+        self.settled = True
         self._worker = None
         for job in worker.abandon():
             if isinstance(job, Job):

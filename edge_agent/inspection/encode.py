@@ -41,6 +41,13 @@ class Encoder:
     def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
         """Load every part of `bundle` and prove it on the bundle's golden vectors.
 
+        Args:
+            bundle: what to load.
+            config: the runtime, its device and its threads.
+
+        Returns:
+            An encoder that reproduces the golden vectors.
+
         Raises:
             ConfigError: the bundle does not fit the program.
             DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
@@ -71,6 +78,9 @@ class Encoder:
             samples: acceleration [m/s^2], (n, 3), or None.
             rate_hz: of the samples [Hz].
             degraded: what is already known to be wrong with the inputs.
+
+        Returns:
+            The embedding, and what it lacks.
 
         Raises:
             BadData: nothing usable is left.

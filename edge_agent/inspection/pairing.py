@@ -74,6 +74,9 @@ class Pairer:
     def add(self, item: Item) -> bool:
         """Take one item from a source; frames and windows may come before or after their trigger.
 
+        Args:
+            item: what the source delivered.
+
         Returns:
             False for what is not used: a trigger that repeats, an item whose time is too uncertain.
         """

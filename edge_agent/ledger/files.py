@@ -89,6 +89,9 @@ def take_lock(path: Path) -> int:
 def check_header(path: Path) -> None:
     """Refuse a file that does not begin like a database; an empty one is a database to come.
 
+    Args:
+        path: the database file.
+
     Raises:
         StateDamaged: the beginning is something else.
     """

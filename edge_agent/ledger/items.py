@@ -170,7 +170,13 @@ Receipt = Committed | Rejected
 
 
 def standing_label(words: Iterable[Word]) -> str | None:
-    """Give the label that counts after `words`, oldest first; None where none does.
+    """Give the label that counts after some words.
+
+    Args:
+        words: oldest first.
+
+    Returns:
+        The label; None where none counts.
 
     Raises:
         BadData: an `undo` with nothing left to take back.

@@ -156,6 +156,12 @@ class PictureStore:
     def read(self, digest: str) -> bytes | None:
         """Give a picture; None where it is not kept (any more). Also in a process that only reads.
 
+        Args:
+            digest: SHA-256 of its bytes, 64 hexadecimal digits.
+
+        Returns:
+            The file's bytes, or None.
+
         Raises:
             BadData: `digest` is not one.
             StateDamaged: the file is not what was kept.

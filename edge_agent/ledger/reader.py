@@ -105,6 +105,12 @@ class Reader:
     def part(self, part_id: int) -> Part:
         """Give one part.
 
+        Args:
+            part_id: the ledger's number of it.
+
+        Returns:
+            The part.
+
         Raises:
             BadData: there is none of this number.
         """

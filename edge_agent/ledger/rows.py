@@ -45,7 +45,13 @@ PART_COLUMNS: Final = (
 
 
 def part_values(part: Part) -> tuple[object, ...]:
-    """Give the row of a part; NaN becomes NULL.
+    """Give the row of a part.
+
+    Args:
+        part: the part.
+
+    Returns:
+        Values in the order of `PART_COLUMNS`; NaN becomes NULL.
 
     Raises:
         BadData: the embedding is not a vector of int16.

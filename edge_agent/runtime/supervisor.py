@@ -22,6 +22,10 @@ RESTARTED: Final = frozenset({Remedy.RESTART, Remedy.ROLL_BACK, Remedy.OPEN_BREA
 """What a new start may cure: `open` is where a component goes back to its last good copy, or falls back."""
 
 
+LOOK_AGAIN_S: Final = 0.02
+"""How long a component waits before it is seen again whether what it needs is there [s]."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One row of the table of what runs.
@@ -33,6 +37,7 @@ class Entry:
             after a failed `open`.
         budget: how often it may be restarted; a spent one ends the process.
         join: waits until a time [s, host monotonic] for what `close` asked to end; says whether it has.
+        when: what it needs is there; it is not opened before.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Entry:
     close: Callable[[], None]
     budget: RestartBudget = field(default_factory=RestartBudget)
     join: Callable[[float], bool] = lambda until: True
+    when: Callable[[], bool] = lambda: True
 
 
 class State(StrEnum):
@@ -151,7 +157,10 @@ class Supervisor:
                 self._restart_later(self._kept[name], error, now)
         for kept in self._kept.values():
             if kept.state is State.WAITING and kept.until <= now and self.ending is None:
-                self._open(kept, now)
+                if kept.entry.when():
+                    self._open(kept, now)
+                else:
+                    kept.until = now + LOOK_AGAIN_S
         return min((k.until for k in self._kept.values() if k.state is State.WAITING), default=NEVER)
 
     def failed(self, name: str, error: Exception) -> None:

@@ -321,3 +321,18 @@ def test_two_rows_cannot_have_one_name() -> None:
 def test_before_the_first_pass_everything_waits_without_a_time(plant: Plant) -> None:
     assert {(s.state, s.until_s) for s in plant.supervisor.status()} == {(State.WAITING, None)}
     assert not any(math.isinf(s.until_s or 0.0) for s in plant.supervisor.status())
+
+
+def test_a_component_is_opened_when_what_it_needs_is_there() -> None:
+    clock = ManualClock()
+    opened: list[float] = []
+    supervisor = Supervisor(
+        [Entry("source", lambda: opened.append(clock.now()), lambda: None, when=lambda: clock.now() >= 1.0)],
+        Loop(clock),
+    )
+    wake = supervisor.step(clock.now())
+    while not opened:
+        clock.advance_to(wake)
+        wake = supervisor.step(wake)
+
+    assert 1.0 <= opened[0] <= 1.1

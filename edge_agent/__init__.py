@@ -1,0 +1,19 @@
+"""An inspection station: fuses picture and vibration, answers OK / NG / UNSURE in time, and loses nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_agent.station import Station
+
+__all__ = ["Station"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `Station` when it is first asked for: the runtimes behind it take a second that `--help` need not wait."""
+    if name == "Station":
+        from edge_agent.station import Station  # noqa: PLC0415 (see above)
+
+        return Station
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

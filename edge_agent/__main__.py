@@ -1,0 +1,84 @@
+"""The process: takes what was typed, owns the signals, gives the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from edge_agent import cli
+from edge_agent.errors import EdgeAgentError
+from edge_agent.runtime import systemd
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent
+
+STOP_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT}
+
+LOOK_S: Final = 0.2
+"""How often the main thread looks whether the loop has ended by itself."""
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a busy Python thread may keep the others from running; the default of 5 ms is a tenth of a deadline."""
+
+ONE_BLAS_THREAD: Final = "OPENBLAS_NUM_THREADS"
+"""Read when numpy is loaded: solving a head of 128 dimensions on several threads takes longer on a busy machine."""
+
+
+def serve(make: Callable[[], Agent]) -> int:
+    """Make an agent and run it until a stop signal or its own end.
+
+    Args:
+        make: builds it; called after the signals are blocked, so that every thread inherits that.
+
+    Returns:
+        The exit code.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    agent = make()
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(agent.run()), name="loop")
+    thread.start()
+    ready = False
+    while thread.is_alive():
+        if agent.is_up and not ready:
+            ready = True
+            systemd.notify("READY=1")
+        if signal.sigtimedwait(STOP_SIGNALS, LOOK_S) is not None:
+            agent.loop.stop()
+            thread.join()
+    systemd.notify("STOPPING=1")
+    ending = agent.supervisor.ending
+    if ending is not None:
+        _say_why(ending.component, ending.error)
+    unclean = agent.close()
+    code = codes[0] if codes else cli.EXIT_FAILED
+    if unclean:
+        sys.stderr.write(f"edge-agent: did not end in time: {', '.join(unclean)}\n")
+        sys.stdout.flush()
+        os._exit(code or cli.EXIT_FAILED)  # a thread that hangs in a driver cannot be ended
+    return code
+
+
+def _say_why(component: str, error: Exception) -> None:
+    """Tell a person what ended the program; a bug is told with its traceback, for whoever mends it."""
+    sys.stderr.write(f"edge-agent: {component}: {error}\n")
+    if not isinstance(error, EdgeAgentError):
+        traceback.print_exception(error)
+    elif error.hint:
+        sys.stderr.write(f"  {error.hint}\n")
+
+
+def main() -> int:
+    """Run the program; give its exit code."""
+    os.environ.setdefault(ONE_BLAS_THREAD, "1")
+    return cli.main(sys.argv[1:], serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

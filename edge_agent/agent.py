@@ -1,0 +1,177 @@
+"""A running station: the joined objects, their life from start to stop, and what they say of themselves.
+
+`app.build` makes it; the process, the demo and the bench run it. It decides nothing about parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from edge_agent.api import ApiServer
+from edge_agent.errors import EdgeAgentError
+from edge_agent.inspection.device import Device
+from edge_agent.inspection.inspector import Inspector
+from edge_agent.records import Frame, Part
+from edge_agent.runtime.background import Background, Chore
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
+from edge_agent.runtime.watchdog import Watchdog
+from edge_agent.sources.feed import Feed
+from edge_agent.sources.source import Position
+from edge_agent.station import Station
+from edge_agent.status import Status, Trouble, troubles_of
+from edge_agent.teacher import Teacher
+
+STOP_TIMEOUT_S: Final = 5.0
+"""One deadline for everything that has to end; systemd waits longer (TimeoutStopSec in the unit)."""
+
+
+def program_version() -> str:
+    """Give the version of the program."""
+    try:
+        return version("edge-agent")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class Agent:
+    """Holds what `app.build` joins, and sets where one of them needs another.
+
+    Attributes:
+        on_stop: called first when the agent closes, for whoever holds something up.
+
+    Args:
+        clock: tells the time.
+        loop: steps every component.
+        station: recipe, ledger and pictures.
+        source: delivers parts.
+        device: encodes.
+        background: does chores.
+    """
+
+    inspector: Inspector
+    teacher: Teacher
+    api: ApiServer
+    watchdog: Watchdog
+    supervisor: Supervisor
+
+    def __init__(
+        self, *, clock: Clock, loop: Loop, station: Station, source: Feed, device: Device, background: Background
+    ) -> None:
+        self.clock = clock
+        self.loop = loop
+        self.station = station
+        self.source = source
+        self.device = device
+        self.background = background
+        self.on_stop: Callable[[], None] = lambda: None
+        self.pictures_dropped = 0
+        self._started_s = clock.now()
+        self._opened = False
+
+    def open_source(self) -> None:
+        """Open the source; the first time, declare the triggers that the life before left unanswered."""
+        found = self.source.open()
+        if self._opened:
+            return
+        self._opened = True
+        now = self.source.position()
+        self.inspector.begin(found if now.series == found.series else Position(now.series, 0))
+        if not found.number:
+            return
+        with self.station.reader() as reader:
+            misses = reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
+        for missed in misses:
+            self.station.ledger.offer(missed)
+        if misses:
+            count = sum(missed.last - missed.first + 1 for missed in misses)
+            message = f"{count} triggers up to number {found.number} of {found.series} were never answered: missed"
+            self.station.note("warning", "source", "restart_misses", message, triggers=count)
+
+    def keep_picture(self, part: Part, frame: Frame) -> None:
+        """Keep the part's picture in the background, where the configuration says so."""
+        if part.verdict.outcome in self.station.config.ledger.keep_pictures and not self.background.submit(
+            Chore(lambda: self.station.keep(part, frame), self._kept)
+        ):
+            self.pictures_dropped += 1
+
+    def component_changed(self, status: ComponentStatus) -> None:
+        """Record what became of a component."""
+        if status.state is State.WAITING or status.state is State.FAILED:
+            message = f"{status.name}: {status.last_error}"
+            severity = "warning" if status.state is State.WAITING else "error"
+            self.station.note(severity, status.name, "component_failed", message, restarts=status.restarts)
+
+    def trouble_found(self, trouble: Trouble) -> None:
+        """Record what has become wrong."""
+        self.station.note("warning", "health", trouble.kind, trouble.message)
+
+    @property
+    def is_up(self) -> bool:
+        """The source has been opened: parts are judged."""
+        return self._opened
+
+    def is_done(self) -> bool:
+        """The source has ended and every part of it was answered and recorded."""
+        return (
+            self.is_up
+            and self.source.finished()
+            and not self.inspector.in_flight
+            and not self.source.items.stats().waiting
+        )
+
+    def run(self) -> int:
+        """Run until `loop.stop` or until there is no going on; give the exit code."""
+        self.supervisor.step(self.clock.now())
+        self.loop.run()
+        return 0 if self.supervisor.ending is None else self.supervisor.ending.exit_code
+
+    def close(self) -> tuple[str, ...]:
+        """Answer what is in flight, commit it and stop; give the components that did not end in time."""
+        self.on_stop()
+        unclean = self.supervisor.stop(self.clock.now() + STOP_TIMEOUT_S)
+        self.station.close()
+        return unclean
+
+    def status(self) -> Status:
+        """Say how everything is, but for what the database knows."""
+        station, recipe = self.station, self.station.recipe
+        position = self.source.position() if self._opened else Position("", 0)
+        device, background = self.device.status(), self.background.status()
+        boxes = {"items": self.source.items.stats(), "commits": station.ledger.mailbox()}
+        boxes |= {worker.name: worker.jobs for worker in (device, background) if worker is not None}
+        status = Status(
+            station=station.config.station.name,
+            version=program_version(),
+            up_s=self.clock.now() - self._started_s,
+            recipe=recipe.config.name,
+            bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
+            knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
+            calibration=len(recipe.learned.calibration),
+            teaching=self.teacher.progress,
+            source=self.source.name,
+            series=position.series,
+            number=position.number,
+            finished=self.source.finished(),
+            feed=self.source.stats(),
+            in_flight=self.inspector.in_flight,
+            inspection=replace(self.inspector.counts),
+            pairing=replace(self.inspector.pairing_counts),
+            ready=self.device.ready,
+            device=device,
+            background=background,
+            ledger=station.ledger.status(),
+            pictures=station.pictures.status(),
+            pictures_dropped=self.pictures_dropped,
+            mailboxes=boxes,
+            steps=self.loop.report(),
+            components=self.supervisor.status(),
+        )
+        return replace(status, troubles=tuple(troubles_of(status)))
+
+    def _kept(self, result: str | EdgeAgentError) -> None:
+        self.pictures_dropped += isinstance(result, EdgeAgentError)

@@ -1,0 +1,119 @@
+"""The composition root: builds every object of a running station from its configuration and joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from edge_agent.agent import Agent
+from edge_agent.answers import Answers
+from edge_agent.api import ApiServer
+from edge_agent.config import Config
+from edge_agent.health import EndOfLine, Health
+from edge_agent.inspection.act import RejectOutput, SimulatedOutput
+from edge_agent.inspection.device import Device
+from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.inspector import Inspector
+from edge_agent.inspection.pairing import Pairer
+from edge_agent.records import Part
+from edge_agent.runtime import systemd
+from edge_agent.runtime.background import Background
+from edge_agent.runtime.budget import RestartBudget
+from edge_agent.runtime.calls import Calls
+from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.supervisor import Entry, Supervisor
+from edge_agent.runtime.watchdog import Watchdog
+from edge_agent.sources.count import TriggerCount, name_series
+from edge_agent.sources.feed import Feed, Supply
+from edge_agent.sources.imagehealth import ImageHealth
+from edge_agent.sources.replay import Replay
+from edge_agent.sources.simline import SimLine
+from edge_agent.station import Station
+from edge_agent.teacher import Teacher
+from models.castings import CastingLine
+
+COUNT_FILE: Final = "source.count"
+"""Where a simulated or replayed source keeps its trigger count, in the state directory."""
+
+WATCHDOG_PERIOD_S: Final = 5.0
+"""How often systemd is told, where it does not ask for more."""
+
+
+def build(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    supply: Supply | None = None,
+    output: RejectOutput | None = None,
+    told: Callable[[Part], None] = lambda part: None,
+) -> Agent:
+    """Open the station's state and join it to a source, a device and an output.
+
+    Args:
+        config: the resolved configuration.
+        clock: tells the time.
+        supply: delivers parts instead of the configured source.
+        output: sorts parts.
+        told: hears every recorded part, on the loop thread.
+
+    Returns:
+        An agent that is ready to run.
+
+    Raises:
+        ConfigError: a person must change something.
+        Unavailable: another agent uses the state directory, or the disk fails.
+    """
+    clock = clock or SystemClock()
+    loop = Loop(clock)
+    calls = Calls(loop.poke)
+    station = Station(config, clock=clock, post=calls.post, on_error=lambda name, error: supervisor.failed(name, error))
+    recipe = station.recipe
+    device = Device(
+        lambda: Encoder.load(recipe.bundle, config.engine), clock, loop.poke, config.engine.timeout_ms / 1e3
+    )
+    background = Background(clock, loop.poke)
+    count = TriggerCount(Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()))
+    source = Feed(supply or _supply(config, clock, station), count, clock, lambda: loop.poke("inspection"))
+    agent = Agent(clock=clock, loop=loop, station=station, source=source, device=device, background=background)
+    agent.inspector = inspector = Inspector(
+        source=source,
+        pairer=Pairer(config.pairing, frozenset(config.recipe.modalities), config.recipe.deadline_ms / 1e3),
+        device=device,
+        ledger=station.recorder,
+        output=output or SimulatedOutput(),
+        recipe=config.recipe,
+        health=ImageHealth(config.image_health),
+        clock=clock,
+        keep=agent.keep_picture,
+        told=told,
+        judge=recipe.judge,
+    )
+    agent.teacher = teacher = Teacher(station, device, background, inspector.judge_by, loop.poke)
+    agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke)
+    health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
+    stages = {"loop": config.watchdog.stall_s, "device": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
+    period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
+    agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
+    end = EndOfLine(agent.is_done, loop.stop)
+    for component in (calls, device, background, inspector, teacher, api, health, watchdog, end):
+        loop.add(component)
+    entries = (
+        Entry("device", device.open, device.close, RestartBudget.for_ever(), device.join),
+        Entry("background", background.open, background.close, join=background.join),
+        Entry("inspection", lambda: None, inspector.close),
+        Entry("source", agent.open_source, source.close, RestartBudget.for_ever(), when=lambda: device.settled),
+        Entry("api", api.open, api.close, RestartBudget.for_ever()),
+    )
+    agent.supervisor = supervisor = Supervisor(entries, loop, agent.component_changed)
+    loop.add(supervisor)
+    loop.on_error = supervisor.failed
+    return agent
+
+
+def _supply(config: Config, clock: Clock, station: Station) -> Supply:
+    if config.source.kind == "replay":
+        return Replay(config.source.replay, clock, station.record)
+    line = config.source.simline
+    return SimLine(CastingLine(line.seed, line.defect_share), line.parts_per_s, line.parts)

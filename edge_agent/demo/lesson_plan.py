@@ -1,0 +1,82 @@
+"""The teaching tray of the demo: after some parts, five labelled examples of each defect arrive and are taught live.
+
+At full speed the line stands still meanwhile, as it would otherwise be over by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from edge_agent.agent import Agent
+from edge_agent.errors import EdgeAgentError
+from edge_agent.learning.example import Example
+from edge_agent.learning.lesson import Lesson
+from edge_agent.runtime.background import Chore
+from edge_agent.runtime.loop import NEVER
+from edge_agent.station import Taught
+from models.castings import CLASSES, NORMAL, Casting, CastingLine
+
+SHOTS: Final = 5
+"""Examples of each class on the tray."""
+
+WHO: Final = "demo"
+
+
+def example_of(casting: Casting) -> Example:
+    """Give a casting as a labelled example."""
+    return Example(f"{casting.truth} {casting.number}", casting.image, casting.samples, casting.rate_hz)
+
+
+def good_run(line: CastingLine, count: int) -> Iterator[Example]:
+    """Give the confirmed good parts that the station begins with."""
+    return (example_of(line.example(NORMAL, i)) for i in range(count))
+
+
+class Tray:
+    """Teaches the tray to the running station, one class after the other. A component.
+
+    Args:
+        agent: the running station.
+        line: makes the examples.
+        after: parts that are judged before the tray arrives.
+        finished: hears what was taught, when all of it was.
+    """
+
+    name = "tray"
+
+    def __init__(
+        self, agent: Agent, line: CastingLine, after: int, finished: Callable[[list[Taught | EdgeAgentError]], None]
+    ) -> None:
+        self._agent = agent
+        self._line = line
+        self._after = after
+        self._finished = finished
+        self._left = [slug for slug in CLASSES if slug != NORMAL]
+        self._results: list[Taught | EdgeAgentError] = []
+        self._busy = False
+        self.seen = 0
+
+    def step(self, now: float) -> float:
+        """Begin the next lesson when it is time for it."""
+        if self.seen < self._after or self._busy:
+            return now + 0.05
+        if not self._left:
+            self._finished(self._results)
+            return NEVER
+        slug = self._left.pop(0)
+        self._busy = self._agent.background.submit(
+            Chore(lambda: self._examples(slug), lambda examples: self._begin(slug, examples))
+        )
+        return now + 0.05
+
+    def _examples(self, slug: str) -> list[Example]:
+        return [example_of(self._line.example(slug, i)) for i in range(SHOTS)]
+
+    def _begin(self, slug: str, examples: list[Example]) -> None:
+        lesson = Lesson(slug, examples, NORMAL)
+        self._agent.teacher.begin(lesson, WHO, self._learned, self._agent.clock.now())
+
+    def _learned(self, result: Taught | EdgeAgentError) -> None:
+        self._results.append(result)
+        self._busy = False

@@ -1,0 +1,91 @@
+"""Looks at the whole station every two seconds: feeds the watchdog's stages and records what has become wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from edge_agent.runtime.worker import WorkerState
+from edge_agent.status import Status, Trouble
+
+PERIOD_S: Final = 2.0
+"""Often enough that nobody waits for bad news, seldom enough to cost nothing."""
+
+
+class Health:
+    """Turns the status into events and into progress of the watched stages. A component.
+
+    Args:
+        status: asks the station how it is.
+        found: hears of each trouble when it begins.
+        progressed: hears that a stage has made progress at a time [s, host monotonic].
+    """
+
+    name = "health"
+
+    def __init__(
+        self,
+        status: Callable[[], Status],
+        found: Callable[[Trouble], None],
+        progressed: Callable[[str, float], None],
+    ) -> None:
+        self._status = status
+        self._found = found
+        self._progressed = progressed
+        self._known: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._summary = "starting"
+        self._began_s: float | None = None
+
+    def step(self, now: float) -> float:
+        """Look once; not before the station has had time to start."""
+        self._progressed("loop", now)
+        self._began_s = now if self._began_s is None else self._began_s
+        if now < self._began_s + PERIOD_S:
+            return self._began_s + PERIOD_S
+        status = self._status()
+        for trouble in status.troubles:
+            if trouble.kind not in self._known:
+                self._found(trouble)
+        self._known = {trouble.kind for trouble in status.troubles}
+        device, commits = status.device, status.mailboxes["commits"]
+        self._follow("device", device is None or device.state is not WorkerState.BUSY, _ended(status), now)
+        self._follow("ledger", not commits.waiting, commits.taken, now)
+        worst = status.troubles[0].message if status.troubles else "no trouble"
+        self._summary = f"{status.number} triggers, {status.in_flight} in flight, {worst}"
+        return now + PERIOD_S
+
+    def summary(self) -> str:
+        """Give one line for `systemctl status`."""
+        return self._summary
+
+    def _follow(self, stage: str, idle: bool, count: int, now: float) -> None:
+        if idle or count != self._counts.get(stage):
+            self._progressed(stage, now)
+        self._counts[stage] = count
+
+
+class EndOfLine:
+    """Ends the run when a source that ends has ended and everything was answered. A component.
+
+    Args:
+        is_done: nothing more will come.
+        stop: ends the run.
+    """
+
+    name = "end"
+    PERIOD_S: Final = 0.1
+
+    def __init__(self, is_done: Callable[[], bool], stop: Callable[[], None]) -> None:
+        self._is_done = is_done
+        self._stop = stop
+
+    def step(self, now: float) -> float:
+        """Look once."""
+        if self._is_done():
+            self._stop()
+        return now + self.PERIOD_S
+
+
+def _ended(status: Status) -> int:
+    return 0 if status.device is None else status.device.done + status.device.failed

@@ -1,0 +1,1 @@
+"""What the station learns: examples become knowledge, and knowledge survives."""

@@ -1,0 +1,125 @@
+"""A labelled example on its way to the station: a picture, a vibration window, or both; packed for the local API.
+
+The packed form is a ZIP of `.npy` arrays; sizes and headers are checked before anything is allocated, no object is
+ever unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.errors import BadData
+from models.npy import decode_npy
+
+INDEX: Final = "examples.json"
+
+MAX_EXAMPLES: Final = 1000
+"""One lesson; a whole good run fits."""
+
+MAX_UNPACKED_BYTES: Final = 1 << 30
+"""A thousand pictures of 480 x 480 are 0.7 GB."""
+
+UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    msgspec.MsgspecError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+)
+"""What the ZIP, JSON and array readers raise on anything but examples."""
+
+HINT: Final = "send examples with `edge-agent teach`"
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What the index says about one example."""
+
+    source: str
+    rate_hz: float
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One labelled part.
+
+    Attributes:
+        source: where it came from, for people (a file name, a part's number).
+        image: BGR, shape (height, width, 3), uint8, or None.
+        samples: acceleration [m/s^2], shape (n, 3), float32, or None.
+        rate_hz: sample rate of `samples` [Hz]; 0 without them.
+    """
+
+    source: str
+    image: NDArray[np.uint8] | None = None
+    samples: NDArray[np.float32] | None = None
+    rate_hz: float = 0.0
+
+
+def pack(examples: Sequence[Example]) -> bytes:
+    """Write examples as one body."""
+    body = io.BytesIO()
+    index: list[_Entry] = []
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_STORED) as archive:
+        for i, example in enumerate(examples):
+            index.append(_Entry(example.source, example.rate_hz))
+            for name, array in (("image", example.image), ("samples", example.samples)):
+                if array is not None:
+                    member = io.BytesIO()
+                    np.save(member, np.ascontiguousarray(array), allow_pickle=False)
+                    archive.writestr(f"{i}.{name}.npy", member.getvalue())
+        archive.writestr(INDEX, msgspec.json.encode(index))
+    return body.getvalue()
+
+
+def unpack(body: bytes) -> list[Example]:
+    """Read what `pack` wrote.
+
+    Args:
+        body: the bytes.
+
+    Returns:
+        The examples, in their order.
+
+    Raises:
+        BadData: it is anything else, or too much.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            if sum(info.file_size for info in members.values()) > MAX_UNPACKED_BYTES:
+                raise BadData(
+                    f"the examples unpack to more than {MAX_UNPACKED_BYTES >> 20} MB", hint="teach fewer at a time"
+                )
+            index = msgspec.json.decode(archive.read(INDEX), type=list[_Entry])
+            if not 1 <= len(index) <= MAX_EXAMPLES:
+                raise BadData(f"a lesson has 1 to {MAX_EXAMPLES} examples", hint=HINT)
+            return [_example(archive, members, i, entry) for i, entry in enumerate(index)]
+    except UNREADABLE as error:
+        raise BadData(f"the examples cannot be read: {error}", hint=HINT) from error
+
+
+def _example(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], i: int, entry: _Entry) -> Example:
+    arrays = {
+        name: decode_npy(archive.read(f"{i}.{name}.npy"))
+        for name in ("image", "samples")
+        if f"{i}.{name}.npy" in members
+    }
+    image, samples, rate_hz = arrays.get("image"), arrays.get("samples"), entry.rate_hz
+    if image is not None and (image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8):
+        raise BadData(f"example {i}: a picture is (h, w, 3) uint8, got {image.shape} {image.dtype}", hint=HINT)
+    if samples is not None and (samples.ndim != 2 or samples.shape[1] != 3 or samples.dtype != np.float32):
+        raise BadData(f"example {i}: a window is (n, 3) float32, got {samples.shape} {samples.dtype}", hint=HINT)
+    if not arrays:
+        raise BadData(f"example {i} has neither a picture nor a window", hint=HINT)
+    return Example(entry.source[:200], image, samples, rate_hz)

@@ -1,0 +1,136 @@
+"""The verbs about recorded parts and the running station: `label`, `export`, `status`, `events`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge_agent import api
+from edge_agent.config import Config
+from edge_agent.errors import BadData
+from edge_agent.ledger import ExportFormat, Reader, export_parts
+from edge_agent.printing import print_status, say, say_json
+from edge_agent.runtime.clock import SystemClock
+from edge_agent.station import Station
+
+AGO: Final = re.compile(r"(\d{1,6})([smhd])")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def label_part(config: Config, part: int, label: str | None, *, confirm: bool, who: str, as_json: bool) -> int:
+    """Record a person's word on a part.
+
+    Args:
+        config: the station's.
+        part: the part's number.
+        label: what it is; None with `confirm` stands for the verdict's own class, else it takes the last word back.
+        confirm: the verdict was right.
+        who: the person.
+        as_json: print JSON.
+
+    Returns:
+        0.
+
+    Raises:
+        BadData: there is no such part, or nothing to confirm or to take back.
+    """
+    if confirm:
+        with Reader(Path(config.station.state_dir)) as reader:
+            label = reader.part(part).verdict.label
+        if label is None:
+            raise BadData(
+                f"part {part} was given no class to confirm", hint=f"say what it is: edge-agent label {part} CLASS"
+            )
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        api.call(socket, "label", {"part": part, "label": label, "who": who})
+    else:
+        with Station(config) as station:
+            station.label(part, label, who)
+    with Reader(Path(config.station.state_dir)) as reader:
+        now = reader.part(part).operator_label
+    if as_json:
+        say_json({"part": part, "label": now})
+    else:
+        say(f"part {part}: {now or 'nobody has said what it is'}")
+    return 0
+
+
+def export_since(config: Config, file: Path, since: str | None, *, as_json: bool) -> int:
+    """Write the recorded parts to a file.
+
+    Args:
+        config: the station's.
+        file: ends in `.csv` or `.parquet`.
+        since: see `parse_since`; None for all.
+        as_json: print JSON.
+
+    Returns:
+        0.
+    """
+    forms = {".csv": ExportFormat.CSV, ".parquet": ExportFormat.PARQUET}
+    form = forms.get(file.suffix.lower())
+    if form is None:
+        raise BadData(f"{file}: what it should be is not clear", hint="end the name in .csv or .parquet")
+    since_utc = None if since is None else parse_since(since, SystemClock().utc())
+    with Reader(Path(config.station.state_dir)) as reader:
+        rows = export_parts(reader, file, since_utc, form)
+    if as_json:
+        say_json({"file": str(file), "parts": rows})
+    else:
+        say(f"{rows} parts written to {file}")
+    return 0
+
+
+def show_status(config: Config, *, as_json: bool) -> int:
+    """Print how the running station is; 1 when it is in trouble."""
+    status = api.call(Path(config.api.socket), "status")
+    if as_json:
+        say_json(status)
+    else:
+        print_status(status)
+    return 1 if status["troubles"] else 0
+
+
+def show_events(config: Config, limit: int, *, as_json: bool) -> int:
+    """Print what the station noticed, oldest first; from the ledger when it is not running."""
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        events: list[dict[str, Any]] = api.call(socket, "events", {"limit": limit})
+    else:
+        with Reader(Path(config.station.state_dir)) as reader:
+            events = msgspec.to_builtins(reader.events(limit)[::-1])
+    for event in events:
+        if as_json:
+            say_json(event)
+        else:
+            time = datetime.fromtimestamp(event["time_utc"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            say(f"{time}  {event['severity']:<7}  {event['component']:<10}  {event['message']}")
+    return 0
+
+
+def parse_since(text: str, now_utc: float) -> float:
+    """Give a wall time [s since the epoch].
+
+    Args:
+        text: a date or a time in ISO 8601 (local unless it names a zone), or how long ago: `30m`, `8h`, `7d`.
+        now_utc: wall time now [s since the epoch].
+
+    Returns:
+        Seconds since the epoch.
+
+    Raises:
+        BadData: it is neither.
+    """
+    if match := AGO.fullmatch(text):
+        return now_utc - int(match[1]) * SECONDS[match[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise BadData(
+            f"{text!r} is not a time", hint="write 2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
+        ) from None

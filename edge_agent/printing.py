@@ -1,0 +1,83 @@
+"""What the command line prints: lines and tables for people, JSON for programs. It decides nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge_agent.configfile import format_problems
+from edge_agent.errors import EdgeAgentError
+from edge_agent.tomltext import Problem
+
+COLOURS: Final = {"OK": "32", "NG": "31", "UNSURE": "33", "MISSED": "35"}
+"""ANSI colours of the answers."""
+
+SHAPES: Final = {"OK": "●", "NG": "■", "UNSURE": "▲", "MISSED": "✕"}
+"""So that colour is not needed to tell them apart."""
+
+
+def say(text: str = "") -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")
+
+
+def say_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    say(msgspec.json.encode(value).decode())
+
+
+def warn(error: EdgeAgentError) -> None:
+    """Print one line about something that was left out, beside the results."""
+    hint = f" ({error.hint})" if error.hint else ""
+    sys.stderr.write(f"edge-agent: {error.message}{hint}\n")
+
+
+def outcome_word(outcome: str) -> str:
+    """Give shape and word of an answer, in colour on a terminal, 8 characters wide."""
+    text = f"{SHAPES[outcome]} {outcome:<6}"
+    return f"\033[{COLOURS[outcome]}m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def print_problems(path: Path, problems: Sequence[Problem], *, as_json: bool) -> None:
+    """Print what is wrong with a configuration, or that nothing is."""
+    if as_json:
+        say_json({"file": str(path), "problems": problems})
+    elif problems:
+        say(format_problems(path, problems))
+    else:
+        say(f"{path}: good")
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """Print what a running station says of itself."""
+    troubles = status["troubles"]
+    say(f"{status['station']}  {status['recipe']}  {status['bundle']}  edge-agent {status['version']}")
+    say(f"running for {_span(status['up_s'])}, {status['number']} triggers, {status['in_flight']} in flight")
+    say("  " + ", ".join(f"{count} {outcome}" for outcome, count in status["parts"].items()))
+    known = ", ".join(f"{slug} {samples}" for slug, samples in status["knowledge"].items()) or "nothing"
+    say(f"knows {known}; {status['calibration']} good parts held out")
+    for latency in status["latencies"]:
+        say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")
+    slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
+    if slowest is not None:
+        say(f"slowest component: {slowest['name']}, {slowest['worst_s'] * 1e3:.1f} ms at worst")
+    for name, box in status["mailboxes"].items():
+        say(
+            f"  mailbox {name:<12} {box['waiting']} of {box['capacity']} waiting, at most {box['high_water']}, "
+            f"{box['dropped']} dropped, {box['refused']} refused of {box['put']}"
+        )
+    for component in status["components"]:
+        note = f": {component['last_error']}" if component["last_error"] else ""
+        say(f"  {component['name']:<12} {component['state']}, {component['restarts']} restarts{note}")
+    say("no trouble" if not troubles else f"{len(troubles)} troubles:")
+    for trouble in troubles:
+        say(f"  {trouble['message']}" + (f"\n    {trouble['hint']}" if trouble["hint"] else ""))
+
+
+def _span(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"

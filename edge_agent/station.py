@@ -1,0 +1,329 @@
+"""The whole station for a Python program: judge a part, read the ledger, teach a class; no loop and no source needed.
+
+The running agent is built on it: `app.py` joins the same recipe and ledger to a source, a device and an output.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Self
+
+from edge_agent.config import Config
+from edge_agent.configfile import load_config
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.inspection.encode import Encoder
+from edge_agent.learning.example import Example
+from edge_agent.learning.lesson import Lesson
+from edge_agent.ledger import (
+    Committed,
+    Item,
+    LedgerWriter,
+    PictureStore,
+    Reader,
+    Receipt,
+    Rejected,
+    Snapshot,
+    Teaching,
+    Word,
+    WordKind,
+    keep,
+)
+from edge_agent.ledger.recorder import Recorder
+from edge_agent.recipe import Recipe
+from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
+from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.runtime.disk import RealDisk
+
+RECEIPT_TIMEOUT_S: Final = 10.0
+"""How long a program waits for the disk before it is told that the disk fails."""
+
+CLOSE_TIMEOUT_S: Final = 5.0
+"""How long the ledger may take to commit what waits when the station is closed."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came of a lesson.
+
+    Attributes:
+        label: the class.
+        taught: examples that were learned, by source.
+        refused: examples that could not be, each with its reason.
+        samples: how many samples of the class are known now.
+        calibration: how many held-out good parts there are now.
+        knowledge: digest of the knowledge now.
+        seconds: how long it took [s].
+    """
+
+    label: str
+    taught: tuple[str, ...]
+    refused: tuple[str, ...]
+    samples: int
+    calibration: int
+    knowledge: str
+    seconds: float
+
+
+class Station:
+    """One station on one state directory. Opens at once; `close` it, or use it in a `with` statement.
+
+    Args:
+        config: the configuration, the path of its file, or None for the defaults with the state in `./state`.
+        clock: tells the time.
+        post: has a call run where receipts are wanted; at once, unless an agent has a loop to run it on.
+        on_error: hears a bug that ended the ledger's thread.
+
+    Raises:
+        ConfigError: a person must change something.
+        Unavailable: another agent uses the state directory, or the disk fails.
+    """
+
+    def __init__(
+        self,
+        config: Config | Path | str | None = None,
+        *,
+        clock: Clock | None = None,
+        post: Callable[[Callable[[], None]], None] = lambda call: call(),
+        on_error: Callable[[str, Exception], object] = lambda name, error: None,
+    ) -> None:
+        self.config = _config_of(config)
+        self.clock = clock or SystemClock()
+        state_dir = Path(self.config.station.state_dir)
+        disk = RealDisk(state_dir)
+        self.recorder = Recorder(post)
+        self.pictures = PictureStore(disk, self.config.ledger.pictures_max_mb * 10**6)
+        self.ledger = LedgerWriter(
+            state_dir,
+            self.clock,
+            deliver=self.recorder.deliver,
+            on_error=on_error,
+            queue=self.config.ledger.commit_queue,
+            make_room=self.pictures.make_room,
+        )
+        self.recorder.write_to(self.ledger)
+        self.recipe = Recipe(self.config.recipe, disk)
+        self.ledger.open()
+        try:
+            self.pictures.open()
+        except BaseException:
+            self.close()
+            raise
+        for damage in self.recipe.damage:
+            self.note("error", "recipe", "knowledge_damaged", damage.message)
+        self._series = f"program-{int(self.clock.utc() * 1e3):x}"
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def judge(self, frame: Frame | None, window: VibrationWindow | None = None, truth: str | None = None) -> Part:
+        """Judge one part and record it; returns when the disk has it.
+
+        Args:
+            frame: its picture, or None.
+            window: its vibration, or None.
+            truth: class slug where the part's truth is known.
+
+        Returns:
+            The part as it is recorded.
+
+        Raises:
+            BadData: there is nothing to judge it by.
+            DeviceFault: the device cannot compute.
+            Unavailable: the disk fails; the verdict is not recorded.
+        """
+        started_s = self.clock.now()
+        image = None if frame is None else frame.image
+        samples, rate_hz = (None, 0.0) if window is None else (window.samples, window.rate_hz)
+        missing = {Modality.IMAGE: frame is None, Modality.VIBRATION: window is None}
+        words = tuple(
+            f"no_{'frame' if m is Modality.IMAGE else 'window'}" for m in self.recipe.config.modalities if missing[m]
+        )
+        embedding = self._encoder.encode(image, samples, rate_hz, words)
+        inferred_s = self.clock.now()
+        self._number += 1
+        part = Part(
+            trigger=Trigger(self._series, self._number, started_s, truth),
+            verdict=self.recipe.judge.judge(embedding),
+            times=Times(
+                started_s, started_s if frame is None else frame.time_s, started_s, inferred_s, self.clock.now()
+            ),
+            recipe=self.recipe.config.name,
+            knowledge=self.recipe.judge.digest,
+            embedding=embedding,
+            decided_utc=self.clock.utc(),
+        )
+        receipt = self._committed(part)
+        part = replace(part, id=receipt.id, times=replace(part.times, committed_s=receipt.committed_s))
+        return replace(part, picture=self.keep(part, frame)) if frame is not None else part
+
+    def keep(self, part: Part, frame: Frame) -> str:
+        """Keep the part's picture where the configuration says so; give its digest, "" where none is kept."""
+        if part.verdict.outcome not in self.config.ledger.keep_pictures:
+            return ""
+        trigger = part.trigger
+        snapshot = Snapshot(trigger.series, trigger.number, part.verdict.outcome, part.decided_utc, frame.image)
+        pictured = keep(self.pictures, snapshot)
+        self.ledger.offer(pictured)
+        return pictured.picture
+
+    def parts(self, since_utc: float | None = None) -> Iterator[Part]:
+        """Give the recorded parts, oldest first, in constant memory.
+
+        Args:
+            since_utc: only those decided since [s since the epoch]; None for all.
+
+        Yields:
+            Parts.
+        """
+        with self.reader() as reader:
+            yield from reader.parts(since_utc)
+
+    def teach(
+        self,
+        label: str,
+        examples: Sequence[Example],
+        *,
+        who: str = "program",
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Taught:
+        """Learn a class from examples; every second good part is held out for calibration.
+
+        Args:
+            label: slug of the class.
+            examples: labelled parts.
+            who: name of the person or the program, for the audit.
+            progress: hears how many encodings of how many are done.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            BadData: no example could be learned; nothing changed.
+            Unavailable: the disk fails; nothing changed.
+        """
+        started_s = self.clock.now()
+        lesson = Lesson(label, examples, self.recipe.bundle.normal)
+        while (variant := lesson.next_variant()) is not None:
+            lesson.take(self._encoded(variant))
+            progress(lesson.done, lesson.total)
+        before = self.recipe.judge.digest
+        self.recipe.promote(*self.recipe.lesson_learned(lesson))
+        teaching = self.teaching_of(lesson, before, who)
+        self._committed(teaching)
+        return self.taught(lesson, self.clock.now() - started_s)
+
+    def label(self, part_id: int, label: str | None, who: str) -> Part:
+        """Record a person's word on a part.
+
+        Args:
+            part_id: the ledger's number of the part.
+            label: what it is; None takes the last word back.
+            who: the person.
+
+        Returns:
+            The part with the word that now holds.
+
+        Raises:
+            BadData: there is no such part, or nothing to take back.
+        """
+        word = self.word(part_id, label, who)
+        self._committed(word)
+        with self.reader() as reader:
+            return reader.part(part_id)
+
+    def word(self, part_id: int, label: str | None, who: str) -> Word:
+        """Say what kind of word this is; raise `BadData` where it makes no sense."""
+        with self.reader() as reader:
+            part = reader.part(part_id)
+            if label is None and part.operator_label is None:
+                raise BadData(
+                    f"nobody has said anything about part {part_id} that could be taken back",
+                    hint=f"say what it is: edge-agent label {part_id} CLASS",
+                )
+            confirmed = label == part.verdict.label
+        kind = WordKind.UNDO if label is None else WordKind.CONFIRM if confirmed else WordKind.CORRECT
+        return Word(part_id, kind, label, self.clock.utc(), who)
+
+    def teaching_of(self, lesson: Lesson, before: str, who: str) -> Teaching:
+        """Give the audit row of a lesson that was just promoted."""
+        utc, after = self.clock.utc(), self.recipe.judge.digest
+        return Teaching(utc, "teach", lesson.label, before, after, tuple(lesson.taught), who)
+
+    def taught(self, lesson: Lesson, seconds: float) -> Taught:
+        """Say what came of a lesson that was just promoted."""
+        learned = self.recipe.learned
+        return Taught(
+            label=lesson.label,
+            taught=tuple(lesson.taught),
+            refused=tuple(lesson.refused),
+            samples=learned.knowledge.samples(lesson.label),
+            calibration=len(learned.calibration),
+            knowledge=learned.knowledge.digest,
+            seconds=seconds,
+        )
+
+    def reader(self) -> Reader:
+        """Open the reading side of the ledger."""
+        return Reader(Path(self.config.station.state_dir))
+
+    def note(self, severity: str, component: str, kind: str, message: str, **data: object) -> None:
+        """Record something that happened now."""
+        self.record(Event(self.clock.utc(), severity, component, kind, message, data))
+
+    def record(self, event: Event) -> None:
+        """Record an event; the ledger counts those it has no room for. Safe from any thread."""
+        self.ledger.offer(event)
+
+    def close(self) -> None:
+        """Commit what waits and release everything; safe to call twice."""
+        self.ledger.close()
+        self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
+        if "_encoder" in self.__dict__:
+            self._encoder.close()
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder.load(self.recipe.bundle, self.config.engine)
+
+    def _encoded(self, example: Example) -> Embedding | BadData:
+        try:
+            return self._encoder.encode(example.image, example.samples, example.rate_hz)
+        except BadData as error:
+            return error
+
+    def _committed(self, item: Item) -> Committed:
+        answered = threading.Event()
+        receipts: list[Receipt] = []
+
+        def hear(receipt: Receipt) -> None:
+            receipts.append(receipt)
+            answered.set()
+
+        accepted = self.recorder.offer(item, hear)
+        if accepted:
+            self.clock.wait(answered, self.clock.now() + RECEIPT_TIMEOUT_S)
+        match receipts:
+            case [Committed() as committed]:
+                return committed
+            case [Rejected() as rejected]:
+                raise Unavailable(f"the ledger did not record it: {rejected.reason}", hint="see `edge-agent status`")
+            case _:
+                status = self.ledger.status()
+                raise Unavailable(
+                    f"the ledger cannot be written: {status.reason or 'it does not answer'}",
+                    hint=f"check the disk of {self.config.station.state_dir}",
+                )
+
+
+def _config_of(config: Config | Path | str | None) -> Config:
+    if isinstance(config, Config):
+        return config
+    return Config.defaults(Path("state")) if config is None else load_config(Path(config))

@@ -1,0 +1,138 @@
+"""Teaches a running station: encodes a lesson in the gaps between parts, then changes what the line is judged by.
+
+At most one encoding is on the device and one chore in the background, so that a part waits for one encoding at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.inspection.device import Device, Job
+from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.judge import Judge
+from edge_agent.learning.lesson import Lesson
+from edge_agent.learning.store import Learned
+from edge_agent.records import Embedding
+from edge_agent.runtime.background import Background, Chore
+from edge_agent.runtime.loop import NEVER
+from edge_agent.station import Station, Taught
+
+RETRY_S: Final = 0.05
+"""How long a lesson waits for a device that has too much to do."""
+
+
+@dataclass(eq=False)
+class _Running:
+    lesson: Lesson
+    who: str
+    done: Callable[[Taught | EdgeAgentError], None]
+    started_s: float
+    waiting: bool = False
+
+
+class Teacher:
+    """Gives one lesson at a time. A component; every method belongs to the loop thread.
+
+    Args:
+        station: what is taught.
+        device: encodes.
+        background: solves and saves.
+        changed: hears that the judge is another one now.
+        poke: asks the loop to step this component.
+    """
+
+    name = "teaching"
+
+    def __init__(
+        self,
+        station: Station,
+        device: Device,
+        background: Background,
+        changed: Callable[[Judge], None],
+        poke: Callable[[str], None],
+    ) -> None:
+        self._station = station
+        self._device = device
+        self._background = background
+        self._changed = changed
+        self._poke = poke
+        self._running: _Running | None = None
+
+    @property
+    def progress(self) -> tuple[str, int, int] | None:
+        """The class being taught, encodings done and in all; None when nothing is."""
+        if self._running is None:
+            return None
+        lesson = self._running.lesson
+        return lesson.label, lesson.done, lesson.total
+
+    def begin(self, lesson: Lesson, who: str, done: Callable[[Taught | EdgeAgentError], None], now: float) -> None:
+        """Start a lesson; `done` hears what came of it.
+
+        Args:
+            lesson: what to teach.
+            who: the person, for the audit.
+            done: hears what came of it.
+            now: host monotonic time [s].
+
+        Raises:
+            Unavailable: another lesson is being given.
+        """
+        if self._running is not None:
+            raise Unavailable(
+                f"the station is learning {self._running.lesson.label}", hint="teach again when that is done"
+            )
+        self._running = _Running(lesson, who, done, now)
+        self._poke(self.name)
+
+    def step(self, now: float) -> float:
+        """Move the lesson on by one encoding."""
+        running = self._running
+        if running is None or running.waiting:
+            return NEVER
+        if running.lesson.done == running.lesson.total:
+            work = Chore(lambda: self._station.recipe.lesson_learned(running.lesson), self._learned)
+            running.waiting = self._background.submit(work)
+        else:
+            running.waiting = self._device.submit(Job(lambda encoder: _encode(encoder, running.lesson), self._encoded))
+        return NEVER if running.waiting else now + RETRY_S
+
+    def _encoded(self, result: Embedding | EdgeAgentError, ended_s: float) -> None:
+        running = self._running
+        if running is None:
+            return
+        running.waiting = False
+        if isinstance(result, Embedding | BadData):
+            running.lesson.take(result)
+            self._poke(self.name)
+        else:
+            self._end(result)
+
+    def _learned(self, result: tuple[Learned, Judge] | EdgeAgentError) -> None:
+        running = self._running
+        if running is None:
+            return
+        if isinstance(result, EdgeAgentError):
+            self._end(result)
+            return
+        station = self._station
+        before = station.recipe.judge.digest
+        station.recipe.promote(*result)
+        self._changed(station.recipe.judge)
+        station.recorder.offer(station.teaching_of(running.lesson, before, running.who))
+        self._end(station.taught(running.lesson, station.clock.now() - running.started_s))
+
+    def _end(self, result: Taught | EdgeAgentError) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.done(result)
+
+
+def _encode(encoder: Encoder, lesson: Lesson) -> Embedding:
+    variant = lesson.next_variant()
+    if variant is None:
+        raise BadData("the lesson has nothing left to encode")
+    return encoder.encode(variant.image, variant.samples, variant.rate_hz)

@@ -11,7 +11,6 @@ from edge_agent.api import Handler, Request
 from edge_agent.commands import EventsArguments, LabelArguments, TeachArguments
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example, unpack
-from edge_agent.learning.lesson import Lesson
 from edge_agent.ledger import Committed, Receipt, Word
 from edge_agent.runtime.background import Chore
 from edge_agent.station import Taught
@@ -80,7 +79,7 @@ class Answers:
         assert isinstance(arguments, TeachArguments)
 
         def begin(examples: list[Example]) -> None:
-            lesson = Lesson(arguments.label, examples, self._agent.station.recipe.bundle.normal)
+            lesson = self._agent.station.lesson(arguments.label, examples)
             try:
                 self._agent.teacher.begin(lesson, arguments.who, answer, now)
             except Unavailable as error:

@@ -35,8 +35,8 @@ MAX_SOCKET_PATH_BYTES: Final = 107
 WAITING_REQUESTS: Final = 16
 """People and pages ask a few things at a time; more than this is refused with 503."""
 
-SOCKET_TIMEOUT_S: Final = 10.0
-"""A caller that stops in the middle of its request loses the connection after this."""
+SOCKET_TIMEOUT_S: Final = 2.0
+"""A caller that stops in the middle of its request loses the connection after this; it would hold up the stop."""
 
 
 @dataclass(eq=False)
@@ -239,7 +239,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class _Carrier(BaseHTTPRequestHandler):
     server: _Server
     timeout = SOCKET_TIMEOUT_S
-    protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.0"  # one request a connection: a caller that stays would hold up the stop
 
     def do_GET(self) -> None:
         self._carry()

@@ -68,13 +68,34 @@ def build(
     clock = clock or SystemClock()
     loop = Loop(clock)
     calls = Calls(loop.poke)
-    station = Station(config, clock=clock, post=calls.post, on_error=lambda name, error: supervisor.failed(name, error))
+    station = Station(
+        config, clock=clock, post=calls.post, on_error=lambda name, error: loop.on_error and loop.on_error(name, error)
+    )
+    try:
+        return _joined(station, clock, loop, calls, supply, output or SimulatedOutput(), told)
+    except BaseException:
+        station.close()
+        raise
+
+
+def _joined(
+    station: Station,
+    clock: Clock,
+    loop: Loop,
+    calls: Calls,
+    supply: Supply | None,
+    output: RejectOutput,
+    told: Callable[[Part], None],
+) -> Agent:
+    config = station.config
     recipe = station.recipe
     device = Device(
         lambda: Encoder.load(recipe.bundle, config.engine), clock, loop.poke, config.engine.timeout_ms / 1e3
     )
     background = Background(clock, loop.poke)
-    count = TriggerCount(Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()))
+    count = TriggerCount(
+        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
+    )
     source = Feed(supply or _supply(config, clock, station), count, clock, lambda: loop.poke("inspection"))
     agent = Agent(clock=clock, loop=loop, station=station, source=source, device=device, background=background)
     agent.inspector = inspector = Inspector(
@@ -82,7 +103,7 @@ def build(
         pairer=Pairer(config.pairing, frozenset(config.recipe.modalities), config.recipe.deadline_ms / 1e3),
         device=device,
         ledger=station.recorder,
-        output=output or SimulatedOutput(),
+        output=output,
         recipe=config.recipe,
         health=ImageHealth(config.image_health),
         clock=clock,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -241,9 +242,10 @@ def _version_or_help(arguments: argparse.Namespace) -> int:
     if not arguments.version:
         arguments.parser.print_help(sys.stderr)
         return 2
-    from edge_agent.agent import program_version
+    from importlib.metadata import version
 
-    sys.stdout.write(f"edge-agent {program_version()}\n")
+    names = ("edge-agent", "onnxruntime", "openvino", "numpy")
+    sys.stdout.write("".join(f"{name} {version(name)}\n" for name in names))
     return EXIT_OK
 
 
@@ -264,7 +266,7 @@ def _json(verb: argparse.ArgumentParser) -> None:
 
 
 def _who(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--who", default=getpass.getuser(), metavar="NAME", help="your name, for the record")
+    verb.add_argument("--who", default=_user(), metavar="NAME", help="your name, for the record")
 
 
 def _state(verb: argparse.ArgumentParser) -> None:
@@ -278,6 +280,13 @@ def _config(arguments: argparse.Namespace) -> Config:
     from edge_agent.configfile import load_config
 
     return load_config(arguments.config) if arguments.config is not None else Config.defaults(arguments.state)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"  # one without a name, as in some containers
 
 
 def _count(text: str) -> int:

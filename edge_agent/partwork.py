@@ -14,6 +14,7 @@ from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
 from edge_agent.printing import print_status, say, say_json
+from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.station import Station
 
@@ -40,10 +41,12 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
     """
     if confirm:
         with Reader(Path(config.station.state_dir)) as reader:
-            label = reader.part(part).verdict.label
-        if label is None:
+            verdict = reader.part(part).verdict
+        label = verdict.label
+        if label is None or verdict.outcome not in (Outcome.OK, Outcome.NG):
             raise BadData(
-                f"part {part} was given no class to confirm", hint=f"say what it is: edge-agent label {part} CLASS"
+                f"part {part} was {verdict.outcome} without a class that could be confirmed",
+                hint=f"say what it is: edge-agent label {part} CLASS",
             )
     socket = Path(config.api.socket)
     if api.is_listening(socket):
@@ -87,13 +90,13 @@ def export_since(config: Config, file: Path, since: str | None, *, as_json: bool
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
-    """Print how the running station is; 1 when it is in trouble."""
+    """Print how the running station is."""
     status = api.call(Path(config.api.socket), "status")
     if as_json:
         say_json(status)
     else:
         print_status(status)
-    return 1 if status["troubles"] else 0
+    return 0
 
 
 def show_events(config: Config, limit: int, *, as_json: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.config import RecipeConfig
-from edge_agent.errors import StateDamaged
+from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.inspection.encode import load_bundle
 from edge_agent.inspection.judge import Judge
 from edge_agent.learning.lesson import Lesson
@@ -19,12 +19,17 @@ class Recipe:
         disk: the state directory.
 
     Raises:
-        ConfigError: the bundle is refused, or the knowledge was made with another bundle.
+        ConfigError: the bundle is refused, lacks a modality, or the knowledge was made with another one.
     """
 
     def __init__(self, config: RecipeConfig, disk: Disk) -> None:
         self.config = config
         self.bundle = load_bundle(config.bundle_dir)
+        if missing := set(config.modalities) - {block.modality for block in self.bundle.blocks}:
+            raise ConfigError(
+                f"bundle {self.bundle.name} knows nothing of {' and '.join(sorted(missing))}",
+                hint="leave it out of [recipe] modalities, or name another bundle in [recipe] bundle",
+            )
         self._store = KnowledgeStore(disk, config.name, self.bundle)
         self.learned, self._damage = self._store.load()
         self.judge = self._judge_from(self.learned)
@@ -59,4 +64,6 @@ class Recipe:
         self.learned, self.judge = learned, judge
 
     def _judge_from(self, learned: Learned) -> Judge:
-        return Judge(self.bundle, learned.knowledge, learned.calibration, self.config)
+        judge = Judge(self.bundle, learned.knowledge, learned.calibration, self.config)
+        judge.prepare()
+        return judge

@@ -213,7 +213,7 @@ class Event:
         time_utc: wall time [s since the epoch].
         severity: `info`, `warning` or `error`.
         component: who says it.
-        kind: one machine-readable word, `dark_picture`, `restart_misses`, ….
+        kind: one machine-readable word: `restart_misses`, `component_failed`, ….
         message: one sentence for people.
         data: numbers and names behind the sentence.
     """

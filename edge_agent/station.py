@@ -207,10 +207,10 @@ class Station:
 
         Raises:
             BadData: no example could be learned; nothing changed.
-            Unavailable: the disk fails; nothing changed.
+            Unavailable: the disk fails; nothing changed, or only the audit row of the change is missing.
         """
         started_s = self.clock.now()
-        lesson = Lesson(label, examples, self.recipe.bundle.normal)
+        lesson = self.lesson(label, examples)
         while (variant := lesson.next_variant()) is not None:
             lesson.take(self._encoded(variant))
             progress(lesson.done, lesson.total)
@@ -219,6 +219,10 @@ class Station:
         teaching = self.teaching_of(lesson, before, who)
         self._committed(teaching)
         return self.taught(lesson, self.clock.now() - started_s)
+
+    def lesson(self, label: str, examples: Sequence[Example]) -> Lesson:
+        """Begin a lesson: what is to be encoded, before anything is."""
+        return Lesson(label, examples, self.recipe.bundle.normal, self.config.image_health)
 
     def label(self, part_id: int, label: str | None, who: str) -> Part:
         """Record a person's word on a part.
@@ -273,6 +277,11 @@ class Station:
     def reader(self) -> Reader:
         """Open the reading side of the ledger."""
         return Reader(Path(self.config.station.state_dir))
+
+    def last_number(self, series: str) -> int:
+        """Give the highest trigger number of a series that has a row; 0 where none has."""
+        with self.reader() as reader:
+            return reader.last_number(series)
 
     def note(self, severity: str, component: str, kind: str, message: str, **data: object) -> None:
         """Record something that happened now."""

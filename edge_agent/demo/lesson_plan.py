@@ -11,7 +11,6 @@ from typing import Final
 from edge_agent.agent import Agent
 from edge_agent.errors import EdgeAgentError
 from edge_agent.learning.example import Example
-from edge_agent.learning.lesson import Lesson
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.loop import NEVER
 from edge_agent.station import Taught
@@ -74,7 +73,7 @@ class Tray:
         return [example_of(self._line.example(slug, i)) for i in range(SHOTS)]
 
     def _begin(self, slug: str, examples: list[Example]) -> None:
-        lesson = Lesson(slug, examples, NORMAL)
+        lesson = self._agent.station.lesson(slug, examples)
         self._agent.teacher.begin(lesson, WHO, self._learned, self._agent.clock.now())
 
     def _learned(self, result: Taught | EdgeAgentError) -> None:

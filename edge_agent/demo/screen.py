@@ -68,7 +68,7 @@ class Screen:
         """Show what the line is doing."""
         self._headline = headline
         if self._live is None:
-            self._console.print(headline, highlight=False)
+            self._console.print(headline, highlight=False, soft_wrap=True)
 
     def told(self, part: Part) -> None:
         """Take in a recorded part."""
@@ -78,7 +78,7 @@ class Screen:
         if times.paired_s is not None and times.committed_s is not None:
             self._spans_ms.append(1e3 * (times.committed_s - times.paired_s))
         if self._live is None and sum(self._outcomes.values()) % LINE_EVERY == 0:
-            self._console.print(self._counters(), highlight=False)
+            self._console.print(self._counters(), highlight=False, soft_wrap=True)
 
     def step(self, now: float) -> float:
         """Draw."""

@@ -69,6 +69,7 @@ class Device:
         self._poke = poke
         self._timeout_s = timeout_s
         self._worker: Worker[Job | _Load, Embedding | None] | None = None
+        self._left_behind: list[Worker[Job | _Load, Embedding | None]] = []
         self._answers: Mailbox[Done[Job | _Load, Embedding | None] | Failed[Job | _Load]]
         self._ready = False
         self.settled = False  #: it has been ready, or has failed, at least once
@@ -147,7 +148,8 @@ class Device:
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the thread to end; say whether it has."""
-        return self._worker is None or self._worker.join(until)
+        workers = [*self._left_behind, *([] if self._worker is None else [self._worker])]
+        return all(worker.join(until) for worker in workers)
 
     def _hand_out(self) -> EdgeAgentError | None:
         fault: EdgeAgentError | None = None
@@ -171,6 +173,7 @@ class Device:
         self._ready = False
         self.settled = True
         self._worker = None
+        self._left_behind = [left for left in self._left_behind if left.status().busy_since_s is not None] + [worker]
         for job in worker.abandon():
             if isinstance(job, Job):
                 job.then(fault, now)

@@ -204,11 +204,18 @@ class Inspector:
             return
         match result:
             case Embedding():
-                self._decide(flight, self._judge.judge(result), result, ended_s)
+                verdict = self._judge.judge(result)
             case BadData():
-                self._decide(flight, Verdict(Outcome.UNSURE, cause="no_data", degraded=words))
+                verdict = Verdict(Outcome.UNSURE, cause="no_data", degraded=words)
             case _:
-                self._decide(flight, Verdict(Outcome.UNSURE, cause="device", degraded=words))
+                verdict = Verdict(Outcome.UNSURE, cause="device", degraded=words)
+        if self._clock.now() > flight.deadline_s - ACT_MARGIN_S:
+            self.counts.late += 1
+            verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
+        if isinstance(result, Embedding):
+            self._decide(flight, verdict, result, ended_s)
+        else:
+            self._decide(flight, verdict)
 
     def _decide(
         self,

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
 from edge_agent.learning.store import MAX_CALIBRATION, Learned
 from edge_agent.records import Embedding
+from edge_agent.sources.imagehealth import picture_faults
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
 
 
@@ -35,14 +37,16 @@ class Lesson:
         label: the class that is taught.
         examples: its examples, at least one.
         normal: slug of the class of good parts.
+        limits: when a picture is too bad to learn from.
     """
 
-    def __init__(self, label: str, examples: Sequence[Example], normal: str) -> None:
+    def __init__(self, label: str, examples: Sequence[Example], normal: str, limits: ImageHealthConfig) -> None:
         self.label = label
         self._normal = normal
         self._variants = 1 if label == normal else AUGMENTATIONS
-        self._samples = [_Sample(example) for example in examples]
+        self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
+        self._pass_over_refused()
 
     @property
     def total(self) -> int:
@@ -84,6 +88,7 @@ class Lesson:
                 self._at = (i, k + 1)
                 return
         self._at = (i + 1, 0)
+        self._pass_over_refused()
 
     def apply(self, learned: Learned) -> Learned:
         """Give what is known with this lesson; what was known stays as it is.
@@ -100,8 +105,11 @@ class Lesson:
         rows = [np.stack(s.rows) for s in self._samples if s.rows and not s.refused]
         if not rows:
             raise BadData(f"no example of {self.label} could be learned", hint="; ".join(self.refused[:3]))
-        fitted, held_out = (rows[::2], rows[1::2]) if self.label == self._normal else (rows, [])
         knowledge = learned.knowledge
+        fitted, held_out = rows, list[NDArray[np.int16]]()
+        if self.label == self._normal:
+            fewer_held_out = len(learned.calibration) < knowledge.samples(self.label)
+            fitted, held_out = rows[fewer_held_out::2], rows[not fewer_held_out :: 2]
         try:
             for sample in fitted:
                 knowledge = knowledge.learn(self.label, sample)
@@ -109,6 +117,15 @@ class Lesson:
             raise BadData(f"cannot learn {self.label}: {error}", hint="see docs/teaching.md") from error
         calibration = np.concatenate([learned.calibration, *held_out])[-MAX_CALIBRATION:]
         return Learned(knowledge, calibration)
+
+    def _pass_over_refused(self) -> None:
+        while self._at[0] < len(self._samples) and self._samples[self._at[0]].refused:
+            self._at = (self._at[0] + 1, 0)
+
+
+def _faults(example: Example, limits: ImageHealthConfig) -> str:
+    faults = () if example.image is None else picture_faults(example.image, limits)
+    return f"its picture is {' and '.join(faults)}" if faults else ""
 
 
 def variant_of(example: Example, k: int) -> Example:

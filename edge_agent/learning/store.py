@@ -23,6 +23,11 @@ from models.npy import decode_npy
 
 SLOTS: Final = "slots.json"
 
+BLOBS: Final = "blobs/sha256"
+
+DAMAGED: Final = ".damaged"
+"""Suffix of what is kept aside for a specialist."""
+
 MAX_CALIBRATION: Final = 10_000
 """Held-out good parts that are kept: enough for a false-reject rate of 0.01 %, 2.5 MB."""
 
@@ -123,7 +128,9 @@ class KnowledgeStore:
         now = slots.recipes.get(self._recipe)
         previous = now.active if now is not None and now.active != slot else None
         recipes = {**slots.recipes, self._recipe: RecipeSlots(slot, previous)}
-        save_checked(self._disk, SLOTS, msgspec.json.encode(Slots(recipes=recipes), order="sorted"))
+        slots = Slots(recipes=recipes)
+        save_checked(self._disk, SLOTS, msgspec.json.encode(slots, order="sorted"))
+        self._remove_all_but(slots)
 
     def _slots(self) -> Slots:
         try:
@@ -166,9 +173,23 @@ class KnowledgeStore:
             replace(self._disk, _blob_name(digest), data)
         return digest
 
+    def _remove_all_but(self, slots: Slots) -> None:
+        """Remove the blobs that no slot names any more, and what a power cut left unfinished."""
+        used = {
+            _blob_name(digest)
+            for recipe in slots.recipes.values()
+            for slot in (recipe.active, recipe.previous)
+            if slot is not None
+            for digest in (slot.knowledge, slot.calibration)
+        }
+        for shard in range(256):
+            for name in self._disk.names(f"{BLOBS}/{shard:02x}"):
+                if name not in used and not name.endswith(DAMAGED):
+                    self._disk.remove(name)
+
     def _keep_aside(self, name: str) -> None:
         if self._disk.exists(name):
-            self._disk.rename(name, f"{name}.damaged")
+            self._disk.rename(name, name + DAMAGED)
 
 
 def calibration_bytes(rows: NDArray[np.int16]) -> bytes:
@@ -192,4 +213,4 @@ def calibration_from(data: bytes, d: int) -> NDArray[np.int16]:
 
 
 def _blob_name(digest: str) -> str:
-    return f"blobs/sha256/{digest[:2]}/{digest[2:]}"
+    return f"{BLOBS}/{digest[:2]}/{digest[2:]}"

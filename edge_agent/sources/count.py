@@ -38,11 +38,19 @@ class TriggerCount:
     Args:
         path: the file that keeps the count; None keeps it in memory only.
         new_series: gives a name for a new count, at most 16 ASCII characters.
+        recorded: the highest number of a series that anybody has on record. A count that is behind it was set back by
+            a power cut; it is not gone on with, for its numbers would be given out twice.
     """
 
-    def __init__(self, path: Path | None, new_series: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        new_series: Callable[[], str],
+        recorded: Callable[[str], int] = lambda series: 0,
+    ) -> None:
         self._path = path
         self._new_series = new_series
+        self._recorded = recorded
         self._file: BinaryIO | None = None
         self._generation = 0
         self._position: Position | None = None
@@ -61,7 +69,8 @@ class TriggerCount:
         found: tuple[int, Position] | None = None
         if self._path is not None:
             try:
-                self._file = self._path.open("r+b" if self._path.exists() else "w+b", buffering=0)
+                self._path.touch(mode=0o600)
+                self._file = self._path.open("r+b", buffering=0)
                 found = newest_slot(self._file.read(2 * SLOT_BYTES))
             except OSError as error:
                 self.close()
@@ -71,6 +80,8 @@ class TriggerCount:
                 ) from None
         if found is not None:
             self._generation, self._position = found
+            if self._recorded(self._position.series) > self._position.number:
+                self._position = None
         return self._position or self.begin()
 
     def begin(self) -> Position:

@@ -233,9 +233,7 @@ def test_a_ledger_that_takes_nothing_does_not_hold_up_the_output() -> None:
     assert bench.inspector.in_flight == 0
 
 
-@pytest.mark.parametrize(
-    ("result", "cause"), [(BadData("no good"), "no_data"), (DeviceFault("dead"), "device")]
-)
+@pytest.mark.parametrize(("result", "cause"), [(BadData("no good"), "no_data"), (DeviceFault("dead"), "device")])
 def test_what_cannot_be_encoded_is_unsure_with_its_cause(result: BadData | DeviceFault, cause: str) -> None:
     bench = Bench()
     bench.deliver()

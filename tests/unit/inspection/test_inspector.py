@@ -197,6 +197,17 @@ def test_a_device_that_never_answers_makes_the_part_unsure_before_its_deadline()
     assert bench.inspector.counts.overdue == 0
 
 
+def test_an_answer_that_comes_when_the_loop_was_held_up_past_the_deadline_is_declared_late() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.clock.advance(0.4)
+    bench.answer()
+
+    (part,) = bench.ledger.parts()
+    assert (part.verdict.outcome, part.verdict.cause) == (Outcome.UNSURE, "late")
+    assert bench.inspector.counts.late == 1
+
+
 def test_an_answer_after_that_changes_nothing_and_is_counted() -> None:
     bench = Bench()
     bench.deliver()

@@ -1,0 +1,234 @@
+"""The verbs as a person types them, with good input and with bad: one clear line for each thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent import cli
+from edge_agent.errors import BadData
+from edge_agent.partwork import parse_since
+from models.bundle import shipped_bundle
+from models.castings import CastingLine
+
+LINE = CastingLine(77)
+pytestmark = pytest.mark.system
+
+
+def no_agent(make: Callable[[], object]) -> int:
+    raise AssertionError("this verb runs no agent")
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words], no_agent)
+
+
+def write_parts(folder: Path, truth: str, count: int, first: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(first, first + count):
+        casting = LINE.example(truth, i)
+        cv2.imwrite(str(folder / f"{truth}_{i:03d}.png"), casting.image)
+        np.savez(folder / f"{truth}_{i:03d}.npz", samples=casting.samples, rate_hz=casting.rate_hz)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory that knows good parts and two defects."""
+    folder = tmp_path_factory.mktemp("taught")
+    state = folder / "state"
+    for truth, count in (("good", 40), ("stain", 5), ("crack", 5)):
+        assert run("teach", truth, write_parts(folder / truth, truth, count), "--state", state) == 0
+    return state
+
+
+def test_a_taught_station_tells_good_from_bad(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_parts(tmp_path / "new", "good", 5, first=100)
+    write_parts(tmp_path / "new", "stain", 5, first=100)
+
+    assert run("inspect", tmp_path / "new", "--state", taught, "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    outcomes = {Path(line["source"]).name[:4]: [] for line in lines}
+    for line in lines:
+        outcomes[Path(line["source"]).name[:4]].append(line["verdict"]["outcome"])
+    assert outcomes["stai"].count("NG") >= 4
+    assert "NG" not in outcomes["good"]
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def damage(folder: Path) -> dict[str, str]:
+    """Make one of each bad file; give what must be said about each."""
+    image = LINE.example("good", 0).image
+    good, jpeg = cv2.imencode(".jpg", image)
+    assert good
+    (folder / "cut.jpg").write_bytes(jpeg.tobytes()[: len(jpeg) // 2])
+    (folder / "text.png").write_text("not a picture")
+    (folder / "none.png").write_bytes(png(0, 0))
+    (folder / "huge.png").write_bytes(png(20_000, 20_000))
+    (folder / "empty.bmp").write_bytes(b"")
+    samples = LINE.example("good", 0).samples
+    nan = samples.copy()
+    nan[5] = np.nan
+    np.savez(folder / "nan.npz", samples=nan, rate_hz=26667.0)
+    np.savez(folder / "short.npz", samples=samples[:100], rate_hz=26667.0)
+    return {
+        "cut.jpg": "cut.jpg",
+        "text.png": "text.png",
+        "none.png": "none.png",
+        "huge.png": "20000",
+        "empty.bmp": "empty.bmp",
+        "nan.npz": "nan.npz",
+        "short.npz": "short.npz",
+    }
+
+
+def test_each_bad_file_gets_one_line_and_the_rest_goes_on(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = damage(tmp_path)
+    write_parts(tmp_path, "good", 1, first=200)
+
+    assert run("inspect", tmp_path, "--state", taught) == 0
+    out, err = capsys.readouterr()
+    assert "1 judged, 7 could not be" in out
+    assert len(err.splitlines()) == len(said)
+    assert all(any(word in line for line in err.splitlines()) for word in said.values()), err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("kind", ["grey", "16 bit", "alpha"])
+def test_a_picture_of_another_kind_is_judged_as_what_it_shows(
+    taught: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = LINE.example("good", 300).image
+    converted = {
+        "grey": cv2.cvtColor(image, cv2.COLOR_BGR2GRAY),
+        "16 bit": image.astype(np.uint16) * 257,
+        "alpha": np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]),
+    }[kind]
+    cv2.imwrite(str(tmp_path / "part.png"), converted)
+
+    assert run("inspect", tmp_path, "--state", taught, "--json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["verdict"]["outcome"] in ("OK", "NG", "UNSURE")
+
+
+def test_nothing_but_bad_files_is_a_failure(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(tmp_path)
+
+    assert run("inspect", tmp_path, "--state", taught) == 1
+    assert "0 judged" in capsys.readouterr().out
+
+
+def test_an_empty_folder_and_a_wrong_path_are_named(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("inspect", tmp_path, "--state", taught) == 1
+    assert "no pictures and no vibration files" in capsys.readouterr().err
+    assert run("teach", "pit", tmp_path / "nowhere", "--state", taught) == 1
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_class_that_is_no_slug_is_refused_and_nothing_is_learned(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (taught / "slots.json").read_bytes()
+
+    assert run("teach", "Not a slug", write_parts(tmp_path, "pit", 1), "--state", taught) == 1
+    assert "Not a slug" in capsys.readouterr().err
+    assert (taught / "slots.json").read_bytes() == before
+
+
+def flip_a_byte(folder: Path) -> None:
+    data = bytearray((folder / "image.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "image.onnx").write_bytes(data)
+
+
+def edit(old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / "manifest.toml").read_text()
+        assert old in text
+        (folder / "manifest.toml").write_text(text.replace(old, new, 1))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (flip_a_byte, "image.onnx: SHA-256"),
+        (lambda folder: (folder / "vibration.onnx").unlink(), "vibration.onnx: missing"),
+        (edit("shape = [1, 3, 320, 320]", "shape = [1, 3, 224, 224]"), "golden.npz: want (16, 1, 3, 224, 224)"),
+        (edit("manifest = 1", "manifest = 2"), "manifest.toml: manifest version 2 is newer"),
+    ],
+    ids=["flipped byte", "missing part", "wrong shape", "newer manifest"],
+)
+def test_a_bundle_that_is_not_as_declared_is_refused_by_name(
+    tmp_path: Path, harm: Callable[[Path], None], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "generic"
+    shutil.copytree(shipped_bundle("generic"), folder)
+    harm(folder)
+    (tmp_path / "station.toml").write_text('[recipe]\nbundle = "./generic"\n')
+
+    assert run("inspect", write_parts(tmp_path / "parts", "good", 1), "-c", tmp_path / "station.toml") == 78
+    assert f"bundle generic: {said}" in capsys.readouterr().err
+
+
+def test_evaluate_says_what_it_leaves_out_and_counts_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for truth, count in (("good", 6), ("stain", 6), ("pit", 2)):
+        write_parts(tmp_path / truth, truth, count)
+    for i in range(6):  # numbers far apart, so that no picture is a neighbour of an example
+        for truth in ("good", "stain"):
+            (tmp_path / truth / f"{truth}_{i:03d}.png").rename(tmp_path / truth / f"{i * 10:03d}.png")
+    (tmp_path / "good" / "900.png").write_text("no picture")
+
+    assert run("evaluate", tmp_path, "--shots", 3, "--episodes", 2, "--json") == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert report["tested"] == 2 * 2 * 3
+    assert set(report["recall"]) == {"good", "stain"}
+    assert {"mean", "low", "high"} == set(report["balanced_accuracy"])
+    assert len(report["left_out"]) == len(err.splitlines()) == 2
+    assert run("evaluate", tmp_path, "--shots", 6, "--json") == 1
+    assert "fewer than two classes" in capsys.readouterr().err
+
+
+def test_a_configuration_with_errors_is_named_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text("[source.simline]\nparts_per_s = 500\nsede = 3\n[engine]\nthreads = 'two'\n")
+
+    assert run("check", "-c", path) == 78
+    assert [line.split(": ")[0].rsplit(":", 1)[1] for line in capsys.readouterr().out.splitlines()] == ["2", "3", "5"]
+    assert run("run", "-c", path) == 78
+    assert "simline.seed" in capsys.readouterr().err
+
+
+def test_status_without_a_station_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("status", "--state", tmp_path) == 1
+    assert "edge-agent run" in capsys.readouterr().err
+
+
+def test_when_is_a_date_a_time_or_how_long_ago() -> None:
+    assert parse_since("8h", 100_000.0) == 100_000.0 - 8 * 3600
+    assert parse_since("2026-11-24T06:00+00:00", 0.0) == 1795500000.0
+    with pytest.raises(BadData):
+        parse_since("yesterday", 0.0)

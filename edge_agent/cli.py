@@ -74,6 +74,7 @@ def _add_station_verbs(add: AddVerb) -> None:
     verb.add_argument("--rate", type=_rate, default=5.0, help="parts per second (default: 5)")
     verb.add_argument("--fast", action="store_true", help="as fast as this machine can")
     verb.add_argument("--seed", type=_count, default=1, help="of the simulated line (default: 1)")
+    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
     verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
     _json(verb)
 
@@ -153,6 +154,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         parts_per_s=arguments.rate,
         fast=arguments.fast,
         seed=arguments.seed,
+        bundle=arguments.bundle,
         json=arguments.json,
     )
     return run_demo(options, arguments.serve)

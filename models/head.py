@@ -98,12 +98,20 @@ class Head:
 
     def logits(self, z: ArrayLike) -> Floats:
         """Give the log density of z in each class but for a constant, shape (..., classes)."""
-        logits: Floats = -0.5 * (self.distances(z) + np.log(self.inflation).sum(axis=-1))
+        return self.logits_at(self.distances(z))
+
+    def logits_at(self, distances: Floats) -> Floats:
+        """Give what `logits` gives for embeddings with these `distances`, shape (..., classes)."""
+        logits: Floats = -0.5 * (distances + np.log(self.inflation).sum(axis=-1))
         return logits
 
     def probabilities(self, z: ArrayLike) -> Floats:
         """Give the probability of each class, were z of one of them, shape (..., classes)."""
-        logits = self.logits(z)
+        return self.probabilities_at(self.distances(z))
+
+    def probabilities_at(self, distances: Floats) -> Floats:
+        """Give what `probabilities` gives for embeddings with these `distances`, shape (..., classes)."""
+        logits = self.logits_at(distances)
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probabilities: Floats = odds / odds.sum(axis=-1, keepdims=True)
         return probabilities

@@ -93,9 +93,10 @@ def report_lines(report: DemoReport) -> Iterator[str]:
     yield f"{'class':<14}{'right':>8}{'before':>9}{'by name':>9}{'stopped':>9}   parts"
     for slug, row in report.classes.items():
         named = "" if row.named is None else _percent(row.named)
+        stopped = "" if row.named is None else _percent(row.stopped)
         yield (
             f"{slug:<14}{_percent(row.recall):>8}{_percent(row.recall_before):>9}{named:>9}"
-            f"{_percent(row.stopped):>9}{row.recall.of:>8}"
+            f"{stopped:>9}{row.recall.of:>8}"
         )
     yield "  right: good parts called OK, defective ones NG. stopped: not let through (NG or UNSURE)."
     if report.weak:

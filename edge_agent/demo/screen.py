@@ -78,7 +78,7 @@ class Screen:
         if times.paired_s is not None and times.committed_s is not None:
             self._spans_ms.append(1e3 * (times.committed_s - times.paired_s))
         if self._live is None and sum(self._outcomes.values()) % LINE_EVERY == 0:
-            self._console.print(self._counters(), highlight=False, soft_wrap=True)
+            self._console.print(self._counters(), self._figures(), highlight=False, soft_wrap=True)
 
     def step(self, now: float) -> float:
         """Draw."""
@@ -101,7 +101,8 @@ class Screen:
                 part.trigger.truth or "",
                 _span_ms(part),
             )
-        return Panel(Group(self._headline, "", table, "", self._counters()), title="edge-agent demo", width=100)
+        body = Group(self._headline, "", table, "", self._counters(), self._figures())
+        return Panel(body, title="edge-agent demo", width=100)
 
     def _counters(self) -> Text:
         done = sum(self._outcomes.values())
@@ -109,13 +110,17 @@ class Screen:
         for outcome, (shape, colour) in LOOK.items():
             if self._outcomes[outcome] or outcome is not Outcome.MISSED:
                 text.append(f"  {shape} {self._outcomes[outcome]} {outcome}", style=colour)
+        return text
+
+    def _figures(self) -> Text:
+        text = Text()
         for name, tally in (("before", self._before), ("after", self._after)):
             if tally.parts:
-                text.append(f"   {name} teaching {tally.right().mean:.0%} right")
+                text.append(f"{name} teaching {tally.right().mean:.0%} right   ")
         if self._spans_ms:
             spans = sorted(self._spans_ms)
             p99 = spans[min(len(spans) - 1, round(0.99 * len(spans)))]
-            text.append(f"   p50 {spans[len(spans) // 2]:.1f} ms  p99 {p99:.1f} ms")
+            text.append(f"pair to disk p50 {spans[len(spans) // 2]:.1f} ms  p99 {p99:.1f} ms")
         return text
 
 

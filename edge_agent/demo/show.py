@@ -46,6 +46,7 @@ class DemoOptions:
         parts_per_s: pace of the line [1/s].
         fast: at full speed, however fast that is here.
         seed: of the line.
+        bundle: a shipped bundle, or its folder.
         json: print the report as JSON.
     """
 
@@ -54,6 +55,7 @@ class DemoOptions:
     parts_per_s: float
     fast: bool
     seed: int
+    bundle: str
     json: bool
 
 
@@ -80,6 +82,8 @@ class Demo:
         options = self._options
         stamp = datetime.fromtimestamp(SystemClock().utc(), UTC).astimezone().strftime("%Y%m%d-%H%M%S")
         config = Config.defaults(options.state_dir or Path("state") / f"demo-{stamp}")
+        recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
+        config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
         self._begin_with_good_parts(config)
         started_s = SystemClock().now()
         self._screen.open()

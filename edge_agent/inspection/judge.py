@@ -70,8 +70,8 @@ class Judge:
         if view is None:
             return Verdict(Outcome.UNSURE, cause="untaught", degraded=embedding.degraded)
         z = dequantise(embedding.q)
-        probabilities = view.head.probabilities(z)
         distances = view.head.distances(z)
+        probabilities = view.head.probabilities_at(distances)
         normal = view.head.classes.index(self._bundle.normal)
         winner = int(np.argmax(probabilities))
         label = view.head.classes[winner]

@@ -151,10 +151,10 @@ class Camera:
         radius = np.hypot.outer(away, away)
         lamp_side = np.add.outer(away * np.sin(look.lamp_rad), away * np.cos(look.lamp_rad))
         to_lamp = lamp_side / np.maximum(radius, 1)
-        self._shade = _shade(look, radius, to_lamp)
         lamp = 1 + look.falloff * lamp_side / SIDE_PX - 0.25 * (radius / SIDE_PX) ** 2
+        # The lamp's field is kept with the casting: over the few pixels that it shifts the field hardly changes.
+        self._belt_light = (lamp * _shade(look, radius, to_lamp)).astype(np.float32)
         middle = slice(SHIFT_PX, SHIFT_PX + SIDE_PX)
-        self._lamp = lamp[middle, middle].astype(np.float32)
 
         metal = (radius > look.inner_px * LEAST_SCALE - 1) & (radius < look.outer_px * MOST_SCALE + 1)
         self._metal = np.flatnonzero(metal[middle, middle])
@@ -164,7 +164,7 @@ class Camera:
         self._cell = angle_cell.astype(np.intp) * REACH_PX + radius.astype(np.intp)
         self._radius, self._to_lamp = radius.astype(np.float32), to_lamp.astype(np.float32)
         self._glare = (1 + look.glare * (to_lamp**6 + 0.45 * to_lamp**2)).astype(np.float32)
-        self._metal_lamp = lamp.astype(np.float32)  # the lamp changes little over the few pixels of a shift
+        self._metal_light = lamp.astype(np.float32)
 
     def scene(self, rng: np.random.Generator) -> Scene:
         """Lay a sound casting under the lamp.
@@ -181,17 +181,19 @@ class Camera:
         right, down = (int(n) for n in rng.integers(-SHIFT_PX, SHIFT_PX, 2, endpoint=True))
         turn, scale = int(rng.integers(ANGLES)), rng.uniform(LEAST_SCALE, MOST_SCALE)
         top, left = rng.integers(0, self._belt.shape[0] - SIDE_PX, 2)
-        light = self._lamp * self._belt[top : top + SIDE_PX, left : left + SIDE_PX]
-        light *= self._shade[SHIFT_PX - down :, SHIFT_PX - right :][:SIDE_PX, :SIDE_PX]
+        belt_light = self._belt_light[SHIFT_PX - down :, SHIFT_PX - right :][:SIDE_PX, :SIDE_PX]
+        light = belt_light * self._belt[top : top + SIDE_PX, left : left + SIDE_PX]
         flat, at = light.reshape(-1), self._metal + (down * SIDE_PX + right)
         step = (self._radius * np.float32(STEPS_PX / scale)).astype(np.intp)
         face, edge, bare = (ring.take(step, mode="clip") for ring in self._turned(rng))
         streaks = self._streaks.take(self._cell + turn * REACH_PX, mode="clip")
         metal = face * (self._glare + streaks) + edge * self._to_lamp
-        flat[at] = metal * self._metal_lamp + bare * flat[at]
+        flat[at] = metal * self._metal_light + bare * flat[at]
         light *= np.float32(rng.uniform(0.95, 1.05))
-        for row, column in rng.integers(1, SIDE_PX - 2, (DUST, 2)):
-            light[row - 1 : row + 2, column - 1 : column + 2] *= 1 + np.float32(rng.uniform(-0.25, 0.15)) * SPECK
+        for (row, column), shine in zip(
+            rng.integers(1, SIDE_PX - 2, (DUST, 2)), rng.uniform(-0.25, 0.15, DUST), strict=True
+        ):
+            light[row - 1 : row + 2, column - 1 : column + 2] *= 1 + np.float32(shine) * SPECK
         return Scene(light, Pose(SIDE_PX / 2 + right, SIDE_PX / 2 + down, scale), self._look)
 
     def exposed(self, scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -255,12 +257,12 @@ def _profile(look: Look, radii: Plane32) -> Plane32:
     return profile
 
 
-def _shade(look: Look, radius: NDArray[np.float64], to_lamp: NDArray[np.float64]) -> Plane32:
+def _shade(look: Look, radius: NDArray[np.float64], to_lamp: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the share of light that reaches the belt: less beyond the casting, and in the bore on the lamp's side."""
     outside = radius > (look.inner_px + look.outer_px) / 2
     gap = np.maximum(np.where(outside, radius - look.outer_px, look.inner_px - radius), 0)
     depth = np.where(outside, 0.36, 0.40) * np.exp(-gap / np.where(outside, 9.0, 14.0))
-    share: Plane32 = (1 - depth * (1 - np.where(outside, to_lamp, -to_lamp))).astype(np.float32)
+    share: NDArray[np.float64] = 1 - depth * (1 - np.where(outside, to_lamp, -to_lamp))
     return share
 
 

@@ -125,10 +125,16 @@ def run_all(model: onnx.ModelProto, pictures: list[NDArray[np.uint8]], what: str
     return np.array(rows)
 
 
-def build(seed: int, folder: Path) -> None:
-    """Build the bundle into `folder`."""
+def build(seed: int, folder: Path, *, unseen: bool) -> None:
+    """Build the bundle.
+
+    Args:
+        seed: of the drawn material.
+        folder: where it goes.
+        unseen: leave the defects of the castings out, to see what they are worth to figures on castings.
+    """
     _say("drawing pictures and windows")
-    drawn, cast = gather(textures(seed), "textures"), gather(castings(seed), "castings")
+    drawn, cast = gather(textures(seed), "textures"), gather(castings(seed, only_good=unseen), "castings")
     pictures = drawn.pictures + cast.pictures
     with tempfile.TemporaryDirectory() as scratch:
         dense = encoder.export(SIDE_PX, Path(scratch) / "image.onnx")
@@ -180,7 +186,7 @@ def build(seed: int, folder: Path) -> None:
                 FittedOn("imaginary textures, drawn", ("textures",), "Apache-2.0"),
                 FittedOn(
                     f"simulated castings, designs {DESIGNS[0]} to {DESIGNS[-1]}",
-                    tuple(f"castings/{slug}" for slug in CLASSES),
+                    tuple(f"castings/{slug}" for slug in ((NORMAL,) if unseen else CLASSES)),
                     "Apache-2.0",
                 ),
             ),
@@ -283,8 +289,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--seed", type=int, default=1, help="of the drawn material (default: 1)")
+    parser.add_argument("--unseen", action="store_true", help="without the defects of castings, for comparison")
     arguments = parser.parse_args()
-    build(arguments.seed, arguments.out)
+    build(arguments.seed, arguments.out, unseen=arguments.unseen)
 
 
 if __name__ == "__main__":

@@ -58,11 +58,12 @@ def textures(seed: int) -> Iterator[Thing]:
                 yield Thing(number, class_index, picture)
 
 
-def castings(seed: int) -> Iterator[Thing]:
+def castings(seed: int, *, only_good: bool) -> Iterator[Thing]:
     """Make castings of designs that nobody is shown, each as one of its label-preserving variants."""
+    classes = CLASSES[:1] if only_good else CLASSES
     for design in DESIGNS:
         line = CastingLine(LINE_SEED + seed, design=design)
-        for class_index, slug in enumerate(CLASSES):
+        for class_index, slug in enumerate(classes):
             for i in range(EXAMPLES):
                 casting = line.example(slug, i)
                 picture = augment_picture(casting.image, i % AUGMENTATIONS)

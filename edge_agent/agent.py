@@ -14,8 +14,10 @@ from edge_agent.api import ApiServer
 from edge_agent.errors import EdgeAgentError
 from edge_agent.inspection.device import Device
 from edge_agent.inspection.inspector import Inspector
+from edge_agent.ledger import Misses
 from edge_agent.records import Frame, Part
 from edge_agent.runtime.background import Background, Chore
+from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import Loop
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
@@ -26,8 +28,29 @@ from edge_agent.station import Station
 from edge_agent.status import Status, Trouble, troubles_of
 from edge_agent.teacher import Teacher
 
+SOURCE_LOOK_S: Final = 0.2
+"""How often the source is looked at [s]."""
+
 STOP_TIMEOUT_S: Final = 5.0
 """One deadline for everything that has to end; systemd waits longer (TimeoutStopSec in the unit)."""
+
+
+class SourceSeat:
+    """The source's seat in the loop: has the supervisor open the source again when its thread has failed.
+
+    Args:
+        source: the source.
+    """
+
+    name = "source"
+
+    def __init__(self, source: Feed) -> None:
+        self._source = source
+
+    def step(self, now: float) -> float:
+        """Look whether it still delivers; raise why not."""
+        self._source.check()
+        return now + SOURCE_LOOK_S
 
 
 def program_version() -> str:
@@ -47,6 +70,7 @@ class Agent:
     Args:
         clock: tells the time.
         loop: steps every component.
+        calls: has the loop run what other threads post.
         station: recipe, ledger and pictures.
         source: delivers parts.
         device: encodes.
@@ -60,10 +84,19 @@ class Agent:
     supervisor: Supervisor
 
     def __init__(
-        self, *, clock: Clock, loop: Loop, station: Station, source: Feed, device: Device, background: Background
+        self,
+        *,
+        clock: Clock,
+        loop: Loop,
+        calls: Calls,
+        station: Station,
+        source: Feed,
+        device: Device,
+        background: Background,
     ) -> None:
         self.clock = clock
         self.loop = loop
+        self.calls = calls
         self.station = station
         self.source = source
         self.device = device
@@ -72,25 +105,30 @@ class Agent:
         self.pictures_dropped = 0
         self._started_s = clock.now()
         self._opened = False
+        self._found: Position | None = None
 
     def open_source(self) -> None:
         """Open the source; the first time, declare the triggers that the life before left unanswered."""
         found = self.source.open()
         if self._opened:
             return
-        self._opened = True
+        found = self._found = self._found or found
         now = self.source.position()
         self.inspector.begin(found if now.series == found.series else Position(now.series, 0))
-        if not found.number:
-            return
-        with self.station.reader() as reader:
-            misses = reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
+        misses = self._unanswered(found)
+        self._opened = True
         for missed in misses:
             self.station.ledger.offer(missed)
         if misses:
             count = sum(missed.last - missed.first + 1 for missed in misses)
             message = f"{count} triggers up to number {found.number} of {found.series} were never answered: missed"
             self.station.note("warning", "source", "restart_misses", message, triggers=count)
+
+    def _unanswered(self, found: Position) -> list[Misses]:
+        if not found.number:
+            return []
+        with self.station.reader() as reader:
+            return reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
 
     def keep_picture(self, part: Part, frame: Frame) -> None:
         """Keep the part's picture in the background, where the configuration says so."""
@@ -134,15 +172,14 @@ class Agent:
         """Answer what is in flight, commit it and stop; give the components that did not end in time."""
         self.on_stop()
         unclean = self.supervisor.stop(self.clock.now() + STOP_TIMEOUT_S)
-        self.station.close()
-        return unclean
+        return unclean if self.station.close() else (*unclean, "ledger")
 
     def status(self) -> Status:
         """Say how everything is, but for what the database knows."""
         station, recipe = self.station, self.station.recipe
         position = self.source.position() if self._opened else Position("", 0)
         device, background = self.device.status(), self.background.status()
-        boxes = {"items": self.source.items.stats(), "commits": station.ledger.mailbox()}
+        boxes = {"calls": self.calls.stats(), "items": self.source.items.stats(), "commits": station.ledger.mailbox()}
         boxes |= {worker.name: worker.jobs for worker in (device, background) if worker is not None}
         status = Status(
             station=station.config.station.name,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edge_agent.agent import Agent
+from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
 from edge_agent.api import ApiServer
 from edge_agent.config import Config
@@ -16,6 +16,7 @@ from edge_agent.inspection.device import Device
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.inspection.pairing import Pairer
+from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.records import Part
 from edge_agent.runtime import systemd
 from edge_agent.runtime.background import Background
@@ -67,7 +68,7 @@ def build(
     """
     clock = clock or SystemClock()
     loop = Loop(clock)
-    calls = Calls(loop.poke)
+    calls = Calls(loop.poke, receipts=BACKLOG_PARTS + 2 * config.ledger.commit_queue)
     station = Station(
         config, clock=clock, post=calls.post, on_error=lambda name, error: loop.on_error and loop.on_error(name, error)
     )
@@ -97,7 +98,9 @@ def _joined(
         Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
     )
     source = Feed(supply or _supply(config, clock, station), count, clock, lambda: loop.poke("inspection"))
-    agent = Agent(clock=clock, loop=loop, station=station, source=source, device=device, background=background)
+    agent = Agent(
+        clock=clock, loop=loop, calls=calls, station=station, source=source, device=device, background=background
+    )
     agent.inspector = inspector = Inspector(
         source=source,
         pairer=Pairer(config.pairing, frozenset(config.recipe.modalities), config.recipe.deadline_ms / 1e3),
@@ -118,13 +121,20 @@ def _joined(
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
-    for component in (calls, device, background, inspector, teacher, api, health, watchdog, end):
+    for component in (calls, device, background, inspector, teacher, api, health, watchdog, end, SourceSeat(source)):
         loop.add(component)
     entries = (
         Entry("device", device.open, device.close, RestartBudget.for_ever(), device.join),
         Entry("background", background.open, background.close, join=background.join),
         Entry("inspection", lambda: None, inspector.close),
-        Entry("source", agent.open_source, source.close, RestartBudget.for_ever(), when=lambda: device.settled),
+        Entry(
+            "source",
+            agent.open_source,
+            source.close,
+            RestartBudget.for_ever(),
+            source.join,
+            when=lambda: device.settled,
+        ),
         Entry("api", api.open, api.close, RestartBudget.for_ever()),
     )
     agent.supervisor = supervisor = Supervisor(entries, loop, agent.component_changed)

@@ -291,12 +291,13 @@ class Station:
         """Record an event; the ledger counts those it has no room for. Safe from any thread."""
         self.ledger.offer(event)
 
-    def close(self) -> None:
-        """Commit what waits and release everything; safe to call twice."""
+    def close(self) -> bool:
+        """Commit what waits and release everything; safe to call twice. False when the disk did not answer in time."""
         self.ledger.close()
-        self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
+        ended = self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
         if "_encoder" in self.__dict__:
             self._encoder.close()
+        return ended
 
     @cached_property
     def _encoder(self) -> Encoder:

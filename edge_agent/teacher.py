@@ -23,6 +23,9 @@ from edge_agent.station import Station, Taught
 RETRY_S: Final = 0.05
 """How long a lesson waits for a device that has too much to do."""
 
+GIVE_UP_S: Final = 10.0
+"""A lesson that the device would not take for so long is given up, and said to whoever waits for it [s]."""
+
 
 @dataclass(eq=False)
 class _Running:
@@ -30,6 +33,7 @@ class _Running:
     who: str
     done: Callable[[Taught | EdgeAgentError], None]
     started_s: float
+    accepted_s: float
     waiting: bool = False
 
 
@@ -85,7 +89,7 @@ class Teacher:
             raise Unavailable(
                 f"the station is learning {self._running.lesson.label}", hint="teach again when that is done"
             )
-        self._running = _Running(lesson, who, done, now)
+        self._running = _Running(lesson, who, done, now, now)
         self._poke(self.name)
 
     def step(self, now: float) -> float:
@@ -98,7 +102,14 @@ class Teacher:
             running.waiting = self._background.submit(work)
         else:
             running.waiting = self._device.submit(Job(lambda encoder: _encode(encoder, running.lesson), self._encoded))
-        return NEVER if running.waiting else now + RETRY_S
+        if running.waiting:
+            running.accepted_s = now
+            return NEVER
+        if now - running.accepted_s > GIVE_UP_S:
+            hint = "see `edge-agent status`, and teach again when the device works"
+            self._end(Unavailable(f"the device took no example for {GIVE_UP_S:.0f} s", hint=hint))
+            return NEVER
+        return now + RETRY_S
 
     def _encoded(self, result: Embedding | EdgeAgentError, ended_s: float) -> None:
         running = self._running

@@ -145,11 +145,12 @@ class Device:
         self._ready = False
         if self._worker is not None:
             self._worker.stop()
+            self._left_behind.append(self._worker)
+            self._worker = None
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the thread to end; say whether it has."""
-        workers = [*self._left_behind, *([] if self._worker is None else [self._worker])]
-        return all(worker.join(until) for worker in workers)
+        return all(worker.join(until) for worker in self._left_behind)
 
     def _hand_out(self) -> EdgeAgentError | None:
         fault: EdgeAgentError | None = None

@@ -89,11 +89,14 @@ class Encoder:
         wrong = list(degraded)
         tensors: dict[str, NDArray[Any]] = {}
         if image is not None and self._bundle.manifest.picture is not None:
-            tensors["picture"] = prepare_picture(image, self._bundle.manifest.picture)
+            try:
+                tensors["picture"] = prepare_picture(image, self._bundle.manifest.picture)
+            except ValueError as error:
+                raise BadData(f"picture: {error}", hint="give pictures as BGR, (height, width, 3), uint8") from error
         if samples is not None and self._bundle.manifest.vibration is not None:
             try:
                 tensors["vibration"] = vibration_features(samples, rate_hz, self._bundle.manifest.vibration)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 if not tensors:
                     raise BadData(f"vibration: {error}", hint="record at least the whole ring-down") from error
                 wrong.append("bad_vibration")

@@ -145,7 +145,7 @@ class Inspector:
                 deadline_s = item.time_s + self._recipe.deadline_ms / 1e3
                 self._flights[item.series, item.number] = _Flight(item, deadline_s)
         for lost in self._pairer.take_skipped():
-            self._ledger.offer(Misses(lost.series, lost.number, lost.number, "overrun", self._recipe.name))
+            self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._recipe.name))
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
@@ -249,6 +249,7 @@ class Inspector:
             self._told(flight.part)
         elif frame is not None:
             self._keep(part, frame)
+        flight.pair = None  # a part may wait for its receipt as long as the disk fails; its picture must not
 
     def _act(self, flight: _Flight, committed_late: bool) -> None:
         assert flight.part is not None

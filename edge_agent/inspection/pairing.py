@@ -18,8 +18,8 @@ from edge_agent.sources.source import Item, Position
 KEPT: Final = 8
 """Frames and windows that wait for a trigger: they may overtake it by a few parts, never by more."""
 
-MAX_SKIP: Final = 10_000
-"""A jump of the trigger number larger than this is a source that counts otherwise, not that many lost parts."""
+MAX_SKIP: Final = 100_000
+"""A larger jump of the trigger number is a source that counts otherwise, not that many lost parts; it is counted."""
 
 
 @dataclass
@@ -28,11 +28,27 @@ class PairingCounts:
 
     triggers: int = 0
     skipped: int = 0  #: trigger numbers that never arrived
+    jumps: int = 0  #: jumps of the trigger number that were too large to be lost parts
     repeated: int = 0  #: trigger numbers that arrived again
     unmatched_frames: int = 0
     unmatched_windows: int = 0
     uncertain: int = 0  #: items whose time is not known well enough
     gaps: int = 0  #: windows with missing samples
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Trigger numbers that were lost on the way.
+
+    Attributes:
+        series: the source's count.
+        first: the first of them.
+        last: the last of them, included.
+    """
+
+    series: str
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +79,7 @@ class Pairer:
         self._waiting: deque[_Waiting] = deque()
         self._frames: deque[Frame] = deque()
         self._windows: deque[VibrationWindow] = deque()
-        self._skipped: list[Position] = []
+        self._skipped: list[Skipped] = []
         self._last: Position | None = None
         self.counts = PairingCounts()
 
@@ -110,8 +126,8 @@ class Pairer:
             self._waiting = deque(w for w in self._waiting if w not in due)
         return [self._pair(w, now) for w in due]
 
-    def take_skipped(self) -> list[Position]:
-        """Give the trigger numbers that were announced by nobody and are now known to be lost."""
+    def take_skipped(self) -> list[Skipped]:
+        """Give the trigger numbers that never arrived and are now known to be lost."""
         skipped, self._skipped = self._skipped, []
         return skipped
 
@@ -124,10 +140,12 @@ class Pairer:
         if trigger.number <= last:
             self.counts.repeated += 1
             return False
-        if trigger.number - last <= MAX_SKIP:
-            lost = range(last + 1, trigger.number)
-            self._skipped += [Position(trigger.series, number) for number in lost]
-            self.counts.skipped += len(lost)
+        lost = trigger.number - last - 1
+        if lost > MAX_SKIP:
+            self.counts.jumps += 1
+        elif lost:
+            self._skipped.append(Skipped(trigger.series, last + 1, trigger.number - 1))
+            self.counts.skipped += lost
         self._last = Position(trigger.series, trigger.number)
         self.counts.triggers += 1
         self._waiting.append(_Waiting(trigger))

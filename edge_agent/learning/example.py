@@ -7,6 +7,8 @@ ever unpickled.
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -28,9 +30,16 @@ MAX_EXAMPLES: Final = 1000
 MAX_UNPACKED_BYTES: Final = 1 << 30
 """A thousand pictures of 480 x 480 are 0.7 GB."""
 
+MIN_RATE_HZ: Final = 100.0
+MAX_RATE_HZ: Final = 10e6
+"""Slower and faster than any accelerometer."""
+
 UNREADABLE: Final = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
     msgspec.MsgspecError,
     ValueError,
     KeyError,
@@ -116,10 +125,16 @@ def _example(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], i: i
         if f"{i}.{name}.npy" in members
     }
     image, samples, rate_hz = arrays.get("image"), arrays.get("samples"), entry.rate_hz
-    if image is not None and (image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8):
+    if image is not None and (
+        image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not min(image.shape[:2]) >= 1
+    ):
         raise BadData(f"example {i}: a picture is (h, w, 3) uint8, got {image.shape} {image.dtype}", hint=HINT)
     if samples is not None and (samples.ndim != 2 or samples.shape[1] != 3 or samples.dtype != np.float32):
         raise BadData(f"example {i}: a window is (n, 3) float32, got {samples.shape} {samples.dtype}", hint=HINT)
+    if samples is not None and not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise BadData(
+            f"example {i}: a sample rate is {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}", hint=HINT
+        )
     if not arrays:
         raise BadData(f"example {i} has neither a picture nor a window", hint=HINT)
     return Example(entry.source[:200], image, samples, rate_hz)

@@ -47,6 +47,7 @@ class Background:
     def __init__(self, clock: Clock, poke: Callable[[str], None]) -> None:
         self._clock = clock
         self._worker: Worker[Chore, Any] | None = None
+        self._ending: list[Worker[Chore, Any]] = []
         # One answer for each waiting chore and the running one: this mailbox is never full.
         self._answers: Mailbox[Done[Chore, Any] | Failed[Chore]] = Mailbox(
             2 * CHORES, Overflow.REFUSE, on_put=lambda: poke(self.name)
@@ -82,7 +83,9 @@ class Background:
         """Take no more chores; those that wait are still done."""
         if self._worker is not None:
             self._worker.stop()
+            self._ending.append(self._worker)
+            self._worker = None
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the thread to end; say whether it has."""
-        return self._worker is None or self._worker.join(until)
+        return all(worker.join(until) for worker in self._ending)

@@ -8,8 +8,8 @@ from typing import Final
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
 
-CALLS: Final = 4096
-"""More receipts than the ledger can owe at once, so that none is ever refused."""
+OTHERS: Final = 256
+"""Calls at once beside receipts: a person's words, a fault."""
 
 
 class Calls:
@@ -17,12 +17,15 @@ class Calls:
 
     Args:
         poke: asks the loop to step this component.
+        receipts: how many receipts the ledger can owe at once, so that none is ever refused.
     """
 
     name = "calls"
 
-    def __init__(self, poke: Callable[[str], None]) -> None:
-        self._calls: Mailbox[Callable[[], None]] = Mailbox(CALLS, Overflow.REFUSE, on_put=lambda: poke(self.name))
+    def __init__(self, poke: Callable[[str], None], receipts: int) -> None:
+        self._calls: Mailbox[Callable[[], None]] = Mailbox(
+            receipts + OTHERS, Overflow.REFUSE, on_put=lambda: poke(self.name)
+        )
 
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` run on the loop thread. Safe from any thread; what is refused is counted."""

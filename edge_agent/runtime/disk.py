@@ -29,6 +29,7 @@ HINTS: Final = {
     errno.EROFS: "the file system is mounted read-only: `df {folder}` names it, `dmesg` often says why",
     errno.EACCES: "give the folder to the user of this program: `ls -ld {folder}` shows whose it is",
     errno.EPERM: "give the folder to the user of this program: `ls -ld {folder}` shows whose it is",
+    errno.ENOTDIR: "something that is not a folder is in the way: `ls -ld {folder}`",
     errno.EIO: "the disk reports a fault: `dmesg` shows it; replace the disk or the card",
 }
 """What the operator can do about an error that may pass; any other is a bug."""

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edge_agent.errors import Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.count import TriggerCount
 from edge_agent.sources.schedule import Material, Schedule
 from edge_agent.sources.source import Item, Position
+
+CLOSE_WAIT_S: Final = 2.0
+"""Longer than it takes to make any part ready [s]."""
 
 MAILBOX_ITEMS: Final = 64
 """Items that may wait for the station: more than a second at 20 parts/s, about 15 MB of pictures."""
@@ -100,6 +104,10 @@ class Feed:
             Unavailable: the count or the supply cannot be opened now.
         """
         self.close()
+        if self._thread is not None:
+            raise Unavailable(
+                f"{self.name} still hangs in what it was reading", hint="check the disk or the mount of the recording"
+            )
         found = self._count.open()
         self._supply.open(found.number + 1)
         if self._supply.counts_anew and found.number:
@@ -114,8 +122,7 @@ class Feed:
         return found
 
     def position(self) -> Position:
-        """Give the count as it stands. Raises what ended the feed's thread, if anything did."""
-        self._raise_failure()
+        """Give the count as it stands."""
         return self._count.position()
 
     def answered(self, number: int) -> None:
@@ -133,22 +140,38 @@ class Feed:
         self._wake.set()
 
     def finished(self) -> bool:
-        """Say whether the last item was delivered. Raises what ended the feed's thread, if anything did."""
-        self._raise_failure()
+        """Say whether the last item was delivered."""
         return self._finished
+
+    def check(self) -> None:
+        """Raise what ended the feed's thread before its time, if anything did."""
+        if self._failure is not None:
+            raise self._failure
 
     def stats(self) -> FeedStats:
         """Say what was done since `open`. Safe from any thread."""
         return FeedStats(self._schedule.triggers, self._schedule.late, self._count.unsaved, self._supply.unusable)
 
     def close(self) -> None:
-        """Stop delivering and release everything; what was delivered can still be taken."""
+        """Stop delivering and release everything; what was delivered can still be taken.
+
+        Waits `CLOSE_WAIT_S` at most: a supply that hangs in a file system is left behind, and `join` says so.
+        """
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_WAIT_S)
+            if self._thread.is_alive():
+                return
             self._thread = None
         self._count.close()
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the thread to end; say whether it has."""
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, until - self._clock.now()))
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -174,7 +197,3 @@ class Feed:
                 self._schedule.add(part)
         elif not self._schedule.finished():
             self._clock.wait(self._wake, self._schedule.next_wake_s())
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure

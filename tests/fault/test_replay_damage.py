@@ -156,9 +156,8 @@ def test_what_ends_the_thread_is_raised_where_somebody_looks() -> None:
 
     assert ended.wait(5.0)
     with pytest.raises(KeyError):
-        feed.position()
-    with pytest.raises(KeyError):
-        feed.finished()
+        feed.check()
+    assert not feed.finished()
     feed.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -267,7 +269,18 @@ def test_lost_triggers_are_declared() -> None:
     bench.deliver(number=4)
 
     missed = [item for item in bench.ledger.items if isinstance(item, Misses)]
-    assert [(m.first, m.last, m.cause) for m in missed] == [(1, 1, "overrun"), (2, 2, "overrun"), (3, 3, "overrun")]
+    assert [(m.first, m.last, m.cause) for m in missed] == [(1, 3, "overrun")]
+
+
+def test_a_part_that_waits_for_the_disk_does_not_hold_its_picture() -> None:
+    bench = Bench()
+    bench.deliver()
+    picture = weakref.ref(bench.inspector._flights["a", 1].pair.frame)
+    bench.answer()
+    gc.collect()
+
+    assert bench.inspector.in_flight == 1
+    assert picture() is None
 
 
 def test_stopping_answers_what_is_in_flight() -> None:

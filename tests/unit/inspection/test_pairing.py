@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.config import PairingConfig
-from edge_agent.inspection.pairing import Pairer
+from edge_agent.inspection.pairing import MAX_SKIP, Pairer, Skipped
 from edge_agent.records import Frame, Modality, Pair, Trigger, VibrationWindow
 from edge_agent.sources.source import Position
 
@@ -123,9 +123,18 @@ def test_lost_triggers_are_named_and_a_repeated_one_is_not_judged_twice() -> Non
     assert box.add(trigger(6, 1.0))
     assert not box.add(trigger(6, 1.0))
 
-    assert box.take_skipped() == [Position("a", 4), Position("a", 5)]
+    assert box.take_skipped() == [Skipped("a", 4, 5)]
     assert box.take_skipped() == []
     assert (box.counts.triggers, box.counts.skipped, box.counts.repeated) == (1, 2, 1)
+
+
+def test_a_jump_too_large_to_be_lost_parts_is_counted() -> None:
+    box = pairer()
+    box.begin(Position("a", 0))
+    box.add(trigger(MAX_SKIP + 2, 1.0))
+
+    assert box.take_skipped() == []
+    assert box.counts.jumps == 1
 
 
 def test_what_matches_nothing_is_bounded_and_counted() -> None:

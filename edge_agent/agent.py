@@ -179,7 +179,12 @@ class Agent:
         station, recipe = self.station, self.station.recipe
         position = self.source.position() if self._opened else Position("", 0)
         device, background = self.device.status(), self.background.status()
-        boxes = {"calls": self.calls.stats(), "items": self.source.items.stats(), "commits": station.ledger.mailbox()}
+        boxes = {
+            "calls": self.calls.stats(),
+            "api": self.api.stats(),
+            "items": self.source.items.stats(),
+            "commits": station.ledger.mailbox(),
+        }
         boxes |= {worker.name: worker.jobs for worker in (device, background) if worker is not None}
         status = Status(
             station=station.config.station.name,

@@ -1,4 +1,8 @@
-"""What each command of the table does on a running station. Slow answers are made in the background."""
+"""What each command of the table does on a running station, on the loop thread.
+
+What changes something is made ready in the background; what only reads the database is completed by the thread that
+carries the request, so that it is answered however much there is to do.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,19 @@ from edge_agent.agent import Agent
 from edge_agent.api import Handler, Request
 from edge_agent.commands import EventsArguments, LabelArguments, TeachArguments
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.learning.example import Example, unpack
+from edge_agent.learning.example import unpack
+from edge_agent.learning.lesson import Lesson
 from edge_agent.ledger import Committed, Receipt, Word
 from edge_agent.runtime.background import Chore
 from edge_agent.station import Taught
+from edge_agent.status import Status, Trouble
 
 LATENCY_PARTS = 1000
 """How many of the last parts the latencies in `status` are of."""
 
 
 class Answers:
-    """Answers requests about one agent; every method runs on the loop thread.
+    """Answers requests about one agent; every handler runs on the loop thread.
 
     Args:
         agent: who is asked.
@@ -37,13 +43,17 @@ class Answers:
 
     def _status(self, request: Request, now: float) -> None:
         status = self._agent.status()
+        request.finish(lambda: self._with_records(status))
 
-        def complete() -> object:
+    def _with_records(self, status: Status) -> Status:
+        """Add what the database knows, or why it cannot be read."""
+        try:
             with self._agent.station.reader() as reader:
                 parts = {str(outcome): count for outcome, count in reader.counts().items()}
                 return replace(status, parts=parts, latencies=tuple(reader.latencies(LATENCY_PARTS)))
-
-        self._later(request, complete, request.done)
+        except EdgeAgentError as error:
+            trouble = Trouble("reader", f"the ledger cannot be read: {error.message}", error.hint)
+            return replace(status, troubles=(trouble, *status.troubles))
 
     def _events(self, request: Request, now: float) -> None:
         assert isinstance(request.arguments, EventsArguments)
@@ -53,7 +63,7 @@ class Answers:
             with self._agent.station.reader() as reader:
                 return reader.events(limit)[::-1]
 
-        self._later(request, read, request.done)
+        request.finish(read)
 
     def _label(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -78,8 +88,10 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, TeachArguments)
 
-        def begin(examples: list[Example]) -> None:
-            lesson = self._agent.station.lesson(arguments.label, examples)
+        def prepare() -> Lesson:
+            return self._agent.station.lesson(arguments.label, unpack(request.body))
+
+        def begin(lesson: Lesson) -> None:
             try:
                 self._agent.teacher.begin(lesson, arguments.who, answer, now)
             except Unavailable as error:
@@ -91,7 +103,7 @@ class Answers:
             else:
                 request.done(result)
 
-        self._later(request, lambda: unpack(request.body), begin)
+        self._later(request, prepare, begin)
 
     def _later(self, request: Request, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""

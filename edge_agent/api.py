@@ -1,30 +1,33 @@
 """The local API: HTTP on a Unix socket that only the station's own user may open.
 
 `GET|POST /v1/<command>?argument=value` answers JSON; `teach` takes examples as the body. The server's threads carry
-requests to the loop and answers back and decide nothing; what a command does is wired in `app.py`.
+requests to the loop and answers back and decide nothing; what a command does is in `answers.py`.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import math
 import os
 import socket
 import socketserver
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from edge_agent.commands import COMMANDS, Arguments, Command
+from edge_agent.commands import COMMANDS, Arguments, Command, checked
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, Unavailable
-from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
 
 SOCKET_MODE: Final = 0o600
 """Only the station's own user (and root) talks to the station."""
@@ -35,8 +38,22 @@ MAX_SOCKET_PATH_BYTES: Final = 107
 WAITING_REQUESTS: Final = 16
 """People and pages ask a few things at a time; more than this is refused with 503."""
 
-SOCKET_TIMEOUT_S: Final = 2.0
-"""A caller that stops in the middle of its request loses the connection after this; it would hold up the stop."""
+READ_TIMEOUT_S: Final = 2.5
+"""A caller that has not sent its whole request by then loses the connection; it would hold up the stop [s]."""
+
+WRITE_TIMEOUT_S: Final = 2.0
+"""A caller that does not take its answer loses it after this, for the same reason [s]."""
+
+ACCEPT_PERIOD_S: Final = 0.1
+"""How often the listening thread looks whether it should end [s]."""
+
+MAX_LENGTH_DIGITS: Final = 12
+"""Of the length that a caller announces for its body."""
+
+ANOTHER_USER_HINT: Final = (
+    "do the same as that user, for example: sudo -u edge-agent edge-agent status -c /etc/edge-agent/station.toml"
+)
+"""What to do about a socket that may not be opened."""
 
 
 @dataclass(eq=False)
@@ -47,7 +64,7 @@ class Request:
     arguments: Arguments
     body: bytes = b""
     _answered: threading.Event = field(default_factory=threading.Event)
-    _result: object = None
+    _finish: Callable[[], object] | None = None
     _error: EdgeAgentError | None = None
 
     @property
@@ -56,15 +73,20 @@ class Request:
         return self._answered.is_set()
 
     def done(self, result: object) -> None:
-        """Answer with a value that msgspec can write as JSON."""
-        self._result = result
-        self._answered.set()
+        """Answer with a value that msgspec can write as JSON; ignored when the request was answered already."""
+        self.finish(lambda: result)
+
+    def finish(self, complete: Callable[[], object]) -> None:
+        """Answer with what `complete` gives or raises; it runs on the thread that carries the request."""
+        if not self.answered:
+            self._finish = complete
+            self._answer()
 
     def failed(self, error: EdgeAgentError) -> None:
         """Answer with an error for a person; ignored when the request was answered already."""
         if not self.answered:
             self._error = error
-            self._answered.set()
+            self._answer()
 
     def wait(self) -> object:
         """Give the answer; called by the thread that carries the request.
@@ -81,9 +103,13 @@ class Request:
                 f"the station did not answer `{self.command.name}` within {self.command.timeout_s:.0f} s",
                 hint="look at `edge-agent status` and at the journal of the service",
             )
-        if self._error is not None:
-            raise self._error
-        return self._result
+        if self._finish is None:
+            raise self._error or AssertionError("answered with nothing")
+        return self._finish()
+
+    def _answer(self) -> None:
+        self.body = b""  # a lesson is large, and whoever still holds the request has no more use for it
+        self._answered.set()
 
 
 Handler = Callable[[Request, float], None]
@@ -99,16 +125,25 @@ class ApiServer:
         path: where the socket is made.
         handlers: for each command of the table, what runs it.
         poke: asks the loop to step this component; safe from any thread.
+        clock: tells the time.
     """
 
     name = "api"
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler], poke: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handlers: Mapping[str, Handler],
+        poke: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
         self._path = path
         self._handlers = dict(handlers)
-        self.requests: Mailbox[Request] = Mailbox(WAITING_REQUESTS, Overflow.REFUSE, on_put=lambda: poke(self.name))
+        self._poke = poke
+        self._clock = clock or SystemClock()
+        self._requests = self._new_mailbox()
         self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
+        self._ending: list[_Server] = []
         self._open: list[Request] = []
 
     def open(self) -> None:
@@ -116,7 +151,7 @@ class ApiServer:
 
         Raises:
             ConfigError: the path is too long for a Unix socket.
-            Unavailable: another agent listens there, or the socket cannot be made.
+            Unavailable: another agent listens there, or the socket cannot be made or belongs to another user.
         """
         if self._server is not None:
             return
@@ -130,22 +165,22 @@ class ApiServer:
                 f"another agent is already listening on {self._path}",
                 hint="stop it first, or give this one its own [station] state_dir",
             )
+        self._requests = self._new_mailbox()
         try:
             self._path.unlink(missing_ok=True)
-            self._server = _Server(str(self._path), self.requests, self._handlers.keys())
-            self._path.chmod(SOCKET_MODE)
+            server = _Server(self._path, self._requests, self._handlers, self._clock)
         except OSError as error:
             raise Unavailable(
                 f"cannot make the local API at {self._path}: {error.strerror}",
                 hint="check [api] socket and who may write there",
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="local API")
-        self._thread.start()
+        self._server = server
+        threading.Thread(target=server.serve, name="local API").start()
 
     def step(self, now: float) -> float:
         """Run the handlers of what came in."""
         self._open = [request for request in self._open if not request.answered]
-        for request in self.requests.take_all():
+        for request in self._requests.take_all():
             self._open.append(request)
             try:
                 self._handlers[request.command.name](request, now)
@@ -153,27 +188,56 @@ class ApiServer:
                 request.failed(error)
         return math.inf
 
+    def stats(self) -> MailboxStats:
+        """Count the requests since the socket was made."""
+        return self._requests.stats()
+
     def close(self) -> None:
-        """Stop listening and remove the socket; what waits is told that the station stops."""
+        """Stop listening and remove the socket; what waits is told that the station stops. Does not wait."""
         if self._server is None:
             return
-        stopping = Unavailable("the station is stopping", hint="try again when it runs")
-        for request in [*self._open, *self.requests.take_all()]:
-            request.failed(stopping)
-        self._server.shutdown()
-        if self._thread is not None:
-            self._thread.join()
-        self._server.server_close()
+        self._server.end()
+        self._requests.close()
+        for request in [*self._open, *self._requests.take_all()]:
+            request.failed(_stopping())
         self._path.unlink(missing_ok=True)
-        self._server = self._thread = None
+        self._ending = [server for server in self._ending if not server.ended.is_set()] + [self._server]
+        self._server = None
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""
+        for server in self._ending:
+            self._clock.wait(server.ended, until)
+        return all(server.ended.is_set() for server in self._ending)
+
+    def _new_mailbox(self) -> Mailbox[Request]:
+        return Mailbox(WAITING_REQUESTS, Overflow.REFUSE, on_put=lambda: self._poke(self.name))
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("the station is stopping", hint="try again when it runs")
 
 
 def is_listening(path: Path) -> bool:
-    """Say whether an agent answers at `path`; a socket left behind by a dead one does not."""
+    """Say whether an agent answers at `path`; a socket left behind by a dead one does not.
+
+    Args:
+        path: the station's socket.
+
+    Returns:
+        False where nobody listens; a station that is too busy to answer runs.
+
+    Raises:
+        Unavailable: the socket belongs to another user, so that it cannot be told.
+    """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(str(path))
+        except PermissionError as error:
+            raise _of_another_user(path) from error
+        except (TimeoutError, BlockingIOError):
+            return True
         except OSError:
             return False
         return True
@@ -192,7 +256,7 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
         The answer.
 
     Raises:
-        Unavailable: no station runs there, or it did not answer.
+        Unavailable: no station runs there, it belongs to another user, or it did not answer.
         BadData: the station refused, with its reason.
     """
     query = urlencode({k: v for k, v in (arguments or {}).items() if v is not None})
@@ -202,13 +266,32 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unavailable(f"no station answers at {path}", hint="start one: edge-agent run -c station.toml") from error
+        raise _why_no_answer(path, error) from error
     finally:
         connection.close()
     if response.status != 200:
         kind = Unavailable if response.status == 503 else BadData
         raise kind(str(answer.get("error")), hint=str(answer.get("hint", "")))
     return answer
+
+
+def _why_no_answer(path: Path, error: Exception) -> Unavailable:
+    match error:
+        case PermissionError():
+            return _of_another_user(path)
+        case FileNotFoundError() | NotADirectoryError() | ConnectionRefusedError():
+            return Unavailable(f"no station runs at {path}", hint="start one: edge-agent run -c station.toml")
+        case TimeoutError() | BlockingIOError():
+            return Unavailable(f"the station at {path} does not answer", hint="look at the journal of the service")
+        case _:
+            return Unavailable(
+                f"the connection to the station at {path} broke before it answered: {error}",
+                hint="try again; if this returns, look at the journal of the service",
+            )
+
+
+def _of_another_user(path: Path) -> Unavailable:
+    return Unavailable(f"the socket of the station belongs to another user: {path}", hint=ANOTHER_USER_HINT)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -226,20 +309,68 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = False
     block_on_close = True
     request_queue_size = WAITING_REQUESTS
+    timeout = ACCEPT_PERIOD_S
 
-    def __init__(self, path: str, requests: Mailbox[Request], names: Any) -> None:
-        super().__init__(path, _Carrier)
+    def __init__(self, path: Path, requests: Mailbox[Request], names: Iterable[str], clock: Clock) -> None:
+        super().__init__(str(path), _Carrier)
         self.requests = requests
         self.names = frozenset(names)
+        self.clock = clock
+        self.stopping = threading.Event()
+        self.ended = threading.Event()
+
+    def server_bind(self) -> None:
+        """Make the socket; nobody can connect before its mode is right, because it does not listen yet."""
+        super().server_bind()
+        Path(str(self.server_address)).chmod(SOCKET_MODE)
+
+    def serve(self) -> None:
+        """Accept callers until `end`, then see the last of them off; the body of the listening thread."""
+        try:
+            while not self.stopping.is_set():
+                self.handle_request()
+            self.server_close()
+        finally:
+            self.ended.set()
+
+    def end(self) -> None:
+        """Ask the listening thread to end."""
+        self.stopping.set()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news."""
+        """A caller that went away is no news; anything else is a bug."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Deadlined(io.RawIOBase):
+    """Reads a socket up to one moment, however the bytes come."""
+
+    def __init__(self, source: socket.socket, clock: Clock, until: float) -> None:
+        self._source = source
+        self._clock = clock
+        self._until = until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left_s = self._until - self._clock.now()
+        if left_s <= 0.0:
+            raise TimeoutError
+        self._source.settimeout(left_s)
+        return self._source.recv_into(buffer)
 
 
 class _Carrier(BaseHTTPRequestHandler):
     server: _Server
-    timeout = SOCKET_TIMEOUT_S
     protocol_version = "HTTP/1.0"  # one request a connection: a caller that stays would hold up the stop
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        until = self.server.clock.now() + READ_TIMEOUT_S
+        self.rfile = io.BufferedReader(_Deadlined(self.connection, self.server.clock, until))
 
     def do_GET(self) -> None:
         self._carry()
@@ -254,6 +385,8 @@ class _Carrier(BaseHTTPRequestHandler):
         try:
             request = self._read_request()
             if not self.server.requests.offer(request):
+                if self.server.stopping.is_set():
+                    raise _stopping()
                 raise Unavailable("too many requests are waiting", hint="ask again in a moment")
             self._answer(200, request.wait())
         except Unavailable as error:
@@ -262,26 +395,25 @@ class _Carrier(BaseHTTPRequestHandler):
             self._answer(400, {"error": error.message, "hint": error.hint})
 
     def _read_request(self) -> Request:
-        url = urlsplit(self.path)
-        name = url.path.removeprefix("/v1/")
+        path, _, query = self.path.partition("?")
+        name = path.removeprefix("/v1/")
         if name not in self.server.names:
-            raise BadData(f"there is no command `{url.path}`", hint=f"commands: {', '.join(sorted(self.server.names))}")
+            raise BadData(f"there is no command `{path}`", hint=f"commands: {', '.join(sorted(self.server.names))}")
         command = COMMANDS[name]
-        try:
-            arguments = msgspec.convert(dict(parse_qsl(url.query)), command.arguments, strict=False)
-        except msgspec.ValidationError as error:
-            raise BadData(f"`{name}`: {error}", hint="see docs/commands.md") from error
+        arguments = checked(name, **dict(parse_qsl(query)))
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > command.max_body_bytes:
+        countable = length.isdecimal() and len(length) <= MAX_LENGTH_DIGITS
+        if not countable or int(length) > command.max_body_bytes:
             self.close_connection = True
             raise BadData(
-                f"`{name}` takes a body of at most {command.max_body_bytes} bytes, got {length}",
+                f"`{name}` takes a body of at most {command.max_body_bytes} bytes, got {length[:20]}",
                 hint="send fewer examples at a time",
             )
         return Request(command, arguments, self.rfile.read(int(length)))
 
     def _answer(self, status: int, value: object) -> None:
         body = msgspec.json.encode(value)
+        self.connection.settimeout(WRITE_TIMEOUT_S)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -115,7 +115,7 @@ def _joined(
         judge=recipe.judge,
     )
     agent.teacher = teacher = Teacher(station, device, background, inspector.judge_by, loop.poke)
-    agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke)
+    agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
     health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
     stages = {"loop": config.watchdog.stall_s, "device": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
@@ -135,7 +135,7 @@ def _joined(
             source.join,
             when=lambda: device.settled,
         ),
-        Entry("api", api.open, api.close, RestartBudget.for_ever()),
+        Entry("api", api.open, api.close, RestartBudget.for_ever(), api.join),
     )
     agent.supervisor = supervisor = Supervisor(entries, loop, agent.component_changed)
     loop.add(supervisor)

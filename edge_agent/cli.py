@@ -1,19 +1,20 @@
 """The `edge-agent` command: what may be typed, and for each verb the few lines that call what does it.
 
-It parses; exit codes are 0 fine, 1 failed, 2 wrong usage, 78 configuration. A verb loads only what it needs.
+It parses; exit codes are 0 fine, 1 failed, 2 wrong usage, 78 configuration, 130 interrupted. A verb loads
+only what it needs.
 """
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.errors import ConfigError, EdgeAgentError
+from edge_agent.options import add_json, add_station, add_who, count, rate
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -23,6 +24,9 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h; the systemd unit does not restart on it."""
+
+EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
+"""What a shell makes of Ctrl-C."""
 
 AddVerb = Callable[..., argparse.ArgumentParser]
 """`add_parser` of argparse's collection of sub-commands."""
@@ -49,6 +53,9 @@ def main(argv: Sequence[str], serve: Serve) -> int:
         return _fail(error, EXIT_CONFIG)
     except EdgeAgentError as error:
         return _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.stderr.write("edge-agent: interrupted\n")
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has gone; nothing is left to say
         return EXIT_OK
@@ -70,59 +77,59 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_station_verbs(add: AddVerb) -> None:
     verb = _verb(add, "demo", _demo, "watch a simulated line being judged and taught", "edge-agent demo --fast")
-    verb.add_argument("--parts", type=_count, default=600, help="parts in all; 0 for no end (default: 600)")
-    verb.add_argument("--rate", type=_rate, default=5.0, help="parts per second (default: 5)")
+    verb.add_argument("--parts", type=count, default=600, help="parts in all; 0 for no end (default: 600)")
+    verb.add_argument("--rate", type=rate, default=5.0, help="parts per second (default: 5)")
     verb.add_argument("--fast", action="store_true", help="as fast as this machine can")
-    verb.add_argument("--seed", type=_count, default=1, help="of the simulated line (default: 1)")
+    verb.add_argument("--seed", type=count, default=1, help="of the simulated line (default: 1)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
     verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
-    _json(verb)
+    add_json(verb)
 
     verb = _verb(add, "run", _run, "run the station that a file describes", "edge-agent run -c station.toml")
     verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
 
     verb = _verb(add, "check", _check, "name every error of a configuration", "edge-agent check -c station.toml")
     verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
-    _json(verb)
+    add_json(verb)
 
     verb = _verb(add, "status", _status, "ask the running station how it is", "edge-agent status")
-    _state(verb)
-    _json(verb)
+    add_station(verb)
+    add_json(verb)
 
     verb = _verb(add, "events", _events, "list what the station noticed", "edge-agent events --limit 20")
-    verb.add_argument("--limit", type=_count, default=50, help="how many (default: 50)")
-    _state(verb)
-    _json(verb)
+    verb.add_argument("--limit", type=count, default=50, help="how many (default: 50)")
+    add_station(verb)
+    add_json(verb)
 
 
 def _add_part_verbs(add: AddVerb) -> None:
     verb = _verb(add, "inspect", _inspect, "judge files or folders now", "edge-agent inspect parts/ --json")
     verb.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture and vibration files, or folders")
-    _state(verb)
-    _json(verb)
+    add_station(verb)
+    add_json(verb)
 
     verb = _verb(add, "teach", _teach, "learn a class from examples", "edge-agent teach scratch examples/scratch")
     verb.add_argument("label", metavar="CLASS", help="what the examples are, a-z 0-9 _; `good` for good parts")
     verb.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture and vibration files, or folders")
-    _who(verb)
-    _state(verb)
-    _json(verb)
+    add_who(verb)
+    add_station(verb)
+    add_json(verb)
 
     verb = _verb(add, "label", _label, "say what a part really is", "edge-agent label 8123 scratch")
-    verb.add_argument("part", type=_count, metavar="PART", help="number of the part")
+    verb.add_argument("part", type=count, metavar="PART", help="number of the part")
     word = verb.add_mutually_exclusive_group(required=True)
     word.add_argument("label", nargs="?", metavar="CLASS", help="what it is")
     word.add_argument("--confirm", action="store_true", help="the verdict was right")
     word.add_argument("--undo", action="store_true", help="take the last word back")
-    _who(verb)
-    _state(verb)
-    _json(verb)
+    add_who(verb)
+    add_station(verb)
+    add_json(verb)
 
     verb = _verb(add, "export", _export, "write parts as CSV or Parquet", "edge-agent export --since 8h parts.csv")
     verb.add_argument("file", type=Path, metavar="FILE", help="ends in .csv or .parquet")
     verb.add_argument("--since", metavar="WHEN", help="2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d")
-    _state(verb)
-    _json(verb)
+    add_station(verb)
+    add_json(verb)
 
 
 def _add_measuring_verbs(add: AddVerb) -> None:
@@ -134,15 +141,15 @@ def _add_measuring_verbs(add: AddVerb) -> None:
         "edge-agent evaluate steel --shots 5",
     )
     verb.add_argument("folder", type=Path, metavar="FOLDER", help="holds one folder of pictures for each class")
-    verb.add_argument("--shots", type=_count, default=5, help="examples taught of each class (default: 5)")
-    verb.add_argument("--episodes", type=_count, default=20, help="random choices of them (default: 20)")
-    verb.add_argument("--seed", type=_count, default=1, help="of the choices (default: 1)")
+    verb.add_argument("--shots", type=count, default=5, help="examples taught of each class (default: 5)")
+    verb.add_argument("--episodes", type=count, default=20, help="random choices of them (default: 20)")
+    verb.add_argument("--seed", type=count, default=1, help="of the choices (default: 1)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
-    _json(verb)
+    add_json(verb)
 
     verb = _verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
-    verb.add_argument("--parts", type=_count, default=1000, help="parts to measure (default: 1000)")
-    _json(verb)
+    verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
+    add_json(verb)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -263,48 +270,11 @@ def _verb(
     return verb
 
 
-def _json(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--json", action="store_true", help="answer as JSON, for programs")
-
-
-def _who(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--who", default=_user(), metavar="NAME", help="your name, for the record")
-
-
-def _state(verb: argparse.ArgumentParser) -> None:
-    place = verb.add_mutually_exclusive_group()
-    place.add_argument("-c", "--config", type=Path, metavar="FILE", help="the station's configuration")
-    place.add_argument("--state", type=Path, default=Path("state"), metavar="DIR", help="its state (default: ./state)")
-
-
 def _config(arguments: argparse.Namespace) -> Config:
     from edge_agent.config import Config
     from edge_agent.configfile import load_config
 
     return load_config(arguments.config) if arguments.config is not None else Config.defaults(arguments.state)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"  # one without a name, as in some containers
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.1 <= rate <= 50.0:
-        raise argparse.ArgumentTypeError(f"between 0.1 and 50 parts per second, not {text!r}")
-    return rate
 
 
 def _fail(error: EdgeAgentError, code: int) -> int:

@@ -1,6 +1,6 @@
 """The one table of commands a running station answers: the local API, the CLI and the documents read it.
 
-Each row says what goes in, in typed form; what a command does is wired in `app.py`.
+Each row says what goes in, in typed form; what a command does is in `answers.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
+
+from edge_agent.errors import BadData
 
 Slug = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
 
@@ -27,7 +29,7 @@ class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`label`: a person's word on a part; without `label` the last word is taken back."""
 
-    part: Annotated[int, Meta(ge=1)]
+    part: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     who: Annotated[str, Meta(min_length=1, max_length=80)]
     label: Slug | None = None
 
@@ -70,3 +72,23 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("teach", TeachArguments, "Learn a class from examples.", 256 << 20, 300.0),
     )
 }
+
+
+def checked(name: str, /, **arguments: object) -> Arguments:
+    """Check the arguments of a command, the same way for whoever asks: over the socket or with no station running.
+
+    Args:
+        name: a command of the table.
+        **arguments: its arguments, also as text; None values are left out.
+
+    Returns:
+        The arguments in typed form.
+
+    Raises:
+        BadData: one is missing, unknown or wrong; the message names it.
+    """
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        return msgspec.convert(given, COMMANDS[name].arguments, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadData(f"`{name}`: {error}", hint="see docs/commands.md") from error

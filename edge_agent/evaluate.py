@@ -167,14 +167,16 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> Evaluation:
     bundle = load_bundle(RecipeConfig(bundle=options.bundle).bundle_dir)
     listed = {slug: {path.name: path for path in paths} for slug, paths in list_class_folders(options.folder).items()}
     encoder = Encoder.load(bundle, EngineConfig())
-    pictures = Pictures(encoder, listed)
-    names, left_out = _usable(pictures, options, progress)
-    task = progress.add_task("episodes", total=options.episodes)
-    confusions = []
-    for episode in draw_episodes(names, options.shots, options.episodes, options.seed):
-        confusions.append(_confusion(bundle, pictures, episode))
-        progress.advance(task)
-    encoder.close()
+    try:
+        pictures = Pictures(encoder, listed)
+        names, left_out = _usable(pictures, options, progress)
+        task = progress.add_task("episodes", total=options.episodes)
+        confusions = []
+        for episode in draw_episodes(names, options.shots, options.episodes, options.seed):
+            confusions.append(_confusion(bundle, pictures, episode))
+            progress.advance(task)
+    finally:
+        encoder.close()
     counts = np.stack(confusions)
     classes = sorted(names)
     tested = counts.sum(axis=2)

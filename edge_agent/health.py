@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_agent.runtime.worker import WorkerState
@@ -11,13 +12,16 @@ from edge_agent.status import Status, Trouble
 PERIOD_S: Final = 2.0
 """Often enough that nobody waits for bad news, seldom enough to cost nothing."""
 
+AGAIN_S: Final = 60.0
+"""How long a trouble that keeps counting is not recorded anew [s]: its events must not fill the ledger."""
+
 
 class Health:
     """Turns the status into events and into progress of the watched stages. A component.
 
     Args:
         status: asks the station how it is.
-        found: hears of each trouble when it begins.
+        found: hears of each trouble when it begins, and again when its count has grown.
         progressed: hears that a stage has made progress at a time [s, host monotonic].
     """
 
@@ -32,7 +36,7 @@ class Health:
         self._status = status
         self._found = found
         self._progressed = progressed
-        self._known: set[str] = set()
+        self._noted: dict[str, tuple[int, float]] = {}  # of each trouble: its count, and when it was noted
         self._counts: dict[str, int] = {}
         self._summary = "starting"
         self._began_s: float | None = None
@@ -44,12 +48,11 @@ class Health:
         if now < self._began_s + PERIOD_S:
             return self._began_s + PERIOD_S
         status = self._status()
-        for trouble in status.troubles:
-            if trouble.kind not in self._known:
-                self._found(trouble)
-        self._known = {trouble.kind for trouble in status.troubles}
+        self._note(status.troubles, now)
         device, commits = status.device, status.mailboxes["commits"]
-        self._follow("device", device is None or device.state is not WorkerState.BUSY, _ended(status), now)
+        # A device that loads has a time limit of its own, which is longer than a stage may stall.
+        idle = device is None or not status.ready or device.state is not WorkerState.BUSY
+        self._follow("device", idle, _ended(status), now)
         self._follow("ledger", not commits.waiting, commits.taken, now)
         worst = status.troubles[0].message if status.troubles else "no trouble"
         self._summary = f"{status.number} triggers, {status.in_flight} in flight, {worst}"
@@ -58,6 +61,16 @@ class Health:
     def summary(self) -> str:
         """Give one line for `systemctl status`."""
         return self._summary
+
+    def _note(self, troubles: Sequence[Trouble], now: float) -> None:
+        noted = self._noted
+        self._noted = {}
+        for trouble in troubles:
+            count, noted_s = noted.get(trouble.kind, (-1, -math.inf))
+            if trouble.count > count and now >= noted_s + AGAIN_S:
+                self._found(trouble)
+                count, noted_s = trouble.count, now
+            self._noted[trouble.kind] = count, noted_s
 
     def _follow(self, stage: str, idle: bool, count: int, now: float) -> None:
         if idle or count != self._counts.get(stage):

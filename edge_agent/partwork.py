@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent import api
+from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
@@ -19,6 +20,9 @@ from edge_agent.runtime.clock import SystemClock
 from edge_agent.station import Station
 
 AGO: Final = re.compile(r"(\d{1,6})([smhd])")
+LAST_PART: Final = 2**63 - 1
+"""The largest number that SQLite gives a row."""
+
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -39,6 +43,9 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
     Raises:
         BadData: there is no such part, or nothing to confirm or to take back.
     """
+    checked("label", part=part, label=label, who=who)
+    if part > LAST_PART:
+        raise BadData(f"there is no part {part}", hint="`edge-agent export` lists the parts")
     if confirm:
         with Reader(Path(config.station.state_dir)) as reader:
             verdict = reader.part(part).verdict
@@ -101,6 +108,7 @@ def show_status(config: Config, *, as_json: bool) -> int:
 
 def show_events(config: Config, limit: int, *, as_json: bool) -> int:
     """Print what the station noticed, oldest first; from the ledger when it is not running."""
+    checked("events", limit=limit)
     socket = Path(config.api.socket)
     if api.is_listening(socket):
         events: list[dict[str, Any]] = api.call(socket, "events", {"limit": limit})

@@ -57,7 +57,8 @@ def print_status(status: dict[str, Any]) -> None:
     troubles = status["troubles"]
     say(f"{status['station']}  {status['recipe']}  {status['bundle']}  edge-agent {status['version']}")
     say(f"running for {_span(status['up_s'])}, {status['number']} triggers, {status['in_flight']} in flight")
-    say("  " + ", ".join(f"{count} {outcome}" for outcome, count in status["parts"].items()))
+    if status["parts"]:
+        say("  " + ", ".join(f"{count} {outcome}" for outcome, count in status["parts"].items()))
     known = ", ".join(f"{slug} {samples}" for slug, samples in status["knowledge"].items()) or "nothing"
     say(f"knows {known}; {status['calibration']} good parts held out")
     for latency in status["latencies"]:
@@ -65,9 +66,10 @@ def print_status(status: dict[str, Any]) -> None:
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
         say(f"slowest component: {slowest['name']}, {slowest['worst_s'] * 1e3:.1f} ms at worst")
+    width = max(map(len, status["mailboxes"]), default=0)
     for name, box in status["mailboxes"].items():
         say(
-            f"  mailbox {name:<12} {box['waiting']} of {box['capacity']} waiting, at most {box['high_water']}, "
+            f"  mailbox {name:<{width}} {box['waiting']} of {box['capacity']} waiting, at most {box['high_water']}, "
             f"{box['dropped']} dropped, {box['refused']} refused of {box['put']}"
         )
     for component in status["components"]:

@@ -1,6 +1,6 @@
 """The state of a running station at one moment, and what is wrong with it in sentences a person can act on.
 
-Values and pure functions; `app.py` collects, the local API carries, the command line shows.
+Values and pure functions; `agent.py` collects, the local API carries, the command line shows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.sources.feed import FeedStats
 
+SLOW_SHARE = 0.01
+"""A component is slow when more of its steps than this were over the budget: one long step happens to anybody."""
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -27,11 +30,13 @@ class Trouble:
         kind: one machine-readable word.
         message: what is wrong, with the values.
         hint: what a person can do.
+        count: how often it has happened since the start; 0 where that says nothing.
     """
 
     kind: str
     message: str
     hint: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Status:
         mailboxes: every bounded queue by name.
         steps: how long each component's steps took.
         components: what the supervisor keeps running.
-        parts: recorded parts by outcome.
+        parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         troubles: what is wrong.
     """
@@ -136,7 +141,10 @@ def _ledger_troubles(status: Status) -> Iterator[Trouble]:
         )
     if ledger.lost:
         yield Trouble(
-            "lost", f"{ledger.lost} parts could not be recorded; they are declared as missed", "see edge-agent events"
+            "lost",
+            f"{ledger.lost} parts could not be recorded since the start; they are declared as missed",
+            "see edge-agent events",
+            ledger.lost,
         )
     if ledger.damaged:
         yield Trouble("damaged", f"a damaged ledger was kept as {ledger.damaged}", "keep it for a specialist")
@@ -147,16 +155,18 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
         if box.dropped or box.refused:
             yield Trouble(
                 f"mailbox_{name}",
-                f"mailbox {name} was full: {box.dropped} dropped, {box.refused} refused of {box.put}",
+                f"mailbox {name} was full: {box.dropped} dropped, {box.refused} refused of {box.put} since the start",
                 "the station is too slow for the line: see latencies",
+                box.dropped + box.refused,
             )
     for step in status.steps:
-        if step.worst_s > 10 * STEP_BUDGET_S:
+        if step.worst_s > 10 * STEP_BUDGET_S and step.over_budget > SLOW_SHARE * step.steps:
             yield Trouble(
                 f"slow_{step.name}",
                 f"component {step.name} once took {step.worst_s * 1e3:.0f} ms in one step, "
-                f"{step.over_budget} of {step.steps} steps took more than {STEP_BUDGET_S * 1e3:.0f} ms",
+                f"{step.over_budget} of {step.steps} steps since the start more than {STEP_BUDGET_S * 1e3:.0f} ms",
                 "the machine may be too busy",
+                step.over_budget,
             )
     counts = status.inspection
     for kind, count, what in (
@@ -171,4 +181,4 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
         ("uncertain", status.pairing.uncertain, "frames or windows came with too uncertain a time"),
     ):
         if count:
-            yield Trouble(kind, f"{count} {what}", "see latencies and edge-agent events")
+            yield Trouble(kind, f"since the start {count} {what}", "see latencies and edge-agent events", count)

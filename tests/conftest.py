@@ -1,5 +1,6 @@
 """What holds for every test: it cleans up after itself, and a unit test never sleeps."""
 
+import contextlib
 import gc
 import threading
 import time
@@ -50,8 +51,11 @@ def _threads() -> set[str]:
 
 
 def _children() -> set[str]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {f"child process {pid}" for task in tasks for pid in task.read_text().split()}
+    found = set()
+    for task in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            found |= {f"child process {pid}" for pid in task.read_text().split()}
+    return found
 
 
 def _open_files() -> set[str]:

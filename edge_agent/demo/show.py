@@ -18,7 +18,9 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
-from edge_agent.errors import EdgeAgentError
+from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.learning.store import SLOTS
+from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Part
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
@@ -84,6 +86,7 @@ class Demo:
         config = Config.defaults(options.state_dir or Path("state") / f"demo-{stamp}")
         recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
         config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
+        refuse_used(Path(config.station.state_dir))
         self._begin_with_good_parts(config)
         started_s = SystemClock().now()
         self._screen.open()
@@ -105,7 +108,8 @@ class Demo:
         return agent
 
     def _begin_with_good_parts(self, config: Config) -> None:
-        with Station(config) as station, Progress(console=self._console, transient=True) as progress:
+        quiet = not self._console.is_terminal
+        with Station(config) as station, Progress(console=self._console, transient=True, disable=quiet) as progress:
             task = progress.add_task(f"looking at {GOOD_RUN} good parts", total=GOOD_RUN)
             station.teach(
                 NORMAL,
@@ -122,11 +126,11 @@ class Demo:
         self._screen.told(part)
 
     def _learned(self, results: list[Taught | EdgeAgentError]) -> None:
+        self._agent.source.release()
         failures = [result for result in results if isinstance(result, EdgeAgentError)]
         self._taught_s = [result.seconds for result in results if isinstance(result, Taught)]
         classes = ", ".join(result.label for result in results if isinstance(result, Taught))
         self._screen.say(f"knows {classes}" + (f"; {len(failures)} lessons failed: {failures[0]}" if failures else ""))
-        self._agent.source.release()
 
     def _report(self, seconds: float) -> DemoReport:
         agent = self._agent
@@ -146,6 +150,16 @@ class Demo:
             latencies=latencies,
             ledger=str(Path(agent.station.config.station.state_dir) / "ledger.db"),
             seconds=seconds,
+        )
+
+
+def refuse_used(state_dir: Path) -> None:
+    """Refuse a state directory that already knows something: what the demo reports would not be about its own run."""
+    found = [name for name in (FILE_NAME, SLOTS) if (state_dir / name).exists()]
+    if found:
+        raise BadData(
+            f"{state_dir} already holds a station ({', '.join(found)}), and the demo begins knowing nothing",
+            hint="name a new folder: edge-agent demo --state DIR",
         )
 
 

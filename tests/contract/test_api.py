@@ -6,14 +6,14 @@ import json
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent import api
-from edge_agent.commands import EventsArguments, LabelArguments
-from edge_agent.errors import BadData, ConfigError, Unavailable
+from edge_agent.commands import COMMANDS, EventsArguments, LabelArguments, StatusArguments, checked
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.loop import Loop
 
@@ -24,6 +24,7 @@ class Station:
     def __init__(self, path: Path) -> None:
         self.loop = Loop(SystemClock())
         self.kept: list[api.Request] = []
+        self.bodies: list[api.Request] = []
         handlers = {"status": self._status, "events": self._events, "label": self._label, "teach": self._teach}
         self.server = api.ApiServer(path, handlers, self.loop.poke)
         self.loop.add(self.server)
@@ -37,6 +38,7 @@ class Station:
         self.loop.stop()
         self.thread.join()
         self.server.close()
+        assert self.server.join(SystemClock().now() + 5.0)
 
     def _status(self, request: api.Request, now: float) -> None:
         self.kept.append(request)
@@ -50,6 +52,7 @@ class Station:
         raise BadData(f"there is no part {request.arguments.part}", hint="look at the list")
 
     def _teach(self, request: api.Request, now: float) -> None:
+        self.bodies.append(request)
         request.done({"bytes": len(request.body)})
 
 
@@ -80,6 +83,14 @@ def raw(path: Path, request: bytes) -> bytes:
     return answer
 
 
+def wait_until(what: Callable[[], bool]) -> None:
+    clock = SystemClock()
+    until = clock.now() + 10.0
+    while not what():
+        assert clock.now() < until, "it never came to that"
+        clock.wait(threading.Event(), clock.now() + 0.01)
+
+
 def test_an_answer_comes_back_as_what_it_was(station: Station, path: Path) -> None:
     assert api.call(path, "events", {"limit": 7}) == [7]
     assert api.call(path, "events") == [50]
@@ -93,7 +104,7 @@ def test_only_the_owner_may_open_the_socket_and_it_is_gone_after_the_stop(path: 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     running.stop()
     assert not path.exists()
-    with pytest.raises(Unavailable, match="no station answers"):
+    with pytest.raises(Unavailable, match="no station runs"):
         api.call(path, "status")
 
 
@@ -154,9 +165,7 @@ def test_stopping_answers_what_was_kept_waiting(path: Path) -> None:
 
     asker = threading.Thread(target=ask)
     asker.start()
-    waited = SystemClock()
-    while not running.kept:
-        waited.wait(threading.Event(), waited.now() + 0.01)
+    wait_until(lambda: bool(running.kept))
     running.stop()
     asker.join()
     assert "stopping" in str(errors[0])
@@ -176,3 +185,158 @@ def test_a_socket_that_a_dead_agent_left_behind_is_replaced_and_a_living_one_is_
 def test_a_path_that_no_socket_can_have_is_a_matter_of_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="107 bytes"):
         Station(tmp_path / ("x" * 120)).server.open()
+
+
+def test_close_does_not_wait_and_a_request_that_comes_during_the_stop_is_refused_at_once(path: Path) -> None:
+    running = Station(path)
+    running.start()
+    clock = SystemClock()
+    with socket.socket(socket.AF_UNIX) as late:
+        late.settimeout(5.0)
+        late.connect(str(path))
+        late.sendall(b"GET /v1/status HTTP/1.1\r\n")
+        wait_until(lambda: any("process_request" in thread.name for thread in threading.enumerate()))
+        running.loop.stop()
+        running.thread.join()
+        began = clock.now()
+        running.server.close()
+        assert clock.now() - began < 0.05
+        assert not running.server.join(clock.now())
+        late.sendall(b"\r\n")
+        answer = late.recv(65536) + late.recv(65536)
+        assert running.server.join(clock.now() + 2.0)
+    assert b"503" in answer
+    assert b"the station is stopping" in answer
+    assert running.server.stats().refused == 1
+
+
+def test_a_caller_that_trickles_bytes_does_not_hold_up_the_stop(path: Path) -> None:
+    running = Station(path)
+    running.start()
+    clock, gone = SystemClock(), threading.Event()
+
+    def trickle() -> None:
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(str(path))
+            slow.sendall(b"GET /v1/status HTTP/1.1\r\nX: ")
+            while not gone.is_set():
+                try:
+                    slow.sendall(b"x")
+                except OSError:
+                    return
+                clock.wait(gone, clock.now() + 0.1)
+
+    caller = threading.Thread(target=trickle)
+    caller.start()
+    try:
+        wait_until(lambda: any("process_request" in thread.name for thread in threading.enumerate()))
+        running.loop.stop()
+        running.thread.join()
+        running.server.close()
+        assert running.server.join(clock.now() + api.READ_TIMEOUT_S + 0.5)
+    finally:
+        gone.set()
+        caller.join()
+
+
+def test_it_can_be_opened_again_after_it_was_closed(path: Path) -> None:
+    running = Station(path)
+    running.start()
+    assert api.call(path, "events") == [50]
+    running.server.close()
+    running.server.open()
+
+    assert api.call(path, "events") == [50]
+    assert running.server.stats().put == 1
+    running.stop()
+
+
+def test_the_body_is_not_kept_once_it_was_answered(station: Station, path: Path) -> None:
+    api.call(path, "teach", {"label": "pit", "who": "me"}, b"12345")
+
+    assert [request.body for request in station.bodies] == [b""]
+
+
+def test_what_completes_an_answer_runs_on_the_thread_that_waits_for_it() -> None:
+    request = api.Request(COMMANDS["status"], StatusArguments())
+    request.finish(lambda: threading.current_thread().name)
+    answers: list[object] = []
+    carrier = threading.Thread(target=lambda: answers.append(request.wait()), name="carrier")
+    carrier.start()
+    carrier.join()
+
+    assert answers == ["carrier"]
+
+
+def test_an_error_of_what_completes_an_answer_is_the_answer() -> None:
+    def damaged() -> object:
+        raise StateDamaged("the ledger is damaged")
+
+    request = api.Request(COMMANDS["events"], EventsArguments())
+    request.finish(damaged)
+    with pytest.raises(StateDamaged):
+        request.wait()
+
+
+def test_only_the_first_answer_counts() -> None:
+    request = api.Request(COMMANDS["events"], EventsArguments())
+    request.failed(Unavailable("the station is stopping"))
+    request.done([])
+    with pytest.raises(Unavailable, match="stopping"):
+        request.wait()
+
+
+def failing_connect(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def connect(self: socket.socket, address: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def test_a_socket_of_another_user_is_not_taken_for_a_station_that_does_not_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_connect(monkeypatch, PermissionError(13, "Permission denied"))
+
+    for ask in (lambda: api.call(path, "status"), lambda: api.is_listening(path)):
+        with pytest.raises(Unavailable, match="another user") as caught:
+            ask()
+        assert "sudo -u edge-agent" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), BlockingIOError(11, "Resource temporarily unavailable")])
+def test_a_station_that_is_too_busy_to_answer_runs(path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    failing_connect(monkeypatch, error)
+
+    assert api.is_listening(path)
+    with pytest.raises(Unavailable, match="does not answer"):
+        api.call(path, "status")
+
+
+def test_a_socket_that_nobody_listens_on_belongs_to_no_station(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+    assert not api.is_listening(path)
+    with pytest.raises(Unavailable, match="no station runs"):
+        api.call(path, "status")
+
+
+def test_arguments_are_checked_the_same_way_without_a_station() -> None:
+    assert checked("label", part=3, label=None, who="me") == LabelArguments(3, "me")
+    assert checked("label", part="3", label="pit", who="me") == LabelArguments(3, "me", "pit")
+    assert checked("events", limit=None) == EventsArguments()
+    for arguments, what in (
+        ({"part": 3, "who": "me", "label": "Not A Slug"}, "label"),
+        ({"part": 3}, "who"),
+        ({"part": 2**63, "who": "me"}, "part"),
+        ({"part": 3, "who": "me", "name": "x"}, "name"),
+    ):
+        with pytest.raises(BadData, match=what):
+            checked("label", **arguments)
+
+
+def test_a_length_that_is_no_number_is_refused(station: Station, path: Path) -> None:
+    for length in (b"-1", b"9" * 5000, b"\xb2"):
+        answer = raw(path, b"POST /v1/teach?label=pit&who=me HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n")
+        assert b"400" in answer.splitlines()[0]

@@ -6,15 +6,17 @@ import json
 import shutil
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_agent import cli
-from edge_agent.errors import BadData
+from edge_agent import api, cli, filework, gather
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.inspection.encode import Encoder
+from edge_agent.learning.example import unpack
 from edge_agent.partwork import parse_since
 from models.bundle import shipped_bundle
 from models.castings import CastingLine
@@ -45,7 +47,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state directory that knows good parts and two defects."""
     folder = tmp_path_factory.mktemp("taught")
     state = folder / "state"
-    for truth, count in (("good", 40), ("stain", 5), ("crack", 5)):
+    for truth, count in (("good", 60), ("stain", 5), ("crack", 5)):
         assert run("teach", truth, write_parts(folder / truth, truth, count), "--state", state) == 0
     return state
 
@@ -61,6 +63,7 @@ def test_a_taught_station_tells_good_from_bad(taught: Path, tmp_path: Path, caps
         outcomes[Path(line["source"]).name[:4]].append(line["verdict"]["outcome"])
     assert outcomes["stai"].count("NG") >= 4
     assert "NG" not in outcomes["good"]
+    assert outcomes["good"].count("OK") >= 3
 
 
 def png(width: int, height: int) -> bytes:
@@ -116,16 +119,170 @@ def test_a_picture_of_another_kind_is_judged_as_what_it_shows(
     taught: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = LINE.example("good", 300).image
-    converted = {
-        "grey": cv2.cvtColor(image, cv2.COLOR_BGR2GRAY),
-        "16 bit": image.astype(np.uint16) * 257,
-        "alpha": np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]),
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    converted, plain = {
+        "grey": (grey, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)),
+        "16 bit": (image.astype(np.uint16) * 257, image),
+        "alpha": (np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]), image),
     }[kind]
-    cv2.imwrite(str(tmp_path / "part.png"), converted)
+    cv2.imwrite(str(tmp_path / "converted.png"), converted)
+    cv2.imwrite(str(tmp_path / "plain.png"), plain)
+    assert (tmp_path / "converted.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
 
     assert run("inspect", tmp_path, "--state", taught, "--json") == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["verdict"]["outcome"] in ("OK", "NG", "UNSURE")
+    first, second = (json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines())
+    assert first == second
+
+
+def test_a_part_with_one_unreadable_file_is_judged_by_the_other_and_never_ok(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_parts(tmp_path, "good", 6, first=100)
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert run("inspect", *pictures, "--state", taught, "--json") == 0
+    alone = [json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines()]
+    assert "OK" in [verdict["outcome"] for verdict in alone]
+    for window in tmp_path.glob("*.npz"):
+        window.write_text("no archive")
+
+    assert run("inspect", tmp_path, "--state", taught) == 0
+    out, err = capsys.readouterr()
+    assert "6 judged" in out and "could not" not in out
+    assert [line.split(": ")[1] for line in err.splitlines()] == [str(p.with_suffix(".npz")) for p in pictures]
+    assert run("inspect", tmp_path, "--state", taught, "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for verdict, whole in zip((line["verdict"] for line in lines[:6]), alone, strict=True):
+        assert verdict["degraded"] == ["no_window"]
+        assert verdict["label"] == whole["label"]
+        if whole["outcome"] == "OK":
+            assert (verdict["outcome"], verdict["cause"]) == ("UNSURE", "degraded")
+    assert [set(line) for line in lines[6:]] == [{"error", "hint"}] * 6
+
+
+@pytest.fixture
+def station(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A running station that takes two batches and then refuses; gives the sources of each batch and of what was read.
+
+    The last entry of a batch says how many pictures had been read when it came.
+    """
+    batches: list[list[str]] = []
+    reads: list[Path] = []
+    read_picture = gather.read_picture
+
+    def read(path: Path) -> object:
+        reads.append(path)
+        return read_picture(path)
+
+    def call(path: Path, name: str, arguments: Mapping[str, object], body: bytes) -> object:
+        if len(batches) == 2:
+            raise Unavailable("the station is stopping", hint="try again when it runs")
+        sources = [example.source for example in unpack(body)]
+        batches.append([*sources, str(len(reads))])
+        return {
+            "label": arguments["label"],
+            "taught": sources,
+            "refused": [],
+            "samples": 9,
+            "calibration": 0,
+            "knowledge": "",
+            "seconds": 1.0,
+        }
+
+    monkeypatch.setattr(gather, "read_picture", read)
+    monkeypatch.setattr(api, "is_listening", lambda path: True)
+    monkeypatch.setattr(api, "call", call)
+    monkeypatch.setattr(filework, "BATCH_BYTES", 2 * LINE.example("pit", 0).image.nbytes + 10)
+    return batches
+
+
+def write_pictures(folder: Path, count: int) -> list[str]:
+    paths = [folder / f"{i}.png" for i in range(count)]
+    for i, path in enumerate(paths):
+        cv2.imwrite(str(path), LINE.example("pit", i).image)
+    return [str(path) for path in paths]
+
+
+def test_a_running_station_is_taught_in_batches_that_are_read_one_at_a_time(
+    station: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = write_pictures(tmp_path, 4)
+
+    assert run("teach", "pit", tmp_path, "--state", tmp_path, "--json") == 0
+    assert station == [[*paths[:2], "3"], [*paths[2:], "4"]]
+    assert json.loads(capsys.readouterr().out)["taught"]["taught"] == paths
+
+
+def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
+    station: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(tmp_path, 5)
+
+    assert run("teach", "pit", tmp_path, "--state", tmp_path) == 1
+    said = "edge-agent: 4 examples of pit were learned, then: the station is stopping\n  try again when it runs\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("label", 0, "good"), "part"),
+        (("label", 1, "Not a slug"), "label"),
+        (("label", 1, "good", "--who", "x" * 81), "who"),
+        (("teach", "good", ".", "--who", ""), "who"),
+        (("teach", "x" * 41, "."), "label"),
+        (("events", "--limit", 2**80), "limit"),
+    ],
+    ids=["no part", "label", "who", "nobody", "long label", "limit"],
+)
+def test_a_stopped_station_refuses_what_a_running_one_refuses(
+    taught: Path, words: tuple[object, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, "--state", taught) == 1
+    line, hint = capsys.readouterr().err.splitlines()
+    assert f"`$.{said}`" in line
+    assert hint == "  see docs/commands.md"
+
+
+@pytest.mark.parametrize("part", [2**63, 2**64, 10**30])
+@pytest.mark.parametrize("word", ["good", "--confirm", "--undo"])
+def test_a_number_that_no_part_can_have_is_one_line(
+    taught: Path, part: int, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("label", part, word, "--state", taught) == 1
+    line, hint = capsys.readouterr().err.splitlines()
+    assert "part" in line and "SQLite" not in line
+    assert hint
+
+
+@pytest.mark.parametrize("verb", ["inspect", "teach", "evaluate", "bench", "demo"])
+def test_ctrl_c_is_one_line_and_releases_the_engines(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[Encoder] = []
+    close = Encoder.close
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    def closing(encoder: Encoder) -> None:
+        closed.append(encoder)
+        close(encoder)
+
+    monkeypatch.setattr(Encoder, "encode", interrupt)
+    monkeypatch.setattr(Encoder, "close", closing)
+    for truth in ("good", "stain"):
+        write_parts(tmp_path / truth, truth, 2)
+    words = {
+        "inspect": (tmp_path / "good", "--state", tmp_path),
+        "teach": ("good", tmp_path / "good", "--state", tmp_path),
+        "evaluate": (tmp_path, "--shots", 1),
+        "bench": ("--parts", 1),
+        "demo": ("--state", tmp_path),
+    }[verb]
+
+    assert run(verb, *words) == 130
+    assert "".join(capsys.readouterr()) == "edge-agent: interrupted\n"
+    assert len(closed) == 1
 
 
 def test_nothing_but_bad_files_is_a_failure(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +307,7 @@ def test_a_class_that_is_no_slug_is_refused_and_nothing_is_learned(
     before = (taught / "slots.json").read_bytes()
 
     assert run("teach", "Not a slug", write_parts(tmp_path, "pit", 1), "--state", taught) == 1
-    assert "Not a slug" in capsys.readouterr().err
+    assert "`$.label`" in capsys.readouterr().err
     assert (taught / "slots.json").read_bytes() == before
 
 

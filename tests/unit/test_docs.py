@@ -155,7 +155,7 @@ def wrong_hints(said: Iterable[tuple[str, str]]) -> list[str]:
     """Hints that name a verb, an option or a key that does not exist."""
     wrong = []
     for path, hint in said:
-        for verb, rest in re.findall(r"(?<!newer )edge-agent ([a-z]+)((?: --?[a-z-]+| [A-Za-z./]+)*)", hint):
+        for verb, rest in re.findall(r"(?<!newer )(?<!-u )edge-agent ([a-z]+)((?: --?[a-z-]+| [A-Za-z./]+)*)", hint):
             known = set(options(verbs()[verb])) if verb in verbs() else set()
             if verb not in verbs() or set(re.findall(r" (--?[a-z-]+)", rest)) - known:
                 wrong.append(f"{path}: {hint}")

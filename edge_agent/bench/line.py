@@ -1,0 +1,135 @@
+"""What is compared: the bundle alone, and a running agent that is handed one part at a time. Measures nothing."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from edge_agent.agent import Agent
+from edge_agent.config import Config
+from edge_agent.engines import Engine, load_engines
+from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
+from edge_agent.records import Part
+from edge_agent.runtime.clock import Clock
+from edge_agent.sources.schedule import Material
+from models import Bundle
+from models.castings import Casting
+from models.features import prepare_picture, vibration_features
+
+READY_TIMEOUT_S: Final = 60.0
+"""How long the device may take to load and prove its bundle."""
+
+ANSWER_TIMEOUT_S: Final = 60.0
+"""A part is due within its deadline; what takes this long will not come."""
+
+LOOK_S: Final = 0.02
+"""How often it is seen whether the agent still runs."""
+
+
+class HandFed:
+    """A supply that gives what it is handed, one part at a time. `feed` belongs to the measuring thread.
+
+    Its `take` waits, which is right only because no part is handed over before the one before it was answered.
+    """
+
+    name = "bench"
+    counts_anew = True
+    unusable = 0
+
+    def __init__(self) -> None:
+        self._parts: queue.SimpleQueue[Material | None] = queue.SimpleQueue()
+
+    def open(self, first: int) -> None:
+        """Nothing to get ready."""
+
+    def take(self) -> Material | None:
+        """Wait for the next part."""
+        return self._parts.get()
+
+    def feed(self, casting: Casting | None) -> None:
+        """Hand over a part, or None as the end."""
+        self._parts.put(
+            None
+            if casting is None
+            else Material(None, casting.image, 0.01, casting.samples, casting.rate_hz, casting.truth)
+        )
+
+
+class Bare:
+    """The bundle without an agent around it.
+
+    Args:
+        bundle: what to run.
+        config: the runtime and its threads.
+    """
+
+    def __init__(self, bundle: Bundle, config: Config) -> None:
+        self._bundle = bundle
+        engine = config.engine
+        self._engines: Mapping[str, Engine] = load_engines(bundle, engine.runtime, engine.device, engine.threads)
+
+    def run(self, casting: Casting) -> None:
+        """Pre-process and infer."""
+        manifest = self._bundle.manifest
+        known: dict[str, NDArray[Any]] = {}
+        if manifest.picture is not None:
+            known["picture"] = prepare_picture(casting.image, manifest.picture)
+        if manifest.vibration is not None:
+            known["vibration"] = vibration_features(casting.samples, casting.rate_hz, manifest.vibration)
+        for part in manifest.parts:
+            known |= self._engines[part.role].infer({t.name: known[t.name] for t in part.inputs})
+
+    def close(self) -> None:
+        """Release the engines."""
+        for engine in self._engines.values():
+            engine.close()
+
+
+class Line:
+    """A running agent that is handed one part at a time. Belongs to the measuring thread.
+
+    Args:
+        agent: runs, on a thread of its own.
+        supply: hands parts to it.
+        told: gets each part that it has answered.
+        clock: tells the time and waits.
+    """
+
+    def __init__(self, agent: Agent, supply: HandFed, told: queue.SimpleQueue[Part], clock: Clock) -> None:
+        self._agent = agent
+        self._supply = supply
+        self._told = told
+        self._clock = clock
+
+    def wait_until_ready(self) -> None:
+        """Wait for the device; raise why it cannot be had."""
+        idle = threading.Event()
+        until = self._clock.now() + READY_TIMEOUT_S
+        while not self._agent.device.ready:
+            self._look(until, f"the device was not ready within {READY_TIMEOUT_S:.0f} s")
+            self._clock.wait(idle, self._clock.now() + LOOK_S)
+
+    def judge(self, casting: Casting) -> Part:
+        """Have one part judged and recorded; raise why it is not."""
+        self._supply.feed(casting)
+        until = self._clock.now() + ANSWER_TIMEOUT_S
+        while True:
+            try:
+                return self._told.get(timeout=LOOK_S)
+            except queue.Empty:
+                self._look(until, f"a part was not answered within {ANSWER_TIMEOUT_S:.0f} s")
+
+    def _look(self, until: float, trouble: str) -> None:
+        ending = self._agent.supervisor.ending
+        if ending is not None:
+            kind = type(ending.error) if isinstance(ending.error, EdgeAgentError) else Unavailable
+            hint = getattr(ending.error, "hint", "")
+            raise kind(f"{ending.component}: {ending.error}", hint=hint) from ending.error
+        if self._clock.now() >= until:
+            failed = [status for status in self._agent.supervisor.status() if status.last_error]
+            why = "; ".join(f"{status.name}: {status.last_error}" for status in failed)
+            raise DeviceFault(f"{trouble} ({why})" if why else trouble, hint=failed[0].hint if failed else "")

@@ -1,0 +1,190 @@
+"""Measures: every part goes through the bare runtime first, then through the running agent, in one process and in turn.
+
+So both see the same machine; what is compared is the difference part by part.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import queue
+import sys
+import tempfile
+import threading
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from edge_agent.agent import Agent, program_version
+from edge_agent.app import build
+from edge_agent.bench.line import Bare, HandFed, Line
+from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, processor, pss_mb, span
+from edge_agent.config import Config
+from edge_agent.demo.lesson_plan import example_of, good_run
+from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
+from edge_agent.ledger.reader import HOPS
+from edge_agent.printing import say_json, warn
+from edge_agent.records import Part
+from edge_agent.station import Station
+from models.castings import CLASSES, NORMAL, CastingLine
+
+GOOD_RUN: Final = 120
+SHOTS: Final = 2
+"""Enough knowledge for a head of every class; what it knows does not change what it costs."""
+
+SPACING_S: Final = 0.02
+"""Between two parts [s]: more than an unpaced source needs to tell their triggers apart."""
+
+
+def run_bench(parts: int, *, as_json: bool) -> int:
+    """Measure and print; give the exit code.
+
+    Args:
+        parts: how many to measure.
+        as_json: print JSON.
+
+    Returns:
+        0; what cannot be measured raises.
+    """
+    console = Console(stderr=True)
+    unclean: list[str] = []
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder,
+            Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+        ):
+            measurement = measure(Config.defaults(Path(folder)), max(parts, 1), progress, unclean)
+    except EdgeAgentError as error:
+        if not unclean:
+            raise
+        warn(error)
+    else:
+        if as_json:
+            say_json(measurement)
+        else:
+            print_measurement(measurement)
+    if unclean:
+        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
+        sys.stdout.flush()
+        os._exit(1)  # a thread that hangs in a driver cannot be ended
+    return 0
+
+
+def measure(config: Config, parts: int, progress: Progress, unclean: list[str]) -> Measurement:
+    """Run parts through the bare runtime and through an agent, in turn.
+
+    Args:
+        config: of the agent; its state directory is used.
+        parts: how many to measure.
+        progress: shows how far it is.
+        unclean: takes the components of the agent that did not end in time.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        EdgeAgentError: why the agent cannot run here.
+    """
+    castings = CastingLine(1)
+    with Station(config) as station:
+        station.teach(NORMAL, list(good_run(castings, GOOD_RUN)))
+        for slug in CLASSES:
+            if slug != NORMAL:
+                station.teach(slug, [example_of(castings.example(slug, i)) for i in range(SHOTS)])
+    supply = HandFed()
+    told: queue.SimpleQueue[Part] = queue.SimpleQueue()
+    agent = build(config, supply=supply, told=told.put)
+    agent.on_stop = lambda: supply.feed(None)
+    loop = threading.Thread(target=agent.run, name="loop")
+    loop.start()
+    try:
+        return _measured(agent, Line(agent, supply, told, agent.clock), castings, parts, progress)
+    finally:
+        agent.loop.stop()
+        loop.join()
+        unclean += agent.close()
+
+
+def hops_of(part: Part) -> dict[str, float]:
+    """Give what each hop of a part took [ms].
+
+    Args:
+        part: an answered part.
+
+    Returns:
+        By hop, as in `edge-agent status`.
+
+    Raises:
+        DeviceFault: it did not go all the way, so that it says nothing about how long that takes.
+    """
+    points = {
+        "trigger": part.times.trigger_s,
+        "paired": part.times.paired_s,
+        "inferred": part.times.inferred_s,
+        "decided": part.times.decided_s,
+        "committed": part.times.committed_s,
+        "acted": part.times.acted_s,
+    }
+    times = {name: time_s for name, time_s in points.items() if time_s is not None}
+    if missing := points.keys() - times.keys():
+        never = ", ".join(name for name in points if name in missing)
+        why = part.verdict.cause or "no cause"
+        raise DeviceFault(
+            f"part {part.trigger.number} cannot be measured: it was never {never} ({part.verdict.outcome}, {why})",
+            hint="let nothing else run on this machine, and try fewer --parts",
+        )
+    return {f"{start}-{end}": 1e3 * (times[end] - times[start]) for start, end in HOPS}
+
+
+def _measured(agent: Agent, line: Line, castings: CastingLine, parts: int, progress: Progress) -> Measurement:
+    clock, idle = agent.clock, threading.Event()
+    recipe, config = agent.station.recipe, agent.station.config
+    line.wait_until_ready()
+    for number in range(WARM_UP):
+        line.judge(castings.part(number))
+    memory_start_mb = pss_mb()
+    bare = Bare(recipe.bundle, config)
+    bare_ms: list[float] = []
+    hops: dict[str, list[float]] = {f"{start}-{end}": [] for start, end in HOPS}
+    task = progress.add_task("measuring", total=parts)
+    try:
+        for number in range(-WARM_UP, parts):
+            casting = castings.part(WARM_UP + WARM_UP + number)
+            began_s = clock.now()
+            bare.run(casting)
+            span_ms = 1e3 * (clock.now() - began_s)
+            clock.wait(idle, began_s + SPACING_S)
+            part = line.judge(casting)
+            if number < 0:
+                continue
+            bare_ms.append(span_ms)
+            for hop, hop_ms in hops_of(part).items():
+                hops[hop].append(hop_ms)
+            progress.advance(task)
+    finally:
+        bare.close()
+    agent_ms = hops["paired-committed"]
+    runtime = config.engine.runtime
+    return Measurement(
+        parts=parts,
+        hops={hop: span(values_ms) for hop, values_ms in hops.items()},
+        bare=span(bare_ms),
+        agent=span(agent_ms),
+        overhead=span(np.subtract(agent_ms, bare_ms).tolist()),
+        ratio=float(np.median(np.divide(agent_ms, bare_ms))),
+        memory_start_mb=memory_start_mb,
+        memory_end_mb=pss_mb(),
+        threads=config.engine.threads,
+        versions={
+            "edge-agent": program_version(),
+            "bundle": f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
+            "runtime": f"{runtime} {version(runtime)}",
+            "numpy": version("numpy"),
+            "python": platform.python_version(),
+        },
+        machine=f"{processor()}, {platform.system()} {platform.release()}",
+    )

@@ -1,0 +1,103 @@
+"""What a bench found out, as numbers for programs and as text for people; and what the machine says of itself."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edge_agent.printing import say
+
+WARM_UP: Final = 20
+"""Parts that are not counted: caches fill, the allocator settles."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """How long something took over all parts [ms]."""
+
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured.
+
+    Attributes:
+        parts: how many.
+        hops: each hop of a part's life, and what the line waits for.
+        bare: pre-processing and inference alone.
+        agent: pair complete to verdict on the disk.
+        overhead: `agent` minus `bare`, part by part.
+        ratio: median of `agent` over `bare`, part by part.
+        memory_start_mb: proportional set size (PSS) after the first parts [MB]; None where the system has none.
+        memory_end_mb: the same after the last part [MB].
+        threads: that compute.
+        versions: of the program and its runtimes.
+        machine: processor and system.
+    """
+
+    parts: int
+    hops: dict[str, Span]
+    bare: Span
+    agent: Span
+    overhead: Span
+    ratio: float
+    memory_start_mb: float | None
+    memory_end_mb: float | None
+    threads: int
+    versions: dict[str, str]
+    machine: str
+
+
+def span(values_ms: Sequence[float]) -> Span:
+    """Give how long something took, from each time it did [ms]."""
+    p50, p99 = np.percentile(values_ms, (50, 99))
+    return Span(float(p50), float(p99), float(max(values_ms)))
+
+
+def pss_mb() -> float | None:
+    """Give the process's proportional set size [MB] (proc(5), smaps_rollup); None where the system does not say."""
+    try:
+        text = Path("/proc/self/smaps_rollup").read_text()
+    except OSError:
+        return None
+    sizes_kb = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
+    return sizes_kb[0] * 1024 / 1e6 if sizes_kb else None
+
+
+def processor() -> str:
+    """Name the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+def print_measurement(measurement: Measurement) -> None:
+    """Print the measurement for people."""
+    say(f"{measurement.parts} parts, {measurement.threads} thread(s), {measurement.machine}")
+    say(", ".join(f"{name} {number}" for name, number in measurement.versions.items()))
+    say(f"{'hop':<36}{'p50':>9}{'p99':>9}{'worst':>9}   ms")
+    rows = {
+        **measurement.hops,
+        "bare pre-processing and inference": measurement.bare,
+        "agent: pair complete to committed": measurement.agent,
+        "overhead, part by part": measurement.overhead,
+    }
+    for name, span in rows.items():
+        say(f"{name:<36}{span.p50_ms:9.3f}{span.p99_ms:9.3f}{span.max_ms:9.3f}")
+    say(f"agent / bare, median part by part: {measurement.ratio:.2f}")
+    if measurement.memory_start_mb is not None and measurement.memory_end_mb is not None:
+        say(
+            f"memory (PSS, with the simulated line): {measurement.memory_start_mb:.0f} MB after {WARM_UP} parts, "
+            f"{measurement.memory_end_mb:.0f} MB after all"
+        )

@@ -1,0 +1,157 @@
+"""The demo and the bench as a person runs them: as a process, to the end, and refused with one line where not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import queue
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.progress import Progress
+
+from edge_agent.bench import Measurement
+from edge_agent.bench.line import HandFed, Line
+from edge_agent.bench.measure import hops_of, measure
+from edge_agent.config import Config
+from edge_agent.demo.report import DemoReport
+from edge_agent.demo.show import refuse_used
+from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
+from edge_agent.ledger.reader import HOPS
+from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
+from edge_agent.runtime.supervisor import Ending
+from edge_agent.testing.clock import ManualClock
+from models.castings import CastingLine
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+
+
+def program(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280, check=False)
+
+
+def fields(record: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(record)}
+
+
+def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(tmp_path: Path) -> None:
+    words = ("demo", "--fast", "--parts", 40, "--json", "--state", tmp_path / "demo")
+    ran = program(*words, cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert set(report) == fields(DemoReport)
+    assert report["triggers"] == sum(report["parts"].values()) == 40
+    assert report["taught_after"] == 16
+    assert report["teaching_s"] > 0.0
+    assert report["right_before"]["of"] + report["right_after"]["of"] <= 40
+    assert Path(report["ledger"]).is_file()
+    before = Path(report["ledger"]).read_bytes()
+
+    again = program(*words, cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (1, "")
+    line, hint = again.stderr.splitlines()
+    assert "already holds a station" in line and "--state" in hint
+    assert Path(report["ledger"]).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "slots.json"])
+def test_a_folder_with_a_ledger_or_with_knowledge_is_no_folder_for_a_demo(tmp_path: Path, name: str) -> None:
+    refuse_used(tmp_path)
+    refuse_used(tmp_path / "new")
+    (tmp_path / name).touch()
+    with pytest.raises(BadData, match=name):
+        refuse_used(tmp_path)
+
+
+def test_a_bench_measures_every_hop(tmp_path: Path) -> None:
+    ran = program("bench", "--parts", 5, "--json", cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    measured = json.loads(ran.stdout)
+    assert set(measured) == fields(Measurement)
+    assert measured["parts"] == 5
+    assert list(measured["hops"]) == [f"{start}-{end}" for start, end in HOPS]
+    assert {"trigger-paired", "trigger-decided", "trigger-acted"} <= set(measured["hops"])
+    assert measured["hops"]["trigger-acted"]["p50_ms"] >= measured["hops"]["trigger-paired"]["p50_ms"] > 0.0
+    assert measured["agent"] == measured["hops"]["paired-committed"]
+
+
+def line(ending: Ending | None = None, ready: bool = True, troubles: tuple[Any, ...] = ()) -> Line:
+    supervisor = SimpleNamespace(ending=ending, status=lambda: troubles)
+    agent: Any = SimpleNamespace(device=SimpleNamespace(ready=ready), supervisor=supervisor)
+    return Line(agent, HandFed(), queue.SimpleQueue(), Ticking())
+
+
+class Ticking(ManualClock):
+    """Each look at it takes five seconds."""
+
+    def now(self) -> float:
+        self.advance(5.0)
+        return super().now()
+
+
+def test_a_device_that_never_becomes_ready_is_given_up_with_its_reason() -> None:
+    trouble = SimpleNamespace(name="device", last_error="no such device", hint="plug it in")
+
+    with pytest.raises(DeviceFault, match=r"not ready within 60 s \(device: no such device\)") as raised:
+        line(ready=False, troubles=(trouble,)).wait_until_ready()
+    assert raised.value.hint == "plug it in"
+
+
+def test_a_part_that_is_never_answered_is_given_up() -> None:
+    with pytest.raises(DeviceFault, match="not answered within 60 s"):
+        line().judge(CastingLine(1).part(1))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(ConfigError("bad bundle"), ConfigError), (DeviceFault("gone"), DeviceFault), (KeyError("a bug"), Unavailable)],
+)
+def test_an_agent_that_has_ended_says_why(error: Exception, kind: type[EdgeAgentError]) -> None:
+    ended = Ending("device", error, 1)
+
+    with pytest.raises(kind, match="device: "):
+        line(ended, ready=False).wait_until_ready()
+    with pytest.raises(kind, match="device: "):
+        line(ended).judge(CastingLine(1).part(1))
+
+
+def test_a_bench_whose_device_cannot_be_loaded_ends_with_the_reason_and_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise ConfigError("this bundle does not fit", hint="name another one")
+
+    config = Config.defaults(tmp_path)
+    monkeypatch.setattr("edge_agent.bench.measure.GOOD_RUN", 2)
+    monkeypatch.setattr("edge_agent.app.Encoder", SimpleNamespace(load=refuse))
+    unclean: list[str] = []
+    with pytest.raises(ConfigError, match="this bundle does not fit"):
+        measure(config, 1, Progress(disable=True), unclean)
+    assert unclean == []
+
+
+def answered(**times: float | None) -> Part:
+    all_times = Times(1.0, 1.01, 1.08, 1.1, 1.11, 1.12, 1.13)
+    verdict = Verdict(Outcome.UNSURE, cause="late")
+    return Part(Trigger("s", 7, 1.0), verdict, dataclasses.replace(all_times, **times), "default")
+
+
+def test_each_hop_is_between_its_two_times() -> None:
+    hops = hops_of(answered())
+
+    assert list(hops) == [f"{start}-{end}" for start, end in HOPS]
+    assert hops["trigger-decided"] == pytest.approx(110.0)
+    assert hops["trigger-acted"] == pytest.approx(130.0)
+    assert hops["paired-committed"] == pytest.approx(40.0)
+
+
+def test_a_part_without_all_times_is_said_and_not_passed_over() -> None:
+    with pytest.raises(DeviceFault, match=r"part 7 .* never inferred, committed \(UNSURE, late\)"):
+        hops_of(answered(inferred_s=None, committed_s=None))

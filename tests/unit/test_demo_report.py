@@ -1,0 +1,225 @@
+"""The demo's teaching tray, which never stops the line for good, and the report of what came of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from edge_agent.demo import lesson_plan
+from edge_agent.demo.lesson_plan import Tray
+from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
+from edge_agent.demo.show import Demo, DemoOptions
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.ledger import Latency
+from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
+from edge_agent.runtime.loop import NEVER
+from edge_agent.station import Taught
+from edge_agent.tally import Tally
+
+DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
+
+
+class Station:
+    """Stands in for the agent: lessons end when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.done: Callable[[Taught | EdgeAgentError], None] | None = None
+        self.somebody_teaches = False
+        self.busy = False
+        self.triggers = 0
+        self.waiting = 0
+        self.background = self.teacher = self.station = self.source = self.items = self.inspector = self
+        self.in_flight = 0
+        self.chores: list[Any] = []
+
+    def submit(self, chore: Any) -> bool:
+        if not self.busy:
+            self.chores.append(chore)
+        return not self.busy
+
+    def do_chores(self) -> None:
+        while self.chores:
+            self.chores.pop().then(["an example"])
+
+    def stats(self) -> Any:
+        return self
+
+    def lesson(self, slug: str, examples: list[str]) -> str:
+        assert examples == ["an example"]
+        return slug
+
+    def begin(self, lesson: str, who: str, done: Callable[[Taught | EdgeAgentError], None], now: float) -> None:
+        if self.somebody_teaches or self.done is not None:
+            raise Unavailable("the station is learning something else")
+        self.asked.append(lesson)
+        self.done = done
+
+    def end(self, result: Taught | EdgeAgentError | None = None) -> None:
+        done, self.done = self.done, None
+        assert done is not None
+        done(result or Taught(self.asked[-1], ("x",), (), 5, 0, "", 1.0))
+
+
+@pytest.fixture
+def station() -> Station:
+    return Station()
+
+
+@pytest.fixture
+def finished() -> list[list[Taught | EdgeAgentError]]:
+    return []
+
+
+@pytest.fixture
+def tray(station: Station, finished: list[list[Taught | EdgeAgentError]]) -> Tray:
+    return Tray(station, SimpleNamespace(), 3, finished.append)
+
+
+def turn(tray: Tray, times: int = 5) -> float:
+    for _ in range(times):
+        wake = tray.step(0.0)
+        tray._agent.do_chores()
+    return wake
+
+
+def test_the_tray_comes_after_the_parts_before_it(tray: Tray, station: Station) -> None:
+    tray.seen = 2
+    turn(tray)
+    assert station.asked == []
+    tray.seen = 3
+    turn(tray)
+    assert station.asked == DEFECTS[:1]
+
+
+def test_a_part_that_is_never_seen_does_not_keep_the_tray_away(tray: Tray, station: Station) -> None:
+    tray.seen, station.triggers, station.in_flight = 2, 3, 1
+    turn(tray)
+    station.in_flight, station.waiting = 0, 1
+    turn(tray)
+    assert station.asked == []
+    station.waiting = 0
+    turn(tray)
+    assert station.asked == DEFECTS[:1]
+
+
+def test_each_class_is_taught_once_and_a_lesson_that_fails_does_not_stop_the_tray(
+    tray: Tray, station: Station, finished: list[list[Taught | EdgeAgentError]]
+) -> None:
+    tray.seen = 3
+    failure = BadData("cannot learn that")
+    for i in range(len(DEFECTS)):
+        turn(tray)
+        assert len(station.asked) == i + 1
+        station.end(failure if i == 1 else None)
+
+    assert turn(tray, 1) == NEVER
+    assert station.asked == DEFECTS
+    (results,) = finished
+    assert [result is failure for result in results] == [i == 1 for i in range(len(DEFECTS))]
+
+
+def test_while_somebody_else_teaches_or_the_background_is_full_the_tray_waits_and_leaves_no_class_out(
+    tray: Tray, station: Station
+) -> None:
+    tray.seen = 3
+    station.busy = True
+    turn(tray)
+    station.busy, station.somebody_teaches = False, True
+    assert turn(tray) != NEVER
+    assert station.asked == []
+
+    station.somebody_teaches = False
+    for _ in DEFECTS:
+        turn(tray)
+        station.end()
+    assert station.asked == DEFECTS
+
+
+def test_a_held_line_is_released_at_the_end_of_a_tray_whatever_came_of_it() -> None:
+    options = DemoOptions(state_dir=None, parts=40, parts_per_s=5.0, fast=True, seed=1, bundle="generic", json=True)
+    text = io.StringIO()
+    demo = Demo(options, Console(file=text))
+    released: list[bool] = []
+    demo._agent = SimpleNamespace(source=SimpleNamespace(release=lambda: released.append(True)))
+
+    demo._learned([BadData("cannot learn that")])
+    assert released == [True]
+    assert "1 lessons failed: cannot learn that" in text.getvalue()
+
+
+def part(truth: str, outcome: Outcome, label: str | None = None) -> Part:
+    return Part(Trigger("s", 1, 0.0, truth), Verdict(outcome, label), Times(0.0), "default")
+
+
+def tally(*parts: Part) -> Tally:
+    counted = Tally("good")
+    for each in parts:
+        counted.add(each)
+    return counted
+
+
+BEFORE = tally(part("good", Outcome.OK), part("crack", Outcome.OK))
+AFTER = tally(
+    *[part("good", Outcome.OK)] * 9,
+    part("good", Outcome.UNSURE),
+    *[part("crack", Outcome.NG, "crack")] * 3,
+    part("crack", Outcome.UNSURE),
+)
+
+
+def test_each_class_has_what_was_right_before_and_after() -> None:
+    reports = class_reports(BEFORE, AFTER, "good")
+
+    assert list(reports) == ["good", "crack"]
+    assert (reports["good"].recall.count, reports["good"].recall_before.count, reports["good"].named) == (9, 1, None)
+    crack = reports["crack"]
+    assert crack.named is not None
+    assert (crack.recall.count, crack.named.count, crack.stopped.count, crack.recall_before.count) == (3, 3, 4, 0)
+    assert weak_classes(reports) == ("crack",)
+
+
+def test_without_teaching_the_classes_are_those_before() -> None:
+    reports = class_reports(BEFORE, tally(), "good")
+
+    assert list(reports) == ["good", "crack"]
+    assert weak_classes(reports) == ()
+
+
+def report(teaching_s: float | None) -> DemoReport:
+    classes = class_reports(BEFORE, AFTER, "good")
+    return DemoReport(
+        parts={"OK": 10, "NG": 3, "UNSURE": 2, "MISSED": 1},
+        triggers=16,
+        taught_after=2,
+        teaching_s=teaching_s,
+        right_before=BEFORE.right(),
+        right_after=AFTER.right(),
+        classes=classes,
+        weak=weak_classes(classes),
+        latencies=(
+            Latency("paired-committed", 15, 22.25, 28.75, 30.0),
+            Latency("inferred-decided", 15, 0.5, 0.75, 0.9),
+        ),
+        ledger="state/demo/ledger.db",
+        seconds=3.0,
+    )
+
+
+def test_the_report_says_what_it_counted() -> None:
+    text = "\n".join(report_lines(report(2.5)))
+
+    assert text.startswith("16 triggers = 15 verdicts + 1 declared misses\n  10 OK, 3 NG, 2 UNSURE, 1 MISSED\n")
+    assert "taught in 2.5 s" in text
+    assert "weak: crack" in text
+    assert "p50   22.2 ms   p99   28.8 ms" in text and "0.75" not in text
+    assert text.endswith("database: state/demo/ledger.db")
+
+
+def test_a_demo_that_was_not_taught_claims_nothing_about_teaching() -> None:
+    assert "teaching tray" not in "\n".join(report_lines(report(None)))

@@ -1,0 +1,85 @@
+"""Health: which troubles become events and when, and what counts as progress of a stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from status_values import status_of, worker_of
+
+from edge_agent.health import AGAIN_S, PERIOD_S, Health
+from edge_agent.runtime.worker import WorkerState
+from edge_agent.status import Status, Trouble
+
+
+class Bench:
+    """A health component whose station is whatever the test says."""
+
+    def __init__(self) -> None:
+        self.status: Status = status_of()
+        self.found: list[Trouble] = []
+        self.progress: list[tuple[str, float]] = []
+        self.health = Health(
+            lambda: self.status, self.found.append, lambda stage, now: self.progress.append((stage, now))
+        )
+        self.health.step(0.0)
+
+    def look(self, now: float, *troubles: Trouble) -> None:
+        self.status = replace(self.status, troubles=troubles)
+        self.health.step(now)
+
+
+def test_a_trouble_is_noted_when_it_begins_and_when_it_returns() -> None:
+    bench = Bench()
+    disk = Trouble("disk", "full")
+    for now, troubles in ((2.0, (disk,)), (4.0, (disk,)), (200.0, (disk,)), (202.0, ()), (204.0, (disk,))):
+        bench.look(now, *troubles)
+
+    assert bench.found == [disk, disk]
+
+
+def test_a_trouble_that_counts_on_is_noted_again_but_not_more_often_than_once_a_minute() -> None:
+    bench = Bench()
+    bench.look(2.0, Trouble("late", "1", count=1))
+    bench.look(4.0, Trouble("late", "2", count=2))
+    bench.look(2.0 + AGAIN_S, Trouble("late", "2", count=2))
+    bench.look(4.0 + AGAIN_S, Trouble("late", "3", count=3))
+
+    assert [trouble.count for trouble in bench.found] == [1, 2]
+
+
+def test_a_trouble_that_no_longer_counts_is_not_noted_again() -> None:
+    bench = Bench()
+    for look in range(1, 200):
+        bench.look(look * PERIOD_S, Trouble("late", "1", count=1))
+
+    assert len(bench.found) == 1
+
+
+@pytest.mark.parametrize(
+    ("ready", "state", "progresses"),
+    [
+        (False, WorkerState.BUSY, True),
+        (True, WorkerState.IDLE, True),
+        (True, WorkerState.BUSY, False),
+    ],
+)
+def test_a_device_progresses_while_it_loads_and_stalls_while_a_job_hangs(
+    ready: bool, state: WorkerState, progresses: bool
+) -> None:
+    bench = Bench()
+    bench.status = replace(status_of(), ready=ready, device=worker_of(state))
+    bench.health.step(2.0)
+    bench.health.step(4.0)
+
+    assert (("device", 4.0) in bench.progress) is progresses
+    assert ("loop", 4.0) in bench.progress
+
+
+def test_a_busy_device_that_ends_jobs_progresses() -> None:
+    bench = Bench()
+    for now, done in ((2.0, 1), (4.0, 2)):
+        bench.status = replace(status_of(), device=replace(worker_of(WorkerState.BUSY), done=done))
+        bench.health.step(now)
+
+    assert ("device", 4.0) in bench.progress

@@ -1,4 +1,4 @@
-"""The local API: HTTP on a Unix socket that only the station's own user may open.
+"""The station's side of the local API: HTTP on a Unix socket that only its own user may open.
 
 `GET|POST /v1/<command>?argument=value` answers JSON; `teach` takes examples as the body. The server's threads carry
 requests to the loop and answers back and decide nothing; what a command does is in `answers.py`.
@@ -6,9 +6,7 @@ requests to the loop and answers back and decide nothing; what a command does is
 
 from __future__ import annotations
 
-import http.client
 import io
-import json
 import math
 import os
 import socket
@@ -20,10 +18,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 
+from edge_agent.api.client import is_listening
 from edge_agent.commands import COMMANDS, Arguments, Command, checked
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock, SystemClock
@@ -49,11 +48,6 @@ ACCEPT_PERIOD_S: Final = 0.1
 
 MAX_LENGTH_DIGITS: Final = 12
 """Of the length that a caller announces for its body."""
-
-ANOTHER_USER_HINT: Final = (
-    "do the same as that user, for example: sudo -u edge-agent edge-agent status -c /etc/edge-agent/station.toml"
-)
-"""What to do about a socket that may not be opened."""
 
 
 @dataclass(eq=False)
@@ -216,93 +210,6 @@ class ApiServer:
 
 def _stopping() -> Unavailable:
     return Unavailable("the station is stopping", hint="try again when it runs")
-
-
-def is_listening(path: Path) -> bool:
-    """Say whether an agent answers at `path`; a socket left behind by a dead one does not.
-
-    Args:
-        path: the station's socket.
-
-    Returns:
-        False where nobody listens; a station that is too busy to answer runs.
-
-    Raises:
-        Unavailable: the socket belongs to another user, so that it cannot be told.
-    """
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(path))
-        except PermissionError as error:
-            raise _of_another_user(path) from error
-        except (TimeoutError, BlockingIOError):
-            return True
-        except OSError:
-            return False
-        return True
-
-
-def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, body: bytes = b"") -> Any:
-    """Ask the running station something and give its answer, decoded from JSON.
-
-    Args:
-        path: the station's socket.
-        name: a command of the table.
-        arguments: its arguments; None values are left out.
-        body: examples, for `teach`.
-
-    Returns:
-        The answer.
-
-    Raises:
-        Unavailable: no station runs there, it belongs to another user, or it did not answer.
-        BadData: the station refused, with its reason.
-    """
-    query = urlencode({k: v for k, v in (arguments or {}).items() if v is not None})
-    connection = _Connection(path, COMMANDS[name].timeout_s + 1.0)
-    try:
-        connection.request("POST", f"/v1/{name}?{query}", body=body)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _why_no_answer(path, error) from error
-    finally:
-        connection.close()
-    if response.status != 200:
-        kind = Unavailable if response.status == 503 else BadData
-        raise kind(str(answer.get("error")), hint=str(answer.get("hint", "")))
-    return answer
-
-
-def _why_no_answer(path: Path, error: Exception) -> Unavailable:
-    match error:
-        case PermissionError():
-            return _of_another_user(path)
-        case FileNotFoundError() | NotADirectoryError() | ConnectionRefusedError():
-            return Unavailable(f"no station runs at {path}", hint="start one: edge-agent run -c station.toml")
-        case TimeoutError() | BlockingIOError():
-            return Unavailable(f"the station at {path} does not answer", hint="look at the journal of the service")
-        case _:
-            return Unavailable(
-                f"the connection to the station at {path} broke before it answered: {error}",
-                hint="try again; if this returns, look at the journal of the service",
-            )
-
-
-def _of_another_user(path: Path) -> Unavailable:
-    return Unavailable(f"the socket of the station belongs to another user: {path}", hint=ANOTHER_USER_HINT)
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("station", timeout=timeout_s)
-        self._socket_path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._socket_path))
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

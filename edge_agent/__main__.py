@@ -39,7 +39,6 @@ def serve(make: Callable[[], Agent]) -> int:
         The exit code.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     agent = make()
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(agent.run()), name="loop")
@@ -77,6 +76,7 @@ def _say_why(component: str, error: Exception) -> None:
 def main() -> int:
     """Run the program; give its exit code."""
     os.environ.setdefault(ONE_BLAS_THREAD, "1")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     return cli.main(sys.argv[1:], serve)
 
 

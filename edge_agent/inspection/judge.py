@@ -1,7 +1,8 @@
 """From an embedding to OK, NG or UNSURE: the one rule, pure, built anew whenever knowledge changes.
 
 With good parts only, the verdict is the Mahalanobis distance to good against a quantile of held-out good parts. With
-defect classes known, the class must win clearly as well. What a part could not be seen by is never taken as good.
+defect classes known, it must be probable enough that the part has one of them; which one may stay open. What a part
+could not be seen by is never taken as good.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class Judge:
         winner = int(np.argmax(probabilities))
         label = view.head.classes[winner]
         p_normal = p_value(view.calibration, float(distances[normal]))
-        outcome, cause = self._rule(view, label, float(probabilities[winner]), float(distances[normal]), p_normal)
+        p_good = float(probabilities[normal])
+        outcome, cause = self._rule(view, label, p_good, float(distances[normal]), p_normal)
         missing = set(self._recipe.modalities) - embedding.present
         if outcome is Outcome.OK and missing:
             outcome, cause = Outcome.UNSURE, "degraded"
@@ -91,16 +93,18 @@ class Judge:
         )
 
     def _rule(
-        self, view: _View, label: str, probability: float, distance: float, p_normal: float | None
+        self, view: _View, label: str, p_good: float, distance: float, p_normal: float | None
     ) -> tuple[Outcome, str]:
+        limit = None if p_normal is None else limit_at(view.calibration, self._recipe.false_reject)
         if label != self._bundle.normal:
-            sure = probability >= self._recipe.confidence
-            return (Outcome.NG, "") if sure else (Outcome.UNSURE, "ambiguous")
-        if p_normal is None:
+            # Which defect it is may be open where it is certain that it is one.
+            defective = 1.0 - p_good >= self._recipe.confidence
+            far = limit is not None and distance > CLEAR * limit
+            return (Outcome.NG, "") if defective or far else (Outcome.UNSURE, "ambiguous")
+        if limit is None:
             return Outcome.UNSURE, "uncalibrated"
-        limit = limit_at(view.calibration, self._recipe.false_reject)
         if distance <= limit:
-            return (Outcome.OK, "") if probability >= 0.5 else (Outcome.UNSURE, "ambiguous")
+            return (Outcome.OK, "") if p_good >= 0.5 else (Outcome.UNSURE, "ambiguous")
         return (Outcome.NG if distance > CLEAR * limit else Outcome.UNSURE), "not_normal"
 
     def _view(self, present: frozenset[Modality]) -> _View | None:

@@ -97,6 +97,15 @@ def test_a_defect_that_does_not_win_clearly_is_a_question_for_a_person() -> None
     assert verdict.outcome is not Outcome.OK
 
 
+def test_a_part_that_is_certainly_one_of_two_defects_is_not_good_whichever_it_is() -> None:
+    knows = judge(("scratch", "crack"))
+    both = quantise(CENTRE + SHIFT["scratch"] + SHIFT["crack"])
+
+    verdict = knows.judge(embedding(both))
+
+    assert verdict.outcome is Outcome.NG
+
+
 def test_half_of_the_evidence_is_never_a_quiet_ok() -> None:
     seen = [judge(("scratch",)).judge(embedding(row, frozenset({Modality.IMAGE}))) for row in rows(20, seed=5)]
 

@@ -234,7 +234,7 @@ def encoded(image: NDArray[np.uint8]) -> bytes:
 
 
 def keep(store: PictureStore, snapshot: Snapshot) -> Pictured:
-    """Encode a picture and keep it: the job of the `pictures` worker, whose answer is offered to the ledger."""
+    """Encode a picture and keep it: some 10 ms, for a thread that nobody waits for; the answer is for the ledger."""
     digest = store.put(encoded(snapshot.image), snapshot.outcome, snapshot.utc)
     return Pictured(snapshot.series, snapshot.number, digest)
 

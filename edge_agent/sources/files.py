@@ -5,7 +5,7 @@ What the bytes mean is decided in `picture` and `waveform`; nothing here waits, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -71,26 +71,6 @@ def read_vibration(path: Path) -> Waveform:
         raise BadData(f"{path}: {error.message}", hint=error.hint) from None
 
 
-def list_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Give the picture files that `paths` name: a file is itself, a folder its own pictures, sorted.
-
-    Args:
-        paths: files and folders, in the order wanted.
-
-    Returns:
-        The files. A file named outright is given whatever it is called.
-
-    Raises:
-        BadData: a path does not exist, or a folder has no pictures in it.
-    """
-    found: list[Path] = []
-    for path in paths:
-        found += _pictures_in(path) if path.is_dir() else [path]
-        if not path.exists():
-            raise BadData(f"{path}: no such file or folder", hint="check the spelling of the path")
-    return found
-
-
 def list_class_folders(folder: Path) -> dict[str, list[Path]]:
     """Give the pictures of each class in a folder of class folders, both sorted by name.
 
@@ -98,10 +78,10 @@ def list_class_folders(folder: Path) -> dict[str, list[Path]]:
         folder: holds one folder for each class; files, and folders that begin with a dot, do not count.
 
     Returns:
-        Class name to its picture files.
+        Class name to its picture files; a folder without pictures gives none.
 
     Raises:
-        BadData: there is no such folder, no class folder in it, or a class folder without pictures.
+        BadData: there is no such folder, or no class folder in it.
     """
     if not folder.is_dir():
         raise BadData(f"{folder}: no such folder", hint="name a folder that holds one folder for each class")
@@ -119,12 +99,9 @@ def list_class_folders(folder: Path) -> dict[str, list[Path]]:
 
 def _pictures_in(folder: Path) -> list[Path]:
     try:
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        return sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
     except OSError as error:
         raise _unreadable(folder, error) from None
-    if not found:
-        raise BadData(f"{folder}: no pictures in it", hint="put .jpg, .png or .bmp files into it")
-    return found
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

@@ -357,6 +357,7 @@ def test_evaluate_says_what_it_leaves_out_and_counts_the_rest(
         for truth in ("good", "stain"):
             (tmp_path / truth / f"{truth}_{i:03d}.png").rename(tmp_path / truth / f"{i * 10:03d}.png")
     (tmp_path / "good" / "900.png").write_text("no picture")
+    (tmp_path / "empty").mkdir()
 
     assert run("evaluate", tmp_path, "--shots", 3, "--episodes", 2, "--json") == 0
     out, err = capsys.readouterr()
@@ -364,7 +365,7 @@ def test_evaluate_says_what_it_leaves_out_and_counts_the_rest(
     assert report["tested"] == 2 * 2 * 3
     assert set(report["recall"]) == {"good", "stain"}
     assert {"mean", "low", "high"} == set(report["balanced_accuracy"])
-    assert len(report["left_out"]) == len(err.splitlines()) == 2
+    assert len(report["left_out"]) == len(err.splitlines()) == 3
     assert run("evaluate", tmp_path, "--shots", 6, "--json") == 1
     assert "fewer than two classes" in capsys.readouterr().err
 

@@ -97,7 +97,13 @@ def _joined(
     count = TriggerCount(
         Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
     )
-    source = Feed(supply or _supply(config, clock, station), count, clock, lambda: loop.poke("inspection"))
+    source = Feed(
+        supply or _supply(config, clock, station),
+        count,
+        clock,
+        ImageHealth(config.image_health),
+        lambda: loop.poke("inspection"),
+    )
     agent = Agent(
         clock=clock, loop=loop, calls=calls, station=station, source=source, device=device, background=background
     )
@@ -108,7 +114,6 @@ def _joined(
         ledger=station.recorder,
         output=output,
         recipe=config.recipe,
-        health=ImageHealth(config.image_health),
         clock=clock,
         keep=agent.keep_picture,
         told=told,

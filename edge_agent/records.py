@@ -61,11 +61,13 @@ class Frame:
         image: BGR, shape (height, width, 3), uint8.
         time_s: host monotonic time of mid-exposure [s].
         uncertainty_s: half width of the interval that `time_s` is known to [s].
+        faults: what makes the picture unfit to judge by, one word each (`sources.imagehealth`).
     """
 
     image: NDArray[np.uint8]
     time_s: float
     uncertainty_s: float = 0.0
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -46,6 +46,7 @@ class MemoryStore:
         self.batches: list[Batch] = []
         self.is_open = False
         self.aside: list[float] = []
+        self.checkpoints: list[int] = []  #: how many batches there were at each of them
 
     def open(self) -> None:
         self.is_open = True
@@ -69,6 +70,12 @@ class MemoryStore:
         if error is not None:
             raise error
         return written
+
+    def checkpoint(self) -> None:
+        assert self.is_open
+        if self.script:
+            raise self.script.pop(0)
+        self.checkpoints.append(len(self.batches))
 
     def _write(self, batch: Batch) -> Written:
         self.batches.append(batch)

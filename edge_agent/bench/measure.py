@@ -1,6 +1,7 @@
-"""Measures: every part goes through the bare runtime first, then through the running agent, in one process and in turn.
+"""Measures: every part goes through the bare runtime, the running agent and the bare runtime again, in one process.
 
-So both see the same machine; what is compared is the difference part by part.
+So both see the same machine. What is compared is the difference part by part to the mean of the two bare runs; the
+difference of the two to each other says how much of that is the machine's own unrest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from rich.progress import Progress
 
 from edge_agent.agent import Agent, program_version
 from edge_agent.app import build
+from edge_agent.bench.floor import Floor
 from edge_agent.bench.line import Bare, HandFed, Line
 from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, processor, pss_mb, span
 from edge_agent.config import Config
@@ -29,8 +31,9 @@ from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.ledger.reader import HOPS
 from edge_agent.printing import say_json, warn
 from edge_agent.records import Part
+from edge_agent.runtime.clock import Clock
 from edge_agent.station import Station
-from models.castings import CLASSES, NORMAL, CastingLine
+from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
 GOOD_RUN: Final = 120
 SHOTS: Final = 2
@@ -148,33 +151,41 @@ def _measured(agent: Agent, line: Line, castings: CastingLine, parts: int, progr
         line.judge(castings.part(number))
     memory_start_mb = pss_mb()
     bare = Bare(recipe.bundle, config)
-    bare_ms: list[float] = []
+    floor = Floor(Path(config.station.state_dir), clock)
+    first_ms: list[float] = []
+    again_ms: list[float] = []
+    floor_ms: list[float] = []
     hops: dict[str, list[float]] = {f"{start}-{end}": [] for start, end in HOPS}
     task = progress.add_task("measuring", total=parts)
     try:
         for number in range(-WARM_UP, parts):
             casting = castings.part(WARM_UP + WARM_UP + number)
-            began_s = clock.now()
-            bare.run(casting)
-            span_ms = 1e3 * (clock.now() - began_s)
-            clock.wait(idle, began_s + SPACING_S)
+            before_ms = _bare_ms(bare, casting, clock, idle)
             part = line.judge(casting)
+            after_ms = _bare_ms(bare, casting, clock, idle)
+            needed_s = floor.measure()
             if number < 0:
                 continue
-            bare_ms.append(span_ms)
+            first_ms.append(before_ms)
+            again_ms.append(after_ms)
+            floor_ms.append(1e3 * needed_s)
             for hop, hop_ms in hops_of(part).items():
                 hops[hop].append(hop_ms)
             progress.advance(task)
     finally:
         bare.close()
+        floor.close()
     agent_ms = hops["paired-committed"]
+    bare_ms = np.add(first_ms, again_ms) / 2
     runtime = config.engine.runtime
     return Measurement(
         parts=parts,
         hops={hop: span(values_ms) for hop, values_ms in hops.items()},
-        bare=span(bare_ms),
+        bare=span(first_ms + again_ms),
         agent=span(agent_ms),
-        overhead=span(np.subtract(agent_ms, bare_ms).tolist()),
+        overhead=span(np.subtract(agent_ms, bare_ms)),
+        unrest=span(np.subtract(again_ms, first_ms)),
+        floor=span(floor_ms),
         ratio=float(np.median(np.divide(agent_ms, bare_ms))),
         memory_start_mb=memory_start_mb,
         memory_end_mb=pss_mb(),
@@ -188,3 +199,12 @@ def _measured(agent: Agent, line: Line, castings: CastingLine, parts: int, progr
         },
         machine=f"{processor()}, {platform.system()} {platform.release()}",
     )
+
+
+def _bare_ms(bare: Bare, casting: Casting, clock: Clock, idle: threading.Event) -> float:
+    """Give what the bundle alone takes for a part [ms]; then wait, so that what follows begins at rest."""
+    began_s = clock.now()
+    bare.run(casting)
+    ended_s = clock.now()
+    clock.wait(idle, ended_s + SPACING_S)
+    return 1e3 * (ended_s - began_s)

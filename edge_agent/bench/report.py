@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.printing import say
 
@@ -32,9 +33,11 @@ class Measurement:
     Attributes:
         parts: how many.
         hops: each hop of a part's life, and what the line waits for.
-        bare: pre-processing and inference alone.
+        bare: pre-processing and inference alone, once before the agent and once after it.
         agent: pair complete to verdict on the disk.
-        overhead: `agent` minus `bare`, part by part.
+        overhead: `agent` minus the mean of both `bare`, part by part.
+        unrest: the second `bare` minus the first, part by part: what the machine itself adds to such a difference.
+        floor: a bare commit of one row and three threads woken, which no agent can do without.
         ratio: median of `agent` over `bare`, part by part.
         memory_start_mb: proportional set size (PSS) after the first parts [MB]; None where the system has none.
         memory_end_mb: the same after the last part [MB].
@@ -48,6 +51,8 @@ class Measurement:
     bare: Span
     agent: Span
     overhead: Span
+    unrest: Span
+    floor: Span
     ratio: float
     memory_start_mb: float | None
     memory_end_mb: float | None
@@ -56,10 +61,10 @@ class Measurement:
     machine: str
 
 
-def span(values_ms: Sequence[float]) -> Span:
+def span(values_ms: Sequence[float] | NDArray[np.float64]) -> Span:
     """Give how long something took, from each time it did [ms]."""
     p50, p99 = np.percentile(values_ms, (50, 99))
-    return Span(float(p50), float(p99), float(max(values_ms)))
+    return Span(float(p50), float(p99), float(np.max(values_ms)))
 
 
 def pss_mb() -> float | None:
@@ -92,6 +97,8 @@ def print_measurement(measurement: Measurement) -> None:
         "bare pre-processing and inference": measurement.bare,
         "agent: pair complete to committed": measurement.agent,
         "overhead, part by part": measurement.overhead,
+        "a bare commit and three wakes": measurement.floor,
+        "bare against itself": measurement.unrest,
     }
     for name, span in rows.items():
         say(f"{name:<36}{span.p50_ms:9.3f}{span.p99_ms:9.3f}{span.max_ms:9.3f}")

@@ -100,10 +100,7 @@ class Device:
 
     def submit(self, job: Job) -> bool:
         """Queue a job; False when the device is not there or has too much to do."""
-        accepted = self._worker is not None and self._ready and self._worker.submit(job)
-        if accepted:
-            self._poke(self.name)
-        return accepted
+        return self._worker is not None and self._ready and self._worker.submit(job)
 
     def step(self, now: float) -> float:
         """Hand out answers and look whether the device hangs.
@@ -122,7 +119,7 @@ class Device:
             return NEVER
         fault = self._hand_out()
         status = worker.status()
-        wake = NEVER
+        wake = now + self._timeout_s / 2  # a job that begins unnoticed is seen in time, without a step for each
         if status.busy_since_s is not None or status.jobs.waiting:
             since = now if status.busy_since_s is None else status.busy_since_s
             wake = since + (self._timeout_s if self._ready else LOAD_TIMEOUT_S)

@@ -21,7 +21,6 @@ from edge_agent.inspection.pairing import Pairer, PairingCounts
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import Embedding, Frame, Outcome, Pair, Part, Times, Trigger, Verdict
 from edge_agent.runtime.clock import Clock
-from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.source import Position, Source
 
 DECIDE_MARGIN_S: Final = 0.030
@@ -80,9 +79,8 @@ class Inspector:
         ledger: commits.
         output: sorts.
         recipe: deadlines and actions.
-        health: looks at the pictures.
         clock: tells the wall time of a verdict, and the time between two hops.
-        keep: hears every part that is offered to the ledger with its frame, to keep pictures; must not block.
+        keep: hears every part that has a row and a frame, once it was acted on, to keep pictures; must not block.
         told: hears every part when the ledger has it, or has refused it.
         judge: gives the verdicts.
     """
@@ -98,7 +96,6 @@ class Inspector:
         ledger: Committing,
         output: RejectOutput,
         recipe: RecipeConfig,
-        health: ImageHealth,
         clock: Clock,
         keep: Callable[[Part, Frame], None],
         told: Callable[[Part], None],
@@ -110,7 +107,6 @@ class Inspector:
         self._ledger = ledger
         self._output = output
         self._recipe = recipe
-        self._health = health
         self._clock = clock
         self._keep = keep
         self._told = told
@@ -175,33 +171,19 @@ class Inspector:
         if flight is None or flight.part is not None:
             return
         flight.pair = pair
-        words = list(pair.degraded)
         job = Job(
-            encode=lambda encoder: self._perceive(encoder, pair, words),
-            then=lambda result, ended_s: self._encoded(flight, result, ended_s, tuple(words)),
+            encode=lambda encoder: _perceive(encoder, pair),
+            then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
         )
         if not self._device.submit(job):
             self.counts.overloaded += 1
             self._decide(flight, Verdict(Outcome.UNSURE, cause="device", degraded=pair.degraded))
 
-    def _perceive(self, encoder: Encoder, pair: Pair, words: list[str]) -> Embedding:
-        """Look at the picture and encode what is good; on the device's thread."""
-        image = None
-        if pair.frame is not None:
-            found = self._health.check(pair.frame.image)
-            words += found
-            image = None if found else pair.frame.image
-        samples, rate_hz = (None, 0.0) if pair.window is None else (pair.window.samples, pair.window.rate_hz)
-        embedding = encoder.encode(image, samples, rate_hz)
-        words += embedding.degraded
-        return replace(embedding, degraded=tuple(words))
-
-    def _encoded(
-        self, flight: _Flight, result: Embedding | EdgeAgentError, ended_s: float, words: tuple[str, ...]
-    ) -> None:
+    def _encoded(self, flight: _Flight, pair: Pair, result: Embedding | EdgeAgentError, ended_s: float) -> None:
         if flight.part is not None:
             self.counts.too_late_results += 1
             return
+        words = result.degraded if isinstance(result, Embedding) else pair.degraded
         match result:
             case Embedding():
                 verdict = self._judge.judge(result)
@@ -244,12 +226,10 @@ class Inspector:
         )
         if not self._ledger.offer(part, lambda receipt: self._received(flight, receipt)):
             self.counts.unrecorded += 1
+            flight.pair = None  # a picture of a part that has no row
             self._act(flight, committed_late=True)
             del self._flights[_key(flight.trigger)]
             self._told(flight.part)
-        elif frame is not None:
-            self._keep(part, frame)
-        flight.pair = None  # a part may wait for its receipt as long as the disk fails; its picture must not
 
     def _act(self, flight: _Flight, committed_late: bool) -> None:
         assert flight.part is not None
@@ -257,6 +237,7 @@ class Inspector:
         trigger = flight.trigger
         action = action_for(flight.part.verdict.outcome, self._recipe.actions)
         self._output.act(trigger.series, trigger.number, action, now)
+        pair, flight.pair = flight.pair, None
         flight.acted = True
         self.counts.overdue += now > flight.deadline_s
         self.counts.committed_late += committed_late
@@ -264,6 +245,8 @@ class Inspector:
         flight.part = replace(flight.part, action=action, times=times, committed_late=committed_late)
         self._ledger.offer(Acted(trigger.series, trigger.number, action, now, committed_late))
         self._source.answered(trigger.number)
+        if pair is not None and pair.frame is not None:
+            self._keep(flight.part, pair.frame)  # only now: writing a picture would hold up the commit
 
     def _see_to_deadlines(self, now: float) -> float:
         """Answer what would be late; give when to look again [s]."""
@@ -287,6 +270,14 @@ class Inspector:
             return due
         self._act(flight, committed_late=True)
         return math.inf
+
+
+def _perceive(encoder: Encoder, pair: Pair) -> Embedding:
+    """Encode what is fit to be encoded; on the device's thread."""
+    frame, window = pair.frame, pair.window
+    image = None if frame is None or frame.faults else frame.image
+    samples, rate_hz = (None, 0.0) if window is None else (window.samples, window.rate_hz)
+    return encoder.encode(image, samples, rate_hz, pair.degraded)
 
 
 def _key(trigger: Trigger) -> tuple[str, int]:

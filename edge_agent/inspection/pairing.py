@@ -189,7 +189,9 @@ class Pairer:
 
     def _pair(self, waiting: _Waiting, now: float) -> Pair:
         missing: list[str] = []
-        if Modality.IMAGE in self._expected and waiting.frame is None:
+        if waiting.frame is not None:
+            missing += waiting.frame.faults
+        elif Modality.IMAGE in self._expected:
             missing.append("no_frame")
         if Modality.VIBRATION in self._expected and waiting.window is None:
             missing.append("gap" if waiting.gap else "no_window")

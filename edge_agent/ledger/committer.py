@@ -19,6 +19,9 @@ FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 10.0
 """Bounds of the wait before a failing disk is tried again [s]; it doubles in between."""
 
+CHECKPOINT_EVERY: Final = 200
+"""Transactions between two checkpoints: some 2 MB of log."""
+
 
 class BatchStore(Protocol):
     """Where batches go; `store.Store` is the real one."""
@@ -34,6 +37,9 @@ class BatchStore(Protocol):
 
     def write(self, batch: Batch) -> Written:
         """Write a batch, durably."""
+
+    def checkpoint(self) -> None:
+        """Do the housekeeping that no commit should wait for."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Committer:
         self._reason = ""
         self._delay_s = FIRST_RETRY_S
         self._retry_s = float("-inf")
-        self._committed = self._declared = self._transactions = 0
+        self._committed = self._declared = self._transactions = self._checkpointed = 0
         self._duplicates = self._unrecordable = 0
         self._damaged = ""
 
@@ -116,6 +122,16 @@ class Committer:
         if max(self._backlog.due_s(), self._retry_s) <= now:
             receipts += self._commit()
         return receipts
+
+    def tidy(self) -> None:
+        """Checkpoint the store now and then; called when the receipts are out, so that no part waits for it."""
+        if self._transactions - self._checkpointed < CHECKPOINT_EVERY:
+            return
+        self._checkpointed = self._transactions
+        try:
+            self._store.checkpoint()
+        except (StateDamaged, Unavailable) as error:
+            self._failed(error)
 
     def next_wake_s(self) -> float:
         """When `step` has something to do, if nothing new comes [s, host monotonic]."""

@@ -27,7 +27,15 @@ Migration = Callable[[Schema], None]
 BUSY_S: Final = 1.0
 """How long a statement waits for another connection's lock [s]; the writer tries again after that."""
 
-_WRITER_PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+LOG_PAGES: Final = 8192
+"""The log is never let grow beyond this [pages of 4 KiB], even where nobody calls `checkpoint`."""
+
+_WRITER_PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "wal_autocheckpoint": LOG_PAGES,
+}
 _READER_PRAGMAS: Final = {"query_only": 1, "foreign_keys": 1}
 
 _IN_THE_WAY: Final = {
@@ -150,6 +158,10 @@ class Database:
         except StateDamaged as error:
             return [error.message]
         return [] if found == ["ok"] else found
+
+    def checkpoint(self) -> None:
+        """Move what was committed from the log into the file, so that the log can begin anew; some milliseconds."""
+        self.value("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close the connection and give the writer's lock back; safe to call twice."""

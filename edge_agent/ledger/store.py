@@ -122,6 +122,11 @@ class Store:
                 database.execute(_FORGET_EVENTS, (self._kept_events,))
         return Written(rows, refused, declared)
 
+    def checkpoint(self) -> None:
+        """Empty the database's log, where it is open; raises as `write` does."""
+        if self._database is not None:
+            self._database.checkpoint()
+
     def _insert(self, database: Database, item: Receipted, again: bool) -> int | BadData:
         try:
             match item:

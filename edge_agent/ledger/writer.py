@@ -126,6 +126,7 @@ class LedgerWriter:
         try:
             while not self._stopping:
                 self._answer(self._committer.step(self._take_all()))
+                self._committer.tidy()
                 self._clock.wait(self._wake, self._committer.next_wake_s())
                 self._wake.clear()
             self._answer(self._committer.step(self._take_all()))

@@ -9,13 +9,15 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from edge_agent.errors import Unavailable
+from edge_agent.records import Frame
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.count import TriggerCount
+from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.schedule import Material, Schedule
 from edge_agent.sources.source import Item, Position
 
@@ -72,17 +74,24 @@ class Feed:
         supply: gives the parts.
         count: numbers them; its file must belong to this source alone.
         clock: tells the time and waits.
+        health: looks at every picture before it is delivered, while the window is still being recorded.
         poke: called from the feed's thread after each item, and when it has ended; must not block.
     """
 
     def __init__(
-        self, supply: Supply, count: TriggerCount, clock: Clock, poke: Callable[[], None] | None = None
+        self,
+        supply: Supply,
+        count: TriggerCount,
+        clock: Clock,
+        health: ImageHealth,
+        poke: Callable[[], None] | None = None,
     ) -> None:
         self.name = supply.name
         self.items = Mailbox[Item](MAILBOX_ITEMS, Overflow.DROP_OLDEST, poke)
         self._supply = supply
         self._count = count
         self._clock = clock
+        self._health = health
         self._poke = poke
         self._schedule = Schedule(count)
         self._limit = math.inf
@@ -188,7 +197,7 @@ class Feed:
         while self._answers:
             self._schedule.answered(self._answers.popleft())
         for item in self._schedule.step(self._clock.now()):
-            self.items.offer(item)
+            self.items.offer(self._looked_at(item) if isinstance(item, Frame) else item)
         if self._schedule.wants(self._clock.now()):
             part = self._supply.take()
             if part is None:
@@ -197,3 +206,6 @@ class Feed:
                 self._schedule.add(part)
         elif not self._schedule.finished():
             self._clock.wait(self._wake, self._schedule.next_wake_s())
+
+    def _looked_at(self, frame: Frame) -> Frame:
+        return replace(frame, faults=self._health.check(frame.image))

@@ -18,6 +18,7 @@ from edge_agent.sources.feed import MAILBOX_ITEMS, Feed
 from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.recording import write_recording
 from edge_agent.sources.replay import Replay
+from edge_agent.sources.schedule import Material
 from edge_agent.sources.simline import SimLine
 from edge_agent.sources.source import Item, Source
 from models.castings import CastingLine
@@ -49,10 +50,17 @@ def build(request: pytest.FixtureRequest, line: CastingLine, recording: Path, tm
     def feed(parts_per_s: float | None) -> Feed:
         count = TriggerCount(tmp_path / "triggers", lambda: name_series(CLOCK.utc()))
         if request.param == "simline":
-            built.append(Feed(SimLine(line, parts_per_s, PARTS), count, CLOCK))
+            built.append(Feed(SimLine(line, parts_per_s, PARTS), count, CLOCK, ImageHealth(ImageHealthConfig())))
         else:
             pace = ReplayConfig(str(recording), "fixed" if parts_per_s else "unpaced", parts_per_s or 5.0)
-            built.append(Feed(Replay(pace, CLOCK, lambda event: pytest.fail(event.message)), count, CLOCK))
+            built.append(
+                Feed(
+                    Replay(pace, CLOCK, lambda event: pytest.fail(event.message)),
+                    count,
+                    CLOCK,
+                    ImageHealth(ImageHealthConfig()),
+                )
+            )
         return built[-1]
 
     yield feed
@@ -243,6 +251,44 @@ def test_the_line_goes_on_with_the_next_casting(line: CastingLine) -> None:
 
     assert part is not None
     np.testing.assert_array_equal(part.image, line.part(41).image)
+
+
+class Dark:
+    """A supply whose every other picture is black."""
+
+    name = "dark"
+    counts_anew = True
+    unusable = 0
+
+    def __init__(self) -> None:
+        self._given = 0
+
+    def open(self, first: int) -> None: ...
+
+    def take(self) -> Material | None:
+        self._given += 1
+        image = np.full((64, 64, 3), 90 * (self._given % 2), np.uint8)
+        image[::7, ::5] += np.uint8(self._given)
+        samples = np.zeros((200, 3), np.float32)
+        return Material(None, image, 0.0, samples, 10_000.0, None) if self._given <= 4 else None
+
+
+def test_a_frame_says_what_makes_it_unfit_to_judge_by() -> None:
+    ended = threading.Event()
+    limits = ImageHealthConfig(blurred_sharpness_below=0.0)
+    feed = Feed(Dark(), TriggerCount(None, lambda: "a"), CLOCK, ImageHealth(limits), ended.set)
+    feed.open()
+    frames: list[Frame] = []
+    while not feed.finished():
+        ended.wait(5.0)
+        ended.clear()
+        items = feed.items.take_all()
+        frames += [item for item in items if isinstance(item, Frame)]
+        for trigger in (item for item in items if isinstance(item, Trigger)):
+            feed.answered(trigger.number)
+    feed.close()
+
+    assert [frame.faults for frame in frames] == [(), ("dark",), (), ("dark",)]
 
 
 def test_the_line_s_pictures_are_healthy(line: CastingLine) -> None:

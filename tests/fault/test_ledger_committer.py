@@ -7,7 +7,7 @@ from ledger_parts import DAMAGED, DISK_FAILS, SERIES, MemoryStore, missed, part
 from edge_agent.ledger import Acted, Committed, Misses, Pictured, Receipt, Rejected, Word, WordKind
 from edge_agent.ledger.backlog import BATCH_PARTS, EVENTS, LAZY_S, WORDS
 from edge_agent.ledger.batch import Batch, Late, Written
-from edge_agent.ledger.committer import FIRST_RETRY_S, LAST_RETRY_S, Committer
+from edge_agent.ledger.committer import CHECKPOINT_EVERY, FIRST_RETRY_S, LAST_RETRY_S, Committer
 from edge_agent.ledger.files import DiskFull
 from edge_agent.records import Action, Event, Part
 from edge_agent.testing.clock import ManualClock
@@ -94,6 +94,33 @@ def test_late_fields_wait_until_their_part_has_a_row() -> None:
     assert [len(batch.items) for batch in store.batches] == [BATCH_PARTS, 1]
     assert store.batches[0].late == []
     assert dict(store.batches[1].late)[SERIES, BATCH_PARTS + 1].action is Action.PASS
+
+
+def test_a_checkpoint_is_never_in_the_way_of_a_receipt_and_comes_once_in_a_while() -> None:
+    clock, store = ManualClock(), MemoryStore()
+    committer = Committer(store, clock, 10)
+    for number in range(1, 2 * CHECKPOINT_EVERY + 1):
+        committer.step([part(number)])
+        assert len(store.checkpoints) == (number - 1) // CHECKPOINT_EVERY
+        committer.tidy()
+
+    assert store.checkpoints == [CHECKPOINT_EVERY, 2 * CHECKPOINT_EVERY]
+
+
+def test_a_checkpoint_that_fails_is_a_failing_disk_and_costs_no_part() -> None:
+    clock, store = ManualClock(), MemoryStore()
+    committer = Committer(store, clock, 10)
+    for number in range(1, CHECKPOINT_EVERY + 1):
+        committer.step([part(number)])
+    store.script = [DISK_FAILS]
+    committer.tidy()
+    status = committer.status()
+    committer.step([part(CHECKPOINT_EVERY + 1)])
+    step_until(committer, clock, LAST_RETRY_S)
+
+    assert status.reason and status.failing_since_utc is not None
+    assert committer.status().failing_since_utc is None
+    assert committer.status().committed == CHECKPOINT_EVERY + 1
 
 
 def test_a_failing_disk_is_tried_again_ever_more_rarely() -> None:

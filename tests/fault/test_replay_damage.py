@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.config import ReplayConfig
+from edge_agent.config import ImageHealthConfig, ReplayConfig
 from edge_agent.errors import ConfigError
 from edge_agent.records import Event
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.count import TriggerCount
 from edge_agent.sources.feed import Feed
+from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.recording import INDEX, write_recording
 from edge_agent.sources.replay import Replay
 from edge_agent.sources.schedule import Material
@@ -151,7 +152,9 @@ class BrokenSupply:
 
 def test_what_ends_the_thread_is_raised_where_somebody_looks() -> None:
     ended = threading.Event()
-    feed = Feed(BrokenSupply(), TriggerCount(None, lambda: "a"), SystemClock(), ended.set)
+    feed = Feed(
+        BrokenSupply(), TriggerCount(None, lambda: "a"), SystemClock(), ImageHealth(ImageHealthConfig()), ended.set
+    )
     feed.open()
 
     assert ended.wait(5.0)
@@ -167,6 +170,7 @@ def test_a_failed_open_leaves_nothing_behind(folder: Path, tmp_path: Path) -> No
         Replay(ReplayConfig(str(folder)), ManualClock(), lambda event: None),
         TriggerCount(tmp_path / "triggers", lambda: "a"),
         SystemClock(),
+        ImageHealth(ImageHealthConfig()),
     )
     for _ in range(2):
         with pytest.raises(ConfigError):

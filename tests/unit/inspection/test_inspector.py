@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from edge_agent.config import ImageHealthConfig, PairingConfig, RecipeConfig
+from edge_agent.config import PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, DeviceFault
 from edge_agent.inspection.device import Job
 from edge_agent.inspection.inspector import Inspector
@@ -29,7 +29,6 @@ from edge_agent.records import (
     VibrationWindow,
 )
 from edge_agent.runtime.mailbox import Mailbox, Overflow
-from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.source import Item, Position
 from edge_agent.testing.clock import ManualClock
 
@@ -118,6 +117,7 @@ class Bench:
     gate: Gate = field(default_factory=Gate)
     told: list[Part] = field(default_factory=list)
     kind: type[Inspector] = Inspector
+    kept: list[tuple[int, int]] = field(default_factory=list)  #: number, and how many parts had been acted on
 
     def __post_init__(self) -> None:
         self.inspector = self.kind(
@@ -127,19 +127,19 @@ class Bench:
             ledger=self.ledger,
             output=self.gate,
             recipe=RecipeConfig(),
-            health=ImageHealth(ImageHealthConfig()),
             clock=self.clock,
-            keep=lambda part, frame: None,
+            keep=lambda part, frame: self.kept.append((part.trigger.number, len(self.gate.actions))),
             told=self.told.append,
             judge=AlwaysOk(),
         )
         self.inspector.begin(Position("a", 0))
 
-    def deliver(self, number: int = 1, *, frame: bool = True, window: bool = True) -> None:
+    def deliver(self, number: int = 1, *, frame: bool | Frame = True, window: bool = True) -> None:
         t = self.clock.now()
         self.line.items.offer(Trigger("a", number, t))
         if frame:
-            self.line.items.offer(Frame(np.zeros((4, 4, 3), np.uint8), t + 0.01))
+            plain = Frame(np.zeros((4, 4, 3), np.uint8), t + 0.01)
+            self.line.items.offer(frame if isinstance(frame, Frame) else plain)
         if window:
             self.line.items.offer(VibrationWindow(np.zeros((800, 3), np.float32), 10_000.0, t))
         self.step()
@@ -272,11 +272,12 @@ def test_lost_triggers_are_declared() -> None:
     assert [(m.first, m.last, m.cause) for m in missed] == [(1, 3, "overrun")]
 
 
-def test_a_part_that_waits_for_the_disk_does_not_hold_its_picture() -> None:
+def test_a_part_that_waits_for_the_disk_does_not_hold_its_picture_beyond_its_deadline() -> None:
     bench = Bench()
     bench.deliver()
     picture = weakref.ref(bench.inspector._flights["a", 1].pair.frame)
     bench.answer()
+    bench.run_until(0.25)
     gc.collect()
 
     assert bench.inspector.in_flight == 1
@@ -290,6 +291,52 @@ def test_stopping_answers_what_is_in_flight() -> None:
 
     assert [p.verdict.cause for p in bench.ledger.parts()] == ["stopping"]
     assert [action for _, action, _ in bench.gate.actions] == [Action.REJECT]
+
+
+class Given:
+    """An encoder that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[object, object, float, tuple[str, ...]]] = []
+
+    def encode(self, image: object, samples: object, rate_hz: float, degraded: tuple[str, ...]) -> Embedding:
+        self.given.append((image, samples, rate_hz, degraded))
+        return GOOD
+
+
+def test_a_picture_unfit_to_judge_by_is_not_encoded_and_said() -> None:
+    bench, encoder = Bench(), Given()
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), 0.01, faults=("dark",))
+    bench.deliver(frame=frame)
+    bench.device.jobs[0].encode(encoder)  # type: ignore[arg-type]
+    bench.answer(BadData("nothing is left"))
+
+    ((image, samples, _, words),) = encoder.given
+    assert image is None
+    assert samples is not None
+    assert words == ("dark",)
+    assert bench.ledger.parts()[0].verdict.degraded == ("dark",)
+
+
+def test_the_picture_is_kept_only_when_the_part_was_acted_on() -> None:
+    bench = Bench()
+    bench.deliver()
+    bench.answer()
+    before = list(bench.kept)
+    bench.commit()
+
+    assert before == []
+    assert bench.kept == [(1, 1)]
+
+
+def test_the_picture_of_a_part_without_a_row_is_not_kept() -> None:
+    bench = Bench()
+    bench.ledger.accepts = False
+    bench.deliver()
+    bench.answer()
+
+    assert len(bench.gate.actions) == 1
+    assert bench.kept == []
 
 
 def test_a_rejected_part_is_still_acted_on() -> None:

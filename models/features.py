@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import PictureSpec, VibrationSpec
+from models.manifest import Manifest
+from models.source import PictureSpec, VibrationSpec
 
 Floats = NDArray[np.float32]
 
@@ -94,6 +95,18 @@ def vibration_features(samples: Floats, rate_hz: float, spec: VibrationSpec) -> 
     Raises:
         ValueError: too short, not finite, or no such window; says what was wanted.
     """
+    x = _checked(samples, rate_hz, spec)
+    basis = _basis(len(x[0]), round(rate_hz), spec)
+    power = np.square(x)
+    mean_square = power.mean(axis=1) + SILENCE
+    shape = _shape(x, power, mean_square)
+    return np.concatenate(
+        [_bands(x, basis), _decay(x, basis), _envelope(power, mean_square, rate_hz), shape], axis=1
+    ).reshape(1, -1)
+
+
+def _checked(samples: Floats, rate_hz: float, spec: VibrationSpec) -> Floats:
+    """Give the window without its mean, shape (3, n); raise `ValueError` when it is none."""
     if samples.ndim != 2 or samples.shape[1] != AXES:
         raise ValueError(f"a vibration window must be (n, {AXES}), got {samples.shape}")
     if not 0.0 < rate_hz < np.inf:
@@ -107,14 +120,44 @@ def vibration_features(samples: Floats, rate_hz: float, spec: VibrationSpec) -> 
     x = np.ascontiguousarray(samples[:wanted].T, dtype=np.float32)
     if not np.isfinite(x).all():
         raise ValueError("the vibration window has samples that are not finite numbers")
-    x = x - x.mean(axis=1, keepdims=True)
+    centred: Floats = x - x.mean(axis=1, keepdims=True)
+    return centred
+
+
+def prepare_vibration(samples: Floats, rate_hz: float, manifest: Manifest) -> dict[str, Floats]:
+    """Make the source tensors of a vibration window that a bundle's parts take, by name; raises as they do."""
+    assert manifest.vibration is not None
+    made = {"vibration": vibration_features, "vibration_frames": vibration_frames}
+    return {name: made[name](samples, rate_hz, manifest.vibration) for name in manifest.sources if name in made}
+
+
+def frame_count(spec: VibrationSpec) -> int:
+    """Give how many analysis frames a window has."""
+    return int((spec.duration_ms - spec.window_ms) / spec.hop_ms) + 1
+
+
+def vibration_frames(samples: Floats, rate_hz: float, spec: VibrationSpec) -> Floats:
+    """Describe a vibration window frame by frame: the logarithm of each band's share of the window's power.
+
+    Args:
+        samples: acceleration [m/s^2], shape (n, 3); what is beyond `duration_ms` is not looked at.
+        rate_hz: sample rate [Hz].
+        spec: the bundle's.
+
+    Returns:
+        Shape (1, `frame_count(spec)`, 3 bands), float32, axis after axis; frames beyond the end are silent.
+
+    Raises:
+        ValueError: too short, not finite, or no such window; says what was wanted.
+    """
+    x = _checked(samples, rate_hz, spec)
     basis = _basis(len(x[0]), round(rate_hz), spec)
-    power = np.square(x)
-    mean_square = power.mean(axis=1) + SILENCE
-    shape = _shape(x, power, mean_square)
-    return np.concatenate(
-        [_bands(x, basis), _decay(x, basis), _envelope(power, mean_square, rate_hz), shape], axis=1
-    ).reshape(1, -1)
+    energy = _frame_energy(x, basis)
+    level = energy.sum(axis=(0, 2)).mean() + np.float32(SILENCE)
+    bands = np.log(energy / level + np.float32(FLOOR)).transpose(1, 0, 2).reshape(energy.shape[1], -1)
+    frames = np.full((frame_count(spec), bands.shape[1]), np.log(FLOOR), np.float32)
+    frames[: len(bands)] = bands[: len(frames)]
+    return frames[None]
 
 
 class _Basis(NamedTuple):
@@ -190,12 +233,17 @@ def _bands(x: Floats, basis: _Basis) -> Floats:
 
 def _decay(x: Floats, basis: _Basis) -> Floats:
     """Give the slope of each band's log energy over the frames, in nepers per 0.1 s, shape (axes, bands)."""
-    frames = np.lib.stride_tricks.sliding_window_view(x, len(basis.frame_taper), axis=1)[:, basis.starts]
-    spectrum = np.fft.rfft(frames * basis.frame_taper, basis.transform, axis=2)
-    energy = _power(spectrum) @ basis.coarse
+    energy = _frame_energy(x, basis)
     floor = np.float32(FLOOR) * energy.sum(axis=(0, 2), keepdims=True).max() + np.float32(SILENCE)
     decay: Floats = basis.slope @ np.log(energy + floor) * np.float32(0.1)
     return decay
+
+
+def _frame_energy(x: Floats, basis: _Basis) -> Floats:
+    """Give the energy of each band in each frame, shape (axes, frames, bands)."""
+    frames = np.lib.stride_tricks.sliding_window_view(x, len(basis.frame_taper), axis=1)[:, basis.starts]
+    energy: Floats = _power(np.fft.rfft(frames * basis.frame_taper, basis.transform, axis=2)) @ basis.coarse
+    return energy
 
 
 def _envelope(power: Floats, mean_square: Floats, rate_hz: float) -> Floats:

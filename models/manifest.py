@@ -5,13 +5,13 @@ version, an unknown key or a part that is fed by nobody is refused here, before 
 
 How tensors flow: every tensor has one name. A part's input is either a source that pre-processing makes
 (`picture`, `vibration`) or an output of an earlier part with the same name, shape and type. A part runs when
-all its inputs are there, so a missing modality simply leaves out the parts that need it. Each block of the
-embedding takes its raw values from one output; a block whose output is not there is absent.
+all its inputs are there, so a missing modality simply leaves out the parts that need it; a part that takes a mask
+(`image_mask`, `vibration_mask`; since version 2) runs without that modality as well and is told so. Each block of the
+embedding takes its raw values from one output; the block of a missing modality is absent.
 """
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
@@ -19,32 +19,19 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from models.source import MASKS, SOURCES, PictureSpec, Table, VibrationSpec
 from models.tensor import Count, Line, TensorSpec
 
-MANIFEST_VERSION: Final = 1
+MANIFEST_VERSION: Final = 2
 """The newest manifest this program understands."""
-
-SOURCES: Final = frozenset({"picture", "vibration"})
-"""The tensors that pre-processing makes; everything else comes out of a part."""
 
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 Slug = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9_]{1,40}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-Three = tuple[float, float, float]
 ModalityName = Literal["image", "vibration"]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table that refuses unknown keys and numbers that are not finite."""
-
-    def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, got {value}")
-
-
-class Block(_Table, frozen=True):
+class Block(Table, frozen=True):
     """The dimensions of the embedding that one modality owns.
 
     The raw values are L2-normalised by themselves and scaled by sqrt(weight); the weights of all blocks sum
@@ -65,7 +52,7 @@ class Block(_Table, frozen=True):
     output: Line
 
 
-class LabelPolicy(_Table, frozen=True):
+class LabelPolicy(Table, frozen=True):
     """How labels are read.
 
     Attributes:
@@ -75,59 +62,7 @@ class LabelPolicy(_Table, frozen=True):
     normal: Slug
 
 
-class PictureSpec(_Table, frozen=True):
-    """How a picture becomes the source tensor `picture`, (1, 3, height, width) float32.
-
-    Attributes:
-        width: of the tensor [px].
-        height: of the tensor [px].
-        colour: order of the channels.
-        mean: subtracted from each channel, on the scale 0 to 255.
-        std: each channel is divided by it afterwards, on the scale 0 to 255.
-        fit: `squash` scales both axes independently, so that the whole part is seen and nothing is padding.
-    """
-
-    width: Count
-    height: Count
-    colour: Literal["rgb"]
-    mean: Three
-    std: Three
-    fit: Literal["squash"]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (all(map(math.isfinite, self.mean)) and all(0.0 < s < math.inf for s in self.std)):
-            raise ValueError(f"mean must be finite and std positive, got {self.mean} and {self.std}")
-
-
-class VibrationSpec(_Table, frozen=True):
-    """How a vibration window becomes the source tensor `vibration`.
-
-    Attributes:
-        duration_ms: span that is looked at [ms].
-        window_ms: length of one analysis frame [ms].
-        hop_ms: distance of two frames [ms].
-        bands: number of logarithmic bands.
-        low_hz: lower edge of the first band [Hz].
-        high_hz: upper edge of the last band [Hz].
-    """
-
-    duration_ms: Annotated[float, msgspec.Meta(gt=0.0)]
-    window_ms: Annotated[float, msgspec.Meta(gt=0.0)]
-    hop_ms: Annotated[float, msgspec.Meta(gt=0.0)]
-    bands: Count
-    low_hz: Annotated[float, msgspec.Meta(gt=0.0)]
-    high_hz: Annotated[float, msgspec.Meta(gt=0.0)]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.window_ms > self.duration_ms:
-            raise ValueError(f"window_ms {self.window_ms} is longer than duration_ms {self.duration_ms}")
-        if self.low_hz >= self.high_hz:
-            raise ValueError(f"low_hz {self.low_hz} is not below high_hz {self.high_hz}")
-
-
-class Part(_Table, frozen=True):
+class Part(Table, frozen=True):
     """One ONNX model.
 
     Attributes:
@@ -147,7 +82,7 @@ class Part(_Table, frozen=True):
     outputs: tuple[TensorSpec, ...] = msgspec.field(name="output")
 
 
-class PriorSpec(_Table, frozen=True):
+class PriorSpec(Table, frozen=True):
     """Where the within-class covariance of the bundle's training classes is.
 
     Attributes:
@@ -163,7 +98,7 @@ class PriorSpec(_Table, frozen=True):
     bytes: Count
 
 
-class GoldenSpec(_Table, frozen=True):
+class GoldenSpec(Table, frozen=True):
     """Where the golden vectors are.
 
     Attributes:
@@ -181,7 +116,7 @@ class GoldenSpec(_Table, frozen=True):
     bytes: Count
 
 
-class FittedOn(_Table, frozen=True):
+class FittedOn(Table, frozen=True):
     """Data that shaped projection and prior; figures on its classes are labelled `seen`.
 
     Attributes:
@@ -195,7 +130,7 @@ class FittedOn(_Table, frozen=True):
     licence: Line
 
 
-class Manifest(_Table, frozen=True):
+class Manifest(Table, frozen=True):
     """Everything `manifest.toml` says.
 
     Attributes:
@@ -261,23 +196,28 @@ class Manifest(_Table, frozen=True):
         known: dict[str, TensorSpec] = {}
         for part in self.parts:
             for tensor in part.inputs:
-                if tensor.name in SOURCES:
+                if tensor.name in SOURCES or tensor.name in MASKS:
                     known.setdefault(tensor.name, tensor)
+                if tensor.name in MASKS and (
+                    len(tensor.shape) != 2 or tensor.shape[0] != 1 or tensor.dtype != "float32"
+                ):
+                    raise ValueError(f"part {part.role}: {tensor} must be (1, tokens) float32")
                 have = known.get(tensor.name)
                 if have is None:
                     raise ValueError(f"part {part.role}: input {tensor.name} comes from nowhere")
                 if have != tensor:
                     raise ValueError(f"part {part.role}: input {tensor} is given as {have}")
             for tensor in part.outputs:
-                if known.setdefault(tensor.name, tensor) is not tensor or tensor.name in SOURCES:
+                if known.setdefault(tensor.name, tensor) is not tensor or tensor.name in {*SOURCES, *MASKS}:
                     raise ValueError(f"part {part.role}: output {tensor.name} is made twice")
         for block in self.blocks:
             want = TensorSpec(block.output, (1, block.stop - block.start), "float32")
             if known.get(block.output) != want:
                 raise ValueError(f"block {block.modality} needs an output {want}")
-        for source, spec in (("picture", self.picture), ("vibration", self.vibration)):
-            if (source in known) != (spec is not None):
-                raise ValueError(f"table [{source}] must be there exactly when a part takes {source}")
+        for table, spec in (("picture", self.picture), ("vibration", self.vibration)):
+            modality = SOURCES[table]
+            if any(SOURCES.get(name) == modality for name in known) != (spec is not None):
+                raise ValueError(f"table [{table}] must be there exactly when a part takes {table}")
 
     def _check_names(self) -> None:
         _refuse_twice("role", (part.role for part in self.parts))

@@ -18,7 +18,8 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.sources.schedule import Material
 from models import Bundle
 from models.castings import Casting
-from models.features import prepare_picture, vibration_features
+from models.features import prepare_picture, prepare_vibration
+from models.flow import Flow
 
 READY_TIMEOUT_S: Final = 60.0
 """How long the device may take to load and prove its bundle."""
@@ -69,19 +70,19 @@ class Bare:
 
     def __init__(self, bundle: Bundle, config: Config) -> None:
         self._bundle = bundle
+        self._flow = Flow(bundle.manifest)
         engine = config.engine
         self._engines: Mapping[str, Engine] = load_engines(bundle, engine.runtime, engine.device, engine.threads)
 
     def run(self, casting: Casting) -> None:
         """Pre-process and infer."""
         manifest = self._bundle.manifest
-        known: dict[str, NDArray[Any]] = {}
+        sources: dict[str, NDArray[Any]] = {}
         if manifest.picture is not None:
-            known["picture"] = prepare_picture(casting.image, manifest.picture)
+            sources["picture"] = prepare_picture(casting.image, manifest.picture)
         if manifest.vibration is not None:
-            known["vibration"] = vibration_features(casting.samples, casting.rate_hz, manifest.vibration)
-        for part in manifest.parts:
-            known |= self._engines[part.role].infer({t.name: known[t.name] for t in part.inputs})
+            sources |= prepare_vibration(casting.samples, casting.rate_hz, manifest)
+        self._flow.run(sources, lambda role, feed: self._engines[role].infer(feed))
 
     def close(self) -> None:
         """Release the engines."""

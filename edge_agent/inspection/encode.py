@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,9 @@ from edge_agent.records import Embedding, Modality
 from models import Bundle
 from models.embedding import assemble, quantise
 from models.errors import BundleRefused
-from models.features import prepare_picture, vibration_features
-
-SOURCE_OF: Final = {Modality.IMAGE: "picture", Modality.VIBRATION: "vibration"}
-"""The source tensor that each modality becomes (models.manifest)."""
+from models.features import prepare_picture, prepare_vibration
+from models.flow import Flow
+from models.source import SOURCES
 
 
 class Encoder:
@@ -36,6 +35,7 @@ class Encoder:
     def __init__(self, bundle: Bundle, engines: Mapping[str, Engine]) -> None:
         self._bundle = bundle
         self._engines = engines
+        self._flow = Flow(bundle.manifest)
 
     @classmethod
     def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
@@ -95,7 +95,7 @@ class Encoder:
                 raise BadData(f"picture: {error}", hint="give pictures as BGR, (height, width, 3), uint8") from error
         if samples is not None and self._bundle.manifest.vibration is not None:
             try:
-                tensors["vibration"] = vibration_features(samples, rate_hz, self._bundle.manifest.vibration)
+                tensors |= prepare_vibration(samples, rate_hz, self._bundle.manifest)
             except (ValueError, OverflowError) as error:
                 if not tensors:
                     raise BadData(f"vibration: {error}", hint="record at least the whole ring-down") from error
@@ -106,7 +106,7 @@ class Encoder:
                 hint="see what the source delivers: edge-agent status",
             )
         z = self._run(tensors)
-        present = frozenset(m for m, source in SOURCE_OF.items() if source in tensors)
+        present = frozenset(Modality(SOURCES[name]) for name in tensors)
         return Embedding(quantise(z), present, tuple(wrong))
 
     def prove(self) -> None:
@@ -118,9 +118,7 @@ class Encoder:
         golden = self._bundle.golden()
         for i, want in enumerate(golden.z):
             present = {block.modality for block in self._bundle.blocks if np.any(want[block.start : block.stop])}
-            tensors = {
-                SOURCE_OF[Modality(modality)]: golden.sources[SOURCE_OF[Modality(modality)]][i] for modality in present
-            }
+            tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
             distance = float(np.linalg.norm(self._run(tensors) - want))
             if not distance <= golden.tolerance:
                 raise DeviceFault(
@@ -135,15 +133,9 @@ class Encoder:
             engine.close()
 
     def _run(self, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        known = dict(tensors)
-        for part in self._bundle.manifest.parts:
-            if all(tensor.name in known for tensor in part.inputs):
-                known |= self._engines[part.role].infer({t.name: known[t.name] for t in part.inputs})
+        raw = self._flow.run(tensors, lambda role, feed: self._engines[role].infer(feed))
         try:
-            return assemble(
-                self._bundle.blocks,
-                {b.modality: known[b.output] for b in self._bundle.blocks if b.output in known},
-            )
+            return assemble(self._bundle.blocks, raw)
         except ValueError as error:
             raise DeviceFault(
                 f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"

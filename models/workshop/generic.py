@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from models.castings import CLASSES, NORMAL
 from models.embedding import assemble
 from models.features import prepare_picture, vibration_features
-from models.manifest import Block, FittedOn, PictureSpec, VibrationSpec
+from models.manifest import Block, FittedOn
+from models.source import PictureSpec, VibrationSpec
 from models.workshop import encoder
 from models.workshop.fit import Material, principal, prior_of, within
 from models.workshop.material import DESIGNS, TEXTURE_LINES, Thing, castings, textures

@@ -20,7 +20,8 @@ import onnx
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.manifest import Block, FittedOn, PictureSpec, VibrationSpec
+from models.manifest import Block, FittedOn
+from models.source import PictureSpec, VibrationSpec
 
 
 @dataclass(frozen=True, eq=False)

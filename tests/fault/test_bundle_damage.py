@@ -13,6 +13,7 @@ import pytest
 from models import Bundle, bundle
 from models.bundle import shipped_bundle
 from models.errors import BundleRefused
+from models.manifest import MANIFEST_VERSION
 
 MANIFEST = """
 manifest = 1
@@ -185,7 +186,9 @@ def test_a_file_that_changes_after_loading_is_noticed(folder: Path) -> None:
 
 def test_a_newer_manifest_is_refused_before_its_files_are_looked_at(folder: Path) -> None:
     text = (folder / "manifest.toml").read_text()
-    (folder / "manifest.toml").write_text(text.replace("manifest = 1", 'manifest = 2\ncolour = "red"'))
+    (folder / "manifest.toml").write_text(
+        text.replace("manifest = 1", f'manifest = {MANIFEST_VERSION + 1}\ncolour = "red"')
+    )
     (folder / "image.onnx").unlink()
     with pytest.raises(BundleRefused, match=r"bundle tiny: manifest\.toml: .*newer than this program"):
         Bundle.load(folder)

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models import features
-from models.features import prepare_picture, vibration_features, vibration_width
-from models.manifest import PictureSpec, VibrationSpec
+from models.features import frame_count, prepare_picture, vibration_features, vibration_frames, vibration_width
+from models.source import PictureSpec, VibrationSpec
 
 PICTURE = PictureSpec(
     width=32, height=24, colour="rgb", mean=(127.0, 100.0, 90.0), std=(128.0, 64.0, 32.0), fit="squash"
@@ -156,3 +156,23 @@ def test_a_window_a_little_short_is_used_and_a_long_one_is_cut() -> None:
 def test_what_is_no_window_is_refused_and_says_why(samples: NDArray, rate_hz: float, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         vibration_features(samples, rate_hz, VIBRATION)
+
+
+def test_frames_follow_the_ring_down_and_have_a_number_that_the_rate_does_not_change() -> None:
+    frames = vibration_frames(ring(2_000.0, 60.0), RATE_HZ, VIBRATION)
+    slower = vibration_frames(ring(2_000.0, 60.0, rate_hz=20_000.0), 20_000.0, VIBRATION)
+
+    assert frames.shape == slower.shape == (1, frame_count(VIBRATION), 3 * VIBRATION.bands) == (1, 36, 192)
+    assert frames.dtype == np.float32
+    loudest = frames[0, :, : VIBRATION.bands].max(axis=1)
+    assert (np.diff(loudest[:20]) < 0.0).all()
+    np.testing.assert_allclose(loudest[10] - loudest[0], -2 * 60.0 * 10 * VIBRATION.hop_ms / 1000.0, rtol=0.1)
+
+
+def test_frames_beyond_a_window_that_is_a_little_short_are_silent() -> None:
+    short = vibration_frames(ring(2_000.0)[: int(0.95 * 0.08 * RATE_HZ)], RATE_HZ, VIBRATION)
+
+    assert short.shape == (1, frame_count(VIBRATION), 3 * VIBRATION.bands)
+    assert (short[0, -1] == short.min()).all()
+    with pytest.raises(ValueError, match="too short"):
+        vibration_frames(ring(2_000.0)[:200], RATE_HZ, VIBRATION)

@@ -1,0 +1,63 @@
+"""How tensors flow through a bundle: which parts run for what a piece is perceived by, and what each is given.
+
+Pure: it is told how to run a part and runs none itself. The station and the desk use the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.manifest import Manifest, Part
+from models.source import MASKS, SOURCES
+from models.tensor import TensorSpec
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class Flow:
+    """The way from source tensors to the raw values of the embedding's blocks.
+
+    Args:
+        manifest: of the bundle.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._needs: dict[str, frozenset[str]] = {name: frozenset({SOURCES[name]}) for name in manifest.sources}
+        for part in manifest.parts:
+            needs = self._part_needs(part)
+            self._needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needs)
+
+    def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> dict[str, NDArray[Any]]:
+        """Run every part that can.
+
+        Args:
+            sources: source tensors by name; those of a modality are all there, or all missing.
+            infer: runs the part of a role on its inputs and gives its outputs.
+
+        Returns:
+            The raw values of the block of each modality that is there, by modality.
+        """
+        known = dict(sources)
+        present = frozenset(SOURCES[name] for name in sources)
+        for part in self._manifest.parts:
+            if self._part_needs(part) <= present:
+                known |= infer(part.role, {t.name: _given(t, known, present) for t in part.inputs})
+        blocks = self._manifest.blocks
+        return {b.modality: known[b.output] for b in blocks if b.modality in present and b.output in known}
+
+    def _part_needs(self, part: Part) -> frozenset[str]:
+        masked = {MASKS[tensor.name] for tensor in part.inputs if tensor.name in MASKS}
+        needed = {modality for t in part.inputs if t.name not in MASKS for modality in self._needs[t.name]}
+        return frozenset(needed - masked)
+
+
+def _given(tensor: TensorSpec, known: Tensors, present: frozenset[str]) -> NDArray[Any]:
+    """Give the mask, the tensor, or, where its modality is masked, zeros that nobody looks at."""
+    if tensor.name in MASKS:
+        return np.full(tensor.shape, MASKS[tensor.name] in present, dtype=tensor.dtype)
+    return known[tensor.name] if tensor.name in known else np.zeros(tensor.shape, dtype=tensor.dtype)

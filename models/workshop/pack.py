@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.manifest import Block, FittedOn
-from models.source import PictureSpec, VibrationSpec
+from models.source import MASKS, PictureSpec, VibrationSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,8 @@ class Contents:
         opset: ONNX operator set of all parts.
         normal: slug of good parts.
         blocks: who owns which dimensions.
-        picture: pre-processing of pictures.
-        vibration: pre-processing of vibration.
+        picture: pre-processing of pictures, where there are any.
+        vibration: pre-processing of vibration, where there is any.
         parts: models by role, in the order they run.
         prior: covariance inside the classes, shape (d, d).
         strength: how many samples the prior is worth.
@@ -56,8 +56,8 @@ class Contents:
     opset: int
     normal: str
     blocks: Sequence[Block]
-    picture: PictureSpec
-    vibration: VibrationSpec
+    picture: PictureSpec | None
+    vibration: VibrationSpec | None
     parts: Mapping[str, onnx.ModelProto]
     prior: NDArray[np.float64]
     strength: float
@@ -96,13 +96,15 @@ def write_bundle(contents: Contents, folder: Path) -> Bundle:
 
 
 def _manifest(contents: Contents, files: Mapping[str, bytes]) -> str:
-    lines = ["manifest = 1"]
+    masked = any(tensor.name in MASKS for model in contents.parts.values() for tensor in model.graph.input)
+    lines = [_line("manifest", 2 if masked else 1)]
     for key in ("name", "version", "licence", "origin", "created_by", "opset"):
         lines.append(_line(key, getattr(contents, key)))
     lines += [_line("embedding", len(contents.prior)), "", "[label_policy]", _line("normal", contents.normal)]
     for block in contents.blocks:
         lines += ["", "[[block]]", *_struct(block)]
-    lines += ["", "[picture]", *_struct(contents.picture), "", "[vibration]", *_struct(contents.vibration)]
+    for name, spec in (("picture", contents.picture), ("vibration", contents.vibration)):
+        lines += ["", f"[{name}]", *_struct(spec)] if spec is not None else []
     for role, model in contents.parts.items():
         lines += ["", "[[part]]", _line("role", role), *_file(f"{role}.onnx", files)]
         for kind, tensors in (("input", model.graph.input), ("output", model.graph.output)):

@@ -1,0 +1,194 @@
+"""Trains a fusion model and packs it: point it at data and get a bundle. One command, from nothing.
+
+`python -m models.workshop.learn castings --out models/bundles/castings`
+`python -m models.workshop.learn FOLDER_OF_CLASS_FOLDERS --out my_bundle --run my_run`
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from models.manifest import FittedOn
+from models.workshop.build import STRENGTH, Facts, build
+from models.workshop.collect import collect
+from models.workshop.corpus import Corpus
+from models.workshop.courses import Course, Side, castings, own, steel
+from models.workshop.errors import WorkshopError
+from models.workshop.fewshot import LOSSES, FewShot, imprint
+from models.workshop.fusion import METHODS, SIDE_PX, FusionModel
+from models.workshop.options import Options
+from models.workshop.train import train
+from models.workshop.weights import save_weights
+
+VERSION: Final = "1.0.0"
+
+EPOCHS: Final = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a training can choose.
+
+    Attributes:
+        image_encoder: its name.
+        vibration_encoder: its name.
+        method: of fusion.
+        loss: see `fewshot.LOSSES`.
+        epochs: how many.
+        seed: of everything random.
+        side_px: side of the square that a picture is scaled to [px].
+    """
+
+    image_encoder: str = "efficientnet_lite0"
+    vibration_encoder: str = "filterbank"
+    method: str = "attention"
+    loss: str = "episode"
+    epochs: int = EPOCHS
+    seed: int = 1
+    side_px: int = SIDE_PX
+
+
+def learn(course: Course, choice: Choice, run: Path) -> tuple[FusionModel, Corpus, dict[str, float]]:
+    """Train a model.
+
+    Args:
+        course: what on.
+        choice: which model, and how.
+        run: the run folder; an interrupted run goes on from it.
+
+    Returns:
+        The model with its best weights, what it learned from, and what it came to on the side of validation.
+
+    Raises:
+        WorkshopError: the data cannot be learned from, or the run folder cannot be used.
+    """
+    torch.manual_seed(choice.seed)
+    model = FusionModel(
+        choice.image_encoder,
+        choice.vibration_encoder,
+        choice.method,
+        classes=course.training.dataset.classes,
+        vibration=course.vibration,
+        side_px=choice.side_px,
+    )
+    training = _collected(course, course.training, model, varied=True)
+    validation = _collected(course, course.validation, model, varied=False)
+    task = FewShot(model, training, validation, loss=choice.loss, seed=choice.seed)
+    options = Options(epochs=choice.epochs, objective="accuracy", seed=choice.seed, threads=torch.get_num_threads())
+    result = train(task, run, options)
+    model.load_state_dict(torch.load(result.weights, weights_only=True))
+    imprint(model, training)
+    save_weights(model, run / "weights.pth")
+    return model, training, result.metrics
+
+
+def pack(
+    course: Course, choice: Choice, model: FusionModel, training: Corpus, metrics: dict[str, float], folder: Path
+) -> None:
+    """Make a bundle of a trained model; raises `WorkshopError` where INT8 is not the same model."""
+    name = folder.resolve().name
+    backbone = model.image_encoder.backbone.origin
+    dataset = course.training.dataset
+    facts = Facts(
+        name=name,
+        version=VERSION,
+        created_by=f"models.workshop.learn {VERSION}, seed {choice.seed}",
+        origin=f"{choice.image_encoder}, {backbone}; the rest trained on {course.title}",
+        licence="Apache-2.0",
+        fitted_on=(FittedOn(course.title, tuple(f"{name}/{slug}" for slug in dataset.classes), dataset.licence),),
+    )
+    card = _card(name, course, choice, metrics, backbone)
+    bundle, proof = build(model, training, facts, folder, seed=choice.seed, card=card)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    sys.stderr.write(
+        f"{bundle.name} {VERSION} {bundle.digest[:12]}: {size / 1e6:.1f} MB in {folder}; "
+        f"{proof.agrees:.1%} agree, the runtimes are {proof.apart:.4f} apart\n"
+    )
+
+
+def _collected(course: Course, side: Side, model: FusionModel, *, varied: bool) -> Corpus:
+    return collect(side.dataset, side.entries, model, shows=course.shows, line_of=course.line_of, varied=varied)
+
+
+def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], backbone: str) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnx", "nncf", "openvino", "onnxruntime"))
+    figures = ", ".join(f"{what.replace('accuracy_', 'by the ')} {share:.3f}" for what, share in metrics.items())
+    return f"""# {name} {VERSION}
+
+- **Picture.** {choice.image_encoder}, {backbone}, at {choice.side_px} x {choice.side_px}; INT8 but for the
+  first convolution, the first depthwise ones and the last projection. One token for each 16 x 16 pixels.
+- **Vibration.** `{choice.vibration_encoder}`.
+- **Fusion.** `{choice.method}`: {METHODS[choice.method]}. Each modality has its block of the embedding; a missing one
+  is masked and changes nothing in the other.
+- **Trained** by the loss `{choice.loss}`: {LOSSES[choice.loss]}. The best epoch was chosen by the side of validation,
+  five examples of each class: {figures} (classes that a modality cannot tell count as good).
+- **Data.** {course.title}; licence of the data: {course.training.dataset.licence}. Samples and physical things:
+
+```
+{course.table}
+```
+
+- **Prior.** Covariance inside the classes of the side of training, worth {STRENGTH:g} samples.
+{{proof}}
+- **Limits.** What it was not trained on it has not seen; figures on things that took no part are in `docs/bundles.md`.
+- **Licence.** Apache-2.0.
+- **Made with** {packages}.
+"""
+
+
+def _course(data: str, arguments: argparse.Namespace) -> Course:
+    if data == "castings":
+        return castings()
+    if data == "steel":
+        if arguments.pictures is None or arguments.recordings is None:
+            raise WorkshopError("steel needs its data", hint="--pictures X-SDD --recordings CWRU")
+        return steel(arguments.pictures, arguments.recordings, arguments.seed)
+    return own(Path(data), arguments.seed)
+
+
+def main() -> int:
+    """Train and pack; give the exit code."""
+    default = Choice()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="castings, steel, a folder of class folders, or a manifest .csv of paired files")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--run", type=Path, help="run folder, to go on from after an interruption (default: temporary)")
+    parser.add_argument("--pictures", type=Path, help="folder of X-SDD, for steel")
+    parser.add_argument("--recordings", type=Path, help="folder of CWRU, for steel")
+    parser.add_argument("--image-encoder", default=default.image_encoder, help="default: %(default)s")
+    parser.add_argument("--vibration-encoder", default=default.vibration_encoder, help="default: %(default)s")
+    parser.add_argument("--method", default=default.method, help=f"{', '.join(METHODS)} (default: %(default)s)")
+    parser.add_argument("--loss", default=default.loss, choices=LOSSES, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=default.epochs, help="default: %(default)s")
+    parser.add_argument("--side-px", type=int, default=default.side_px, help="of the picture (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
+    arguments = parser.parse_args()
+    choice = Choice(**{name: getattr(arguments, name) for name in Choice.__dataclass_fields__})
+    try:
+        course = _course(arguments.data, arguments)
+        sys.stderr.write(f"{course.table}\n")
+        for key, why in course.unusable.items():
+            sys.stderr.write(f"left out: {key}: {why}\n")
+        with tempfile.TemporaryDirectory() as scratch:
+            run = arguments.run or Path(scratch) / "run"
+            model, training, metrics = learn(course, choice, run)
+            pack(course, choice, model, training, metrics, arguments.out)
+    except WorkshopError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; with the same --run, the same command goes on\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What is exported is what was trained: the parts on a runtime give the numbers that torch gives, masks included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
+
+from models.workshop.export import FusionPart, parts_of  # noqa: E402 (torch may be missing)
+from models.workshop.fusion import FusionModel  # noqa: E402
+from models.workshop.runner import Model  # noqa: E402
+
+pytestmark = pytest.mark.workshop
+
+SIDE_PX = 64
+
+
+@pytest.mark.parametrize("vibration_encoder", ["filterbank", "lstm", "cnn1d"])
+def test_the_parts_give_what_the_model_gives(vibration_encoder: str) -> None:
+    torch.manual_seed(6)
+    model = FusionModel("resnet18", vibration_encoder, "attention", side_px=SIDE_PX).eval()
+    model.image_encoder.fine.standard.mean += 0.3
+    model.vibration_encoder.standard.scale *= 2.0
+    made = parts_of(model, ("image", "vibration"))
+    parts = {role: Model(part.SerializeToString(), "onnxruntime") for role, part in made.items()}
+    rng = np.random.default_rng(7)
+    picture = rng.normal(size=(1, 3, SIDE_PX, SIDE_PX)).astype(np.float32)
+    heard = rng.normal(size=(1, *model.vibration_encoder.shape)).astype(np.float32)
+    feed = parts["image"].run({"picture": picture}) | parts["vibration"].run({model.vibration_encoder.source: heard})
+
+    for present in ((1, 1), (1, 0), (0, 1)):
+        masks = {
+            f"{name}_mask": np.full((1, feed[f"{name}_tokens"].shape[1]), there, np.float32)
+            for name, there in zip(("image", "vibration"), present, strict=True)
+        }
+        got = parts["fusion"].run(feed | masks)
+        with torch.no_grad():
+            want = model(torch.from_numpy(picture), torch.from_numpy(heard), torch.tensor([present]))
+
+        assert list(got) == FusionPart(model, ("image", "vibration")).outputs
+        for name, pooled in (("image", want.image), ("vibration", want.vibration)):
+            np.testing.assert_allclose(got[f"{name}_embedding"], pooled.raw, atol=1e-4)
+            np.testing.assert_allclose(got[f"{name}_attention"], pooled.attention, atol=1e-5)
+            np.testing.assert_allclose(got[f"{name}_values"], pooled.values, atol=1e-4)
+
+
+def test_a_model_of_pictures_alone_has_no_other_part() -> None:
+    torch.manual_seed(6)
+    model = FusionModel("resnet18", "filterbank", "attention", side_px=SIDE_PX)
+    made = parts_of(model, ("image",))
+
+    assert list(made) == ["image", "fusion"]
+    assert [tensor.name for tensor in made["fusion"].graph.input] == ["image_tokens", "image_mask"]

@@ -1,0 +1,1 @@
+"""What runs inside a peer's own environment: numpy, that runtime and nothing of this project."""

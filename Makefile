@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKSHOP := .venv-workshop
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench bundles clean
+.PHONY: help setup demo test check lint bench workshop test-workshop bundles clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON). Debian/Ubuntu: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -48,10 +49,25 @@ check: lint test  ## everything a change must pass: format, ruff, mypy, import c
 bench: $(VENV)/.runtime  ## measure latency, overhead and memory on this machine
 	@$(BIN)/edge-agent bench $(ARGS)
 
-bundles:  ## rebuild models/bundles from nothing (PyTorch and nncf in .venv-workshop)
-	@test -x .venv-workshop/bin/python || $(PYTHON) -m venv .venv-workshop
-	.venv-workshop/bin/python -m pip install --quiet --disable-pip-version-check --requirement models/workshop/requirements.txt
-	.venv-workshop/bin/python -m models.workshop.generic --out models/bundles/generic
+$(WORKSHOP)/.made: models/workshop/requirements.txt
+	@test -x $(WORKSHOP)/bin/python || $(PYTHON) -m venv $(WORKSHOP)
+	@echo "installing PyTorch and what else makes bundles into $(WORKSHOP) (some minutes the first time)"
+	@$(WORKSHOP)/bin/python -m pip install --quiet --disable-pip-version-check --requirement models/workshop/requirements.txt
+	@touch $@
+
+workshop: $(WORKSHOP)/.made  ## make .venv-workshop, where bundles are made
+	@echo "ready: $(WORKSHOP)/bin/python -m models.workshop.learn --help"
+
+test-workshop: $(WORKSHOP)/.made  ## run the tests that need PyTorch
+	@$(WORKSHOP)/bin/python -m pip install --quiet --disable-pip-version-check pytest pytest-randomly pytest-timeout hypothesis
+	$(WORKSHOP)/bin/python -m pytest tests/workshop $(ARGS)
+
+bundles: $(WORKSHOP)/.made  ## rebuild models/bundles from nothing (XSDD=folder CWRU=folder for steel)
+	$(WORKSHOP)/bin/python -m models.workshop.generic --out models/bundles/generic
+	$(WORKSHOP)/bin/python -m models.workshop.learn castings --out models/bundles/castings
+	@if [ -n "$(XSDD)" ] && [ -n "$(CWRU)" ]; then \
+	  $(WORKSHOP)/bin/python -m models.workshop.learn steel --pictures "$(XSDD)" --recordings "$(CWRU)" --out models/bundles/steel; \
+	else echo "models/bundles/steel is left as it is: it needs make bundles XSDD=folder CWRU=folder (docs/workshop.md)"; fi
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .venv-workshop build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(WORKSHOP) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

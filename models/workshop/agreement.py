@@ -17,25 +17,31 @@ WORST: Final = 3
 
 
 def agreement(
-    exact: NDArray[np.float64], rounded: NDArray[np.float64], labels: NDArray[np.int64], lines: NDArray[np.int64]
+    exact: NDArray[np.float64],
+    rounded: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    labels: NDArray[np.int64],
+    lines: NDArray[np.int64],
 ) -> float:
     """Give the share of samples whose nearest class of their line is the same in both.
 
     Args:
-        exact: embeddings in float32, shape (n, d).
-        rounded: the same in INT8.
-        labels: shape (n,).
-        lines: shape (n,); the classes of each are told apart by themselves.
+        exact: embeddings of the chosen samples in float32, shape (chosen, d).
+        rounded: embeddings of all samples in INT8, shape (n, d); the classes lie where these have their means.
+        chosen: which samples are compared.
+        labels: of all samples, shape (n,).
+        lines: of all samples, shape (n,); the classes of each are told apart by themselves.
 
     Returns:
-        From 0 to 1. The means of the classes are those of `exact` in both cases.
+        From 0 to 1.
     """
-    same = np.zeros(len(labels), dtype=bool)
-    for line in np.unique(lines):
-        here = np.flatnonzero(lines == line)
-        means = np.array([exact[here[labels[here] == c]].mean(axis=0) for c in np.unique(labels[here])])
-        said = [((z[here, None] - means) ** 2).sum(axis=2).argmin(axis=1) for z in (exact, rounded)]
-        same[here] = said[0] == said[1]
+    same = np.zeros(len(chosen), dtype=bool)
+    for line in np.unique(lines[chosen]):
+        here = lines == line
+        means = np.array([rounded[here & (labels == c)].mean(axis=0) for c in np.unique(labels[here])])
+        asked = np.flatnonzero(lines[chosen] == line)
+        said = [((z[:, None] - means) ** 2).sum(axis=2).argmin(axis=1) for z in (exact[asked], rounded[chosen[asked]])]
+        same[asked] = said[0] == said[1]
     return float(same.mean())
 
 

@@ -116,7 +116,7 @@ def build(
         calibration = [tensor_of(corpus.pictures[i]) for i in chosen if corpus.present[i, 0]]
         parts["image"] = quantised(dense, calibration)
     z = _embedded(parts, blocks, corpus, np.arange(len(corpus)), "INT8")
-    agrees = agreement(exact, z[chosen], corpus.labels[chosen], corpus.lines[chosen])
+    agrees = agreement(exact, z, chosen, corpus.labels, corpus.lines)
     if agrees < AGREES:
         layers = ", ".join(worst_layers(dense, parts["image"], calibration[:4])) if dense is not None else "none"
         raise WorkshopError(

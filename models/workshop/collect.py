@@ -90,7 +90,7 @@ def collect(
         present=present,
         labels=np.array([classes.index(entry.label) for entry in entries]),
         lines=_numbered([line_of(entry) for entry in entries]),
-        things=_numbered([" ".join(entry.things) for entry in entries]),
+        things=_numbered([entry.things[0] for entry in entries]),
     )
 
 

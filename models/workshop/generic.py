@@ -16,8 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
-import openvino
 from numpy.typing import NDArray
 
 from models.castings import CLASSES, NORMAL
@@ -31,6 +29,7 @@ from models.workshop.fit import Material, principal, prior_of, within
 from models.workshop.material import DESIGNS, TEXTURE_LINES, Thing, castings, textures
 from models.workshop.pack import Contents, write_bundle
 from models.workshop.quantize import quantised
+from models.workshop.runner import RUNTIMES, Model
 
 VERSION: Final = "1.0.0"
 
@@ -83,27 +82,6 @@ class Sources:
     classes: NDArray[np.int64]
 
 
-class Runner:
-    """One model on OpenVINO's CPU plugin.
-
-    Args:
-        model: what to run.
-        threads: that compute.
-    """
-
-    def __init__(self, model: onnx.ModelProto, threads: int = 2) -> None:
-        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-        core = openvino.Core()
-        self._request = core.compile_model(
-            core.read_model(model.SerializeToString()), "CPU", settings
-        ).create_infer_request()
-
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give the only output, flattened."""
-        result: NDArray[np.float64] = self._request.infer([tensor])[0].reshape(-1).astype(np.float64)
-        return result
-
-
 def gather(things: Iterable[Thing], what: str) -> Sources:
     """Make the source tensors of `things`, saying how far it is."""
     pictures, windows, lines, classes = [], [], [], []
@@ -120,9 +98,10 @@ def gather(things: Iterable[Thing], what: str) -> Sources:
 
 def run_all(model: onnx.ModelProto, pictures: list[NDArray[np.uint8]], what: str) -> NDArray[np.float64]:
     """Run a picture model on all pictures, shape (n, outputs)."""
-    runner, rows = Runner(model), []
+    runner, rows = Model(model.SerializeToString()), []
     for picture in pictures:
-        rows.append(runner.run(prepare_picture(picture, PICTURE)))
+        (row,) = runner.run({"picture": prepare_picture(picture, PICTURE)}).values()
+        rows.append(row.reshape(-1).astype(np.float64))
         if len(rows) % 500 == 0:
             _say(f"  {what}: {len(rows)} of {len(pictures)}")
     return np.array(rows)
@@ -216,8 +195,9 @@ def _golden(parts: dict[str, onnx.ModelProto], cast: Sources, seed: int) -> tupl
     """Make golden vectors (both modalities, one, the other) and say how far the two runtimes are apart."""
     rng = np.random.default_rng((seed, 1))
     chosen = rng.choice(len(cast.pictures), GOLDEN, replace=False)
-    image = Runner(parts["image"], 1)
-    other = {role: _session(model) for role, model in parts.items()}
+    here, there = (
+        {role: Model(model.SerializeToString(), runtime) for role, model in parts.items()} for runtime in RUNTIMES
+    )
     arrays: dict[str, list[NDArray[Any]]] = {"picture": [], "vibration": [], "z": []}
     apart = 0.0
     for number, i in enumerate(chosen):
@@ -228,19 +208,21 @@ def _golden(parts: dict[str, onnx.ModelProto], cast: Sources, seed: int) -> tupl
             sources.pop("picture")
         if number % 8 == 7:
             sources.pop("vibration")
-        here: dict[str, NDArray[Any]] = {}
-        there: dict[str, NDArray[Any]] = {}
-        if "picture" in sources:
-            here["image"] = image.run(picture)
-            there["image"] = other["image"].run(None, {"picture": picture})[0]
-        if "vibration" in sources:
-            here["vibration"] = there["vibration"] = other["vibration"].run(None, {"vibration": window})[0]
-        z = assemble(BLOCKS, here)
-        apart = max(apart, float(np.linalg.norm(z - assemble(BLOCKS, there))))
+        z, other = _embedded(here, sources), _embedded(there, sources)
+        apart = max(apart, float(np.linalg.norm(z - other)))
         arrays["picture"].append(sources.get("picture", np.zeros_like(picture)))
         arrays["vibration"].append(sources.get("vibration", np.zeros_like(window)))
         arrays["z"].append(z.astype(np.float32))
     return {name: np.stack(values) for name, values in arrays.items()}, apart
+
+
+def _embedded(models: dict[str, Model], sources: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Give z of the source tensors that are there, shape (d,)."""
+    raw: dict[str, NDArray[Any]] = {}
+    for block, source in zip(BLOCKS, ("picture", "vibration"), strict=True):
+        if source in sources:
+            raw[block.modality] = models[block.modality].run({source: sources[source]})[block.output]
+    return assemble(BLOCKS, raw)
 
 
 def _tiled(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -249,13 +231,6 @@ def _tiled(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     crop = picture[top : top + height, left : left + width]
     tiled: NDArray[np.uint8] = np.tile(crop, (SIDE_PX // height, SIDE_PX // width, 1))
     return tiled
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _card(parity: tuple[float, float], apart: float, tolerance: float) -> str:

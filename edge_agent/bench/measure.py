@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
@@ -43,11 +44,12 @@ SPACING_S: Final = 0.02
 """Between two parts [s]: more than an unpaced source needs to tell their triggers apart."""
 
 
-def run_bench(parts: int, *, as_json: bool) -> int:
+def run_bench(parts: int, bundle: str, *, as_json: bool) -> int:
     """Measure and print; give the exit code.
 
     Args:
         parts: how many to measure.
+        bundle: a shipped one, or its folder.
         as_json: print JSON.
 
     Returns:
@@ -60,7 +62,10 @@ def run_bench(parts: int, *, as_json: bool) -> int:
             tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder,
             Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
         ):
-            measurement = measure(Config.defaults(Path(folder)), max(parts, 1), progress, unclean)
+            config = Config.defaults(Path(folder))
+            recipe = msgspec.structs.replace(config.recipe, bundle=bundle)
+            config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
+            measurement = measure(config, max(parts, 1), progress, unclean)
     except EdgeAgentError as error:
         if not unclean:
             raise

@@ -1,0 +1,78 @@
+"""The shipped bundles are whole, small, and give their golden vectors on both runtimes; a wrong one would be caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge_agent.config import EngineConfig
+from edge_agent.errors import DeviceFault
+from edge_agent.inspection.encode import Encoder, load_bundle
+from models import Bundle
+from models.bundle import SHIPPED, shipped_bundle
+
+MOST_BYTES = 6_000_000
+MOST_BYTES_TOGETHER = 16_000_000
+NAMES = sorted(path.name for path in SHIPPED.iterdir())
+FUSED = [name for name in NAMES if name != "generic"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return load_bundle(shipped_bundle(request.param))
+
+
+def test_they_fit_into_the_repository() -> None:
+    sizes = {name: sum(path.stat().st_size for path in (SHIPPED / name).iterdir()) for name in NAMES}
+
+    assert {"generic", "castings"} <= set(sizes)
+    assert max(sizes.values()) <= MOST_BYTES
+    assert sum(sizes.values()) <= MOST_BYTES_TOGETHER
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_a_missing_modality_changes_nothing_in_the_block_of_the_other(name: str) -> None:
+    bundle = load_bundle(shipped_bundle(name))
+    encoder = Encoder.load(bundle, EngineConfig())
+    rng = np.random.default_rng(4)
+    image = rng.integers(0, 255, (480, 480, 3), np.uint8)
+    samples = rng.normal(0.0, 5.0, (3000, 3)).astype(np.float32)
+    both = encoder.encode(image, samples, 26_667.0).q
+    seen, heard = encoder.encode(image, None).q, encoder.encode(None, samples, 26_667.0).q
+    encoder.close()
+
+    first, second = bundle.blocks
+    assert seen[: first.stop].any()
+    np.testing.assert_allclose(seen[: first.stop], both[: first.stop], atol=2)
+    np.testing.assert_allclose(heard[second.start :], both[second.start :], atol=2)
+    assert not seen[second.start :].any()
+    assert not heard[: first.stop].any()
+
+
+def test_its_golden_vectors_cover_every_modality_alone_and_together(bundle: Bundle) -> None:
+    golden = bundle.golden()
+    cases = {tuple(block.modality for block in bundle.blocks if z[block.start : block.stop].any()) for z in golden.z}
+
+    assert len(golden.z) >= (16 if bundle.name == "generic" else 32)
+    assert cases == {("image", "vibration"), ("image",), ("vibration",)}
+    assert len({z.tobytes() for z in golden.z}) == len(golden.z)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_both_runtimes_give_the_golden_vectors(bundle: Bundle, runtime: str) -> None:
+    Encoder.load(bundle, msgspec.structs.replace(EngineConfig(), runtime=runtime)).close()
+
+
+def test_a_projection_that_lost_a_dimension_is_caught(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder.load(bundle, EngineConfig())
+    golden = bundle.golden()
+    damaged = golden.z.copy()
+    damaged[:, int(np.abs(damaged).mean(axis=0).argmax())] = 0.0
+    monkeypatch.setattr(Bundle, "golden", lambda self: replace(golden, z=damaged))
+
+    with pytest.raises(DeviceFault, match="golden vector"):
+        encoder.prove()
+    encoder.close()

@@ -61,6 +61,7 @@ class Course:
         title: for the card.
         training: what is learned from.
         validation: what the best epoch is chosen by.
+        test: what nothing was chosen by; the side of validation again where the data have two sides only.
         table: how many samples and things each side has of each class, for people.
         shows: whether a class differs from good parts in picture and vibration; both where it is not named.
         line_of: names the line of a sample; only samples of one line are compared with each other.
@@ -71,6 +72,7 @@ class Course:
     title: str
     training: Side
     validation: Side
+    test: Side
     table: str
     shows: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
     line_of: Callable[[Entry], str] = lambda entry: ""
@@ -86,6 +88,7 @@ def castings() -> Course:
         title=f"simulated castings, designs {CASTINGS_TRAINING.start} to {CASTINGS_TRAINING.stop - 1}",
         training=Side(training, training.entries),
         validation=Side(validation, validation.entries),
+        test=Side(validation, validation.entries),
         table=describe({"train": training.entries, "val": validation.entries}),
         shows={
             slug: (fault.mark is not None, bool(fault.crack_drop[1] or fault.loose)) for slug, fault in FAULTS.items()
@@ -103,6 +106,7 @@ def steel(pictures: Path, recordings: Path, seed: int) -> Course:
         title=data.name,
         training=Side(data, sides["train"]),
         validation=Side(data, sides["val"]),
+        test=Side(data, sides["test"]),
         table=describe(sides),
         shows=data.shows,
         vibration=BEARINGS,
@@ -135,6 +139,7 @@ def own(path: Path, seed: int) -> Course:
         title=data.name,
         training=Side(data, sides["train"]),
         validation=Side(data, sides["val"]),
+        test=Side(data, sides["val"]),
         table=describe(sides),
         unusable=found.unusable,
     )

@@ -69,10 +69,10 @@ def test_labels_that_say_nothing_are_not_learned() -> None:
 
 def test_the_discriminant_looks_across_the_spread_and_needs_no_more_samples_than_features() -> None:
     rng = np.random.default_rng(2)
-    labels = np.repeat([3, 5], 40)
-    common = 10.0 * rng.standard_normal((80, 1))
-    rows = np.hstack([common + (labels == 5)[:, None], common, np.zeros((80, 100))])
-    rows = (rows + 0.1 * rng.standard_normal(rows.shape)).astype(np.float32)
+    labels = np.repeat([3, 5], 100)
+    common = 2.0 * rng.standard_normal((200, 1))
+    pair = np.hstack([common + (labels == 5)[:, None], common]) + 0.1 * rng.standard_normal((200, 2))
+    rows = np.hstack([pair, np.ones((200, 100))]).astype(np.float32)
     said = bearing_study.discriminant(rows[::2], labels[::2], rows[1::2])
     centres = np.array([rows[::2][labels[::2] == label].mean(0) for label in (3, 5)])
     nearest = np.array([3, 5])[np.square(rows[1::2, None] - centres).sum(-1).argmin(1)]

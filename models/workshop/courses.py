@@ -80,6 +80,30 @@ class Course:
     unusable: Mapping[str, BadSample] = field(default_factory=dict)
 
 
+def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) -> Course:
+    """Give the course that a command line names.
+
+    Args:
+        data: `castings`, `steel`, or the path of somebody's own data.
+        pictures: folder of X-SDD, for steel.
+        recordings: folder of CWRU, for steel.
+        seed: of the sides.
+
+    Returns:
+        The course.
+
+    Raises:
+        WorkshopError: the data are not there, or cannot be learned from.
+    """
+    if data == "castings":
+        return castings()
+    if data != "steel":
+        return own(Path(data), seed)
+    if pictures is None or recordings is None:
+        raise WorkshopError("steel needs its data", hint="--pictures X-SDD --recordings CWRU")
+    return steel(pictures, recordings, seed)
+
+
 def castings() -> Course:
     """Designs of the simulated casting: a line is a design, and no design is on two sides."""
     training = CastingsData(CASTINGS_TRAINING, CASTINGS_EACH, CASTINGS_SEED)

@@ -25,7 +25,7 @@ from models.bundle import Bundle
 from models.embedding import dequantise
 from models.errors import BundleRefused
 from models.knowledge import Knowledge
-from models.workshop.courses import Course, Side, own, steel
+from models.workshop.courses import Course, Side, named
 from models.workshop.data import IMAGE, VIBRATION, Entry, ordered_classes
 from models.workshop.embedder import Embedder
 from models.workshop.errors import WorkshopError
@@ -212,15 +212,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if min(arguments.shots, arguments.episodes) < 1:
         parser.error("--shots and --episodes must be at least 1")
-    pictures, recordings = arguments.pictures, arguments.recordings
-    if arguments.data == "steel" and (pictures is None or recordings is None):
-        parser.error("steel needs its data: --pictures X-SDD --recordings CWRU")
     try:
         bundle = Bundle.load(arguments.bundle)
-        if arguments.data == "steel":
-            course = steel(pictures, recordings, arguments.seed)
-        else:
-            course = own(Path(arguments.data), arguments.seed)
+        course = named(arguments.data, arguments.pictures, arguments.recordings, arguments.seed)
         sys.stderr.write(f"{course.table}\n")
         found = held_out(
             bundle,

@@ -20,7 +20,7 @@ from models.manifest import FittedOn
 from models.workshop.build import STRENGTH, Facts, build
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus
-from models.workshop.courses import Course, Side, castings, own, steel
+from models.workshop.courses import Course, Side, named
 from models.workshop.errors import WorkshopError
 from models.workshop.fewshot import LOSSES, FewShot, imprint
 from models.workshop.fusion import METHODS, SIDE_PX, FusionModel
@@ -144,16 +144,6 @@ def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], 
 """
 
 
-def _course(data: str, arguments: argparse.Namespace) -> Course:
-    if data == "castings":
-        return castings()
-    if data == "steel":
-        if arguments.pictures is None or arguments.recordings is None:
-            raise WorkshopError("steel needs its data", hint="--pictures X-SDD --recordings CWRU")
-        return steel(arguments.pictures, arguments.recordings, arguments.seed)
-    return own(Path(data), arguments.seed)
-
-
 def main() -> int:
     """Train and pack; give the exit code."""
     default = Choice()
@@ -173,7 +163,7 @@ def main() -> int:
     arguments = parser.parse_args()
     choice = Choice(**{name: getattr(arguments, name) for name in Choice.__dataclass_fields__})
     try:
-        course = _course(arguments.data, arguments)
+        course = named(arguments.data, arguments.pictures, arguments.recordings, arguments.seed)
         sys.stderr.write(f"{course.table}\n")
         for key, why in course.unusable.items():
             sys.stderr.write(f"left out: {key}: {why}\n")

@@ -27,10 +27,12 @@ class Flow:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._needs: dict[str, frozenset[str]] = {name: frozenset({SOURCES[name]}) for name in manifest.sources}
+        needs: dict[str, frozenset[str]] = {name: frozenset({SOURCES[name]}) for name in manifest.sources}
+        self._steps: list[tuple[Part, frozenset[str]]] = []
         for part in manifest.parts:
-            needs = self._part_needs(part)
-            self._needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needs)
+            needed = _needed(part, needs)
+            needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needed)
+            self._steps.append((part, needed))
 
     def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> dict[str, NDArray[Any]]:
         """Run every part that can.
@@ -44,16 +46,17 @@ class Flow:
         """
         known = dict(sources)
         present = frozenset(SOURCES[name] for name in sources)
-        for part in self._manifest.parts:
-            if self._part_needs(part) <= present:
+        for part, needed in self._steps:
+            if needed <= present:
                 known |= infer(part.role, {t.name: _given(t, known, present) for t in part.inputs})
         blocks = self._manifest.blocks
         return {b.modality: known[b.output] for b in blocks if b.modality in present and b.output in known}
 
-    def _part_needs(self, part: Part) -> frozenset[str]:
-        masked = {MASKS[tensor.name] for tensor in part.inputs if tensor.name in MASKS}
-        needed = {modality for t in part.inputs if t.name not in MASKS for modality in self._needs[t.name]}
-        return frozenset(needed - masked)
+
+def _needed(part: Part, needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Give the modalities that a part cannot do without; `needs` says it of its inputs."""
+    masked = {MASKS[tensor.name] for tensor in part.inputs if tensor.name in MASKS}
+    return frozenset(m for t in part.inputs if t.name not in MASKS for m in needs[t.name]) - masked
 
 
 def _given(tensor: TensorSpec, known: Tensors, present: frozenset[str]) -> NDArray[Any]:

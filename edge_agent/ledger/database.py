@@ -28,7 +28,7 @@ BUSY_S: Final = 1.0
 """How long a statement waits for another connection's lock [s]; the writer tries again after that."""
 
 LOG_PAGES: Final = 8192
-"""The log is never let grow beyond this [pages of 4 KiB], even where nobody calls `checkpoint`."""
+"""A commit checkpoints by itself when the log is longer than this [pages of 4 KiB]; `checkpoint` comes long before."""
 
 _WRITER_PRAGMAS: Final = {
     "journal_mode": "wal",

@@ -147,7 +147,7 @@ class Loop:
             seat.due = seat.component.step(now)
             if math.isnan(seat.due):
                 raise ValueError(f"{name} returned NaN as its next wake")
-        except Exception as error:
+        except Exception as error:  # the loop's boundary: the component is parked, `on_error` decides
             if self.on_error is None:
                 raise
             seat.raised += 1

@@ -14,8 +14,8 @@ PACKAGES: Final = ("executorch", "torch")
 
 def convert(program: Path, target: Path) -> None:
     """Lower a program; what XNNPACK does not take stays with ExecuTorch's portable kernels."""
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner  # noqa: PLC0415
-    from executorch.exir import to_edge_transform_and_lower  # noqa: PLC0415 (the exporter is not loaded to measure)
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
 
     lowered = to_edge_transform_and_lower(torch.export.load(program), partitioner=[XnnpackPartitioner()])
     target.write_bytes(lowered.to_executorch().buffer)
@@ -23,8 +23,8 @@ def convert(program: Path, target: Path) -> None:
 
 def load(path: Path, precision: str, threads: int) -> tuple[Callable[[list[NDArray[Any]]], list[NDArray[Any]]], str]:
     """Load a converted program; see `service.Runtime`."""
-    from executorch.extension.pybindings import portable_lib  # noqa: PLC0415 (before the runtime, which it registers)
-    from executorch.runtime import Runtime  # noqa: PLC0415
+    from executorch.extension.pybindings import portable_lib  # before the runtime, which it registers
+    from executorch.runtime import Runtime
 
     del precision  # float32 is the only one here
     torch.set_num_threads(threads)

@@ -13,8 +13,8 @@ PACKAGES: Final = ("ai-edge-litert", "litert-torch", "litert-converter", "torch"
 
 def convert(program: Path, target: Path) -> None:
     """Convert a program with the sample inputs that it was exported with."""
-    import litert_torch  # noqa: PLC0415 (the converter is not loaded to measure)
-    import torch  # noqa: PLC0415
+    import litert_torch
+    import torch
 
     exported = torch.export.load(program)
     arguments, _ = exported.example_inputs
@@ -23,7 +23,7 @@ def convert(program: Path, target: Path) -> None:
 
 def load(path: Path, precision: str, threads: int) -> tuple[Callable[[list[NDArray[Any]]], list[NDArray[Any]]], str]:
     """Load a converted model; see `service.Runtime`."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+    from ai_edge_litert.interpreter import Interpreter
 
     del precision  # float32 is the only one here
     interpreter = Interpreter(str(path), num_threads=threads)

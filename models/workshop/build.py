@@ -121,7 +121,7 @@ def build(
         layers = ", ".join(worst_layers(dense, parts["image"], calibration[:4])) if dense is not None else "none"
         raise WorkshopError(
             f"INT8 gives {1 - agrees:.1%} of the calibration samples another class, at most {1 - AGREES:.0%} may be",
-            hint=f"keep more layers in float; most is lost in {layers}",
+            hint=f"train longer or on more samples, so that rounding decides nothing; most is lost in {layers}",
         )
     cosine = (exact * z[chosen]).sum(axis=1) / np.square(exact).sum(axis=1)
     vectors, apart = _golden(parts, blocks, corpus, seed)

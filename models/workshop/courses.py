@@ -67,6 +67,7 @@ class Course:
         line_of: names the line of a sample; only samples of one line are compared with each other.
         vibration: how a window is looked at.
         unusable: samples that could not be read, and why.
+        licence: of a bundle that is trained on it.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Course:
     line_of: Callable[[Entry], str] = lambda entry: ""
     vibration: VibrationSpec = VIBRATION
     unusable: Mapping[str, BadSample] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
 
 
 def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) -> Course:
@@ -166,6 +168,7 @@ def own(path: Path, seed: int) -> Course:
         test=Side(data, sides["val"]),
         table=describe(sides),
         unusable=found.unusable,
+        licence="not stated",
     )
 
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
+from models.castings import NORMAL
 from models.workshop.corpus import Corpus
 from models.workshop.fusion import Fused, FusionModel
 
@@ -47,11 +49,13 @@ class Episode:
 
     Attributes:
         rows: of the corpus: for each class the examples and then those asked about, (classes, shots + queries).
-        classes: the classes that the line has, (classes,); class 0 first where it has it.
+        classes: the classes that the line has, (classes,).
+        good: which of them are good parts; None where the line has none.
     """
 
     rows: NDArray[np.intp]
     classes: NDArray[np.int64]
+    good: int | None
 
 
 class FewShot:
@@ -85,10 +89,10 @@ class FewShot:
         return [p for name, p in self.model.named_parameters() if p.requires_grad and self._is_used(name)]
 
     def batches(self, epoch: int, rank: int, world: int) -> Iterator[Episode]:
-        """Give this rank's episodes."""
-        rng = np.random.default_rng((self._seed, epoch))
-        episodes = [episode_of(self._training, line, rng) for line in rng.permutation(self._lines)]
-        yield from episodes[rank : len(episodes) - len(episodes) % world : world]
+        """Give this rank's episodes: of all lines, and others than the other ranks have."""
+        rng = np.random.default_rng((self._seed, epoch, rank) if rank else (self._seed, epoch))
+        for line in rng.permutation(self._lines):
+            yield episode_of(self._training, line, rng)
 
     def loss(self, batch: Episode) -> Tensor:
         """Give the loss of an episode."""
@@ -99,7 +103,7 @@ class FewShot:
             if self._loss == "episode":
                 losses.append(_answers(z, sharpness, shown, batch)[1])
             else:
-                losses.append(_contrast(z, torch.from_numpy(batch.classes), shown, batch))
+                losses.append(_contrast(z, shown, batch))
         if self._loss == "contrast":
             labels = torch.from_numpy(corpus.labels[rows])
             losses.append(F.cross_entropy(SHARPNESS * self.model.classify(fused.z), labels))
@@ -127,6 +131,8 @@ class FewShot:
             "vibration_encoder": design.vibration_encoder,
             "fusion_method": design.fusion_method,
             "classes": list(self._training.classes),
+            "side_px": design.side_px,
+            "vibration": msgspec.to_builtins(design.vibration),
             "loss": self._loss,
             "seed": self._seed,
             "training": _digest(self._training),
@@ -172,7 +178,8 @@ def episode_of(corpus: Corpus, line: int, rng: np.random.Generator) -> Episode:
             np.resize(pick[:shots], SHOTS).tolist() + np.resize(pick[shots : shots + QUERIES], QUERIES).tolist()
         )
         classes.append(label)
-    return Episode(np.array(rows, dtype=np.intp), np.array(classes, dtype=np.int64))
+    good = classes.index(0) if corpus.classes[0] == NORMAL and 0 in classes else None
+    return Episode(np.array(rows, dtype=np.intp), np.array(classes, dtype=np.int64), good)
 
 
 def views(
@@ -204,17 +211,21 @@ def _answers(z: Tensor, sharpness: float, shown: NDArray[np.bool_], episode: Epi
     count = len(episode.classes)
     grouped = z.reshape(count, SHOTS + QUERIES, -1)
     means, asked = grouped[:, :SHOTS].mean(1), grouped[:, SHOTS:].reshape(count * QUERIES, -1)
-    visible = torch.from_numpy(shown | (np.arange(count) == 0))
-    drawn = means[:1] + (means - means[:1]) * (SHOTS / (SHOTS + 1.0))
-    means = torch.cat([means[:1], drawn[1:]])
-    logits = -sharpness * torch.cdist(asked, means).square()
-    logits = logits.masked_fill(~visible, -torch.inf)
-    truth = torch.arange(count).masked_fill(~visible, 0).repeat_interleave(QUERIES)
+    itself = torch.arange(count)
+    good = itself == (-1 if episode.good is None else episode.good)
+    centre = means.mean(0, keepdim=True) if episode.good is None else means[good]
+    drawn = torch.where(good[:, None], means, centre + (means - centre) * (SHOTS / (SHOTS + 1.0)))
+    told = torch.from_numpy(shown) | good if episode.good is not None else torch.ones_like(good)
+    logits = -sharpness * torch.cdist(asked, drawn).square()
+    logits = logits.masked_fill(~told, -torch.inf)
+    truth = itself.masked_fill(~told, episode.good or 0).repeat_interleave(QUERIES)
     return float((logits.argmax(1) == truth).float().mean()), F.cross_entropy(logits, truth)
 
 
-def _contrast(z: Tensor, classes: Tensor, shown: NDArray[np.bool_], episode: Episode) -> Tensor:
-    labels = torch.where(torch.from_numpy(shown), classes, 0).repeat_interleave(episode.rows.shape[1])
+def _contrast(z: Tensor, shown: NDArray[np.bool_], episode: Episode) -> Tensor:
+    """Give the supervised contrast; what a view cannot tell has the label of good parts, where the line has any."""
+    told = shown if episode.good is not None else np.ones_like(shown)
+    labels = torch.from_numpy(np.where(told, episode.classes, 0)).repeat_interleave(episode.rows.shape[1])
     z = F.normalize(z, dim=1)
     itself = torch.eye(len(z), dtype=torch.bool)
     similar = (z @ z.T / TEMPERATURE).masked_fill(itself, -torch.inf)
@@ -230,7 +241,7 @@ def _digest(corpus: Corpus) -> str:
         corpus.lines,
         corpus.things,
         corpus.vibration,
-        corpus.fine[:: max(len(corpus) // 50, 1)],
+        corpus.pictures[:: max(len(corpus) // 50, 1)],
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

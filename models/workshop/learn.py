@@ -16,15 +16,20 @@ from typing import Final
 
 import torch
 
+from models.bundle import MANIFEST
+from models.errors import BundleRefused
 from models.manifest import FittedOn
 from models.workshop.build import STRENGTH, Facts, build
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus
 from models.workshop.courses import Course, Side, named
+from models.workshop.data.sample import not_a_slug
+from models.workshop.distributed import ALONE, Ranks, together
 from models.workshop.errors import WorkshopError
 from models.workshop.fewshot import LOSSES, FewShot, imprint
 from models.workshop.fusion import METHODS, SIDE_PX, FusionModel
 from models.workshop.options import Options
+from models.workshop.quantize import DEPTHWISE_IN_FLOAT
 from models.workshop.train import train
 from models.workshop.weights import save_weights
 
@@ -45,6 +50,7 @@ class Choice:
         epochs: how many.
         seed: of everything random.
         side_px: side of the square that a picture is scaled to [px].
+        compression: how gradients travel between processes, see `options.COMPRESSIONS`.
     """
 
     image_encoder: str = "efficientnet_lite0"
@@ -54,18 +60,33 @@ class Choice:
     epochs: int = EPOCHS
     seed: int = 1
     side_px: int = SIDE_PX
+    compression: str = "none"
+
+    def options(self) -> Options:
+        """How the loop trains; raises `WorkshopError` for what makes no sense."""
+        return Options(
+            epochs=self.epochs,
+            objective="accuracy",
+            seed=self.seed,
+            threads=torch.get_num_threads(),
+            compression=self.compression,
+        )
 
 
-def learn(course: Course, choice: Choice, run: Path) -> tuple[FusionModel, Corpus, dict[str, float]]:
+def learn(
+    course: Course, choice: Choice, run: Path, ranks: Ranks = ALONE
+) -> tuple[FusionModel, Corpus, dict[str, float]]:
     """Train a model.
 
     Args:
         course: what on.
         choice: which model, and how.
         run: the run folder; an interrupted run goes on from it.
+        ranks: the processes, from `distributed.together`; each has episodes of its own.
 
     Returns:
-        The model with its best weights, what it learned from, and what it came to on the side of validation.
+        The model, in the process that leads with its best weights; what it learned from; and what it came to on the
+        side of validation.
 
     Raises:
         WorkshopError: the data cannot be learned from, or the run folder cannot be used.
@@ -82,11 +103,11 @@ def learn(course: Course, choice: Choice, run: Path) -> tuple[FusionModel, Corpu
     training = _collected(course, course.training, model, varied=True)
     validation = _collected(course, course.validation, model, varied=False)
     task = FewShot(model, training, validation, loss=choice.loss, seed=choice.seed)
-    options = Options(epochs=choice.epochs, objective="accuracy", seed=choice.seed, threads=torch.get_num_threads())
-    result = train(task, run, options)
-    model.load_state_dict(torch.load(result.weights, weights_only=True))
-    imprint(model, training)
-    save_weights(model, run / "weights.pth")
+    result = train(task, run, choice.options(), ranks=ranks)
+    if ranks.leads:
+        model.load_state_dict(torch.load(result.weights, weights_only=True))
+        imprint(model, training)
+        save_weights(model, run / "weights.pth")
     return model, training, result.metrics
 
 
@@ -102,7 +123,7 @@ def pack(
         version=VERSION,
         created_by=f"models.workshop.learn {VERSION}, seed {choice.seed}",
         origin=f"{choice.image_encoder}, {backbone}; the rest trained on {course.title}",
-        licence="Apache-2.0",
+        licence=course.licence,
         fitted_on=(FittedOn(course.title, tuple(f"{name}/{slug}" for slug in dataset.classes), dataset.licence),),
     )
     card = _card(name, course, choice, metrics, backbone)
@@ -124,7 +145,7 @@ def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], 
     return f"""# {name} {VERSION}
 
 - **Picture.** {choice.image_encoder}, {backbone}, at {choice.side_px} x {choice.side_px}; INT8 but for the
-  first convolution, the first depthwise ones and the last projection. One token for each 16 x 16 pixels.
+  first convolution and the first {DEPTHWISE_IN_FLOAT} depthwise ones. One token for each 16 x 16 pixels.
 - **Vibration.** `{choice.vibration_encoder}`.
 - **Fusion.** `{choice.method}`: {METHODS[choice.method]}. Each modality has its block of the embedding; a missing one
   is masked and changes nothing in the other.
@@ -139,7 +160,7 @@ def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], 
 - **Prior.** Covariance inside the classes of the side of training, worth {STRENGTH:g} samples.
 {{proof}}
 - **Limits.** What it was not trained on it has not seen; figures on things that took no part are in `docs/bundles.md`.
-- **Licence.** Apache-2.0.
+- **Licence.** {course.licence}.
 - **Made with** {packages}.
 """
 
@@ -160,24 +181,48 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=default.epochs, help="default: %(default)s")
     parser.add_argument("--side-px", type=int, default=default.side_px, help="of the picture (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
+    parser.add_argument("--compression", default=default.compression, help="under torchrun (default: %(default)s)")
     arguments = parser.parse_args()
     choice = Choice(**{name: getattr(arguments, name) for name in Choice.__dataclass_fields__})
     try:
-        course = named(arguments.data, arguments.pictures, arguments.recordings, arguments.seed)
-        sys.stderr.write(f"{course.table}\n")
-        for key, why in course.unusable.items():
-            sys.stderr.write(f"left out: {key}: {why}\n")
+        _check(choice, arguments.out)
         with tempfile.TemporaryDirectory() as scratch:
             run = arguments.run or Path(scratch) / "run"
-            model, training, metrics = learn(course, choice, run)
-            pack(course, choice, model, training, metrics, arguments.out)
-    except WorkshopError as error:
+            with together() as ranks:
+                course = named(arguments.data, arguments.pictures, arguments.recordings, choice.seed)
+                if ranks.leads:
+                    _introduce(course)
+                model, training, metrics = learn(course, choice, run, ranks)
+                leads = ranks.leads
+            if leads:
+                pack(course, choice, model, training, metrics, arguments.out)
+    except (WorkshopError, BundleRefused) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or arguments.out}: {error.strerror or error} (nothing was replaced)\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; with the same --run, the same command goes on\n")
         return 130
     return 0
+
+
+def _check(choice: Choice, folder: Path) -> None:
+    """Refuse now what would be refused after minutes of training; raises `WorkshopError`."""
+    choice.options()
+    name = folder.resolve().name
+    if why := not_a_slug(name):
+        raise WorkshopError(f"{folder} cannot be the folder of a bundle: {why}", hint="a bundle is named as its folder")
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkshopError(f"{folder} is there and is no bundle", hint="name a new folder, or that of a bundle")
+
+
+def _introduce(course: Course) -> None:
+    """Say what there is to learn from."""
+    sys.stderr.write(f"{course.table}\n")
+    for key, why in course.unusable.items():
+        sys.stderr.write(f"left out: {key}: {why}\n")
 
 
 if __name__ == "__main__":

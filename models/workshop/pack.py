@@ -90,8 +90,12 @@ def write_bundle(contents: Contents, folder: Path) -> Bundle:
     (fresh / "card.md").write_text(contents.card)
     (fresh / "manifest.toml").write_text(_manifest(contents, files))
     Bundle.load(fresh)
-    shutil.rmtree(folder, ignore_errors=True)
+    former = folder.with_name(f".{folder.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    if folder.exists():
+        folder.rename(former)
     fresh.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
     return Bundle.load(folder)
 
 

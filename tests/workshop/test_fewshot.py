@@ -63,15 +63,31 @@ def test_what_is_asked_about_was_not_shown() -> None:
         assert (data.labels[episode.rows] == episode.classes[:, None]).all()
 
 
-def test_every_rank_gets_its_share_and_all_epochs_differ() -> None:
+def test_every_rank_has_as_many_episodes_of_its_own_and_all_epochs_differ() -> None:
     task = FewShot(model(), corpus(), corpus((2,)))
-    alone = [e.rows.tolist() for e in task.batches(1, 0, 1)]
-    shared = [e.rows.tolist() for rank in (0, 1) for e in task.batches(1, rank, 2)]
+    drawn = {
+        (epoch, rank, world): [e.rows.tolist() for e in task.batches(epoch, rank, world)]
+        for epoch, rank, world in ((1, 0, 1), (1, 0, 2), (1, 1, 2), (2, 0, 1))
+    }
 
-    assert len(alone) == task.batches_per_epoch >= 40
-    assert sorted(alone) == sorted(shared)
-    assert alone == [e.rows.tolist() for e in task.batches(1, 0, 1)]
-    assert alone != [e.rows.tolist() for e in task.batches(2, 0, 1)]
+    assert {len(episodes) for episodes in drawn.values()} == {task.batches_per_epoch}
+    assert task.batches_per_epoch >= 40
+    assert drawn[1, 0, 1] == drawn[1, 0, 2] == [e.rows.tolist() for e in task.batches(1, 0, 1)]
+    assert drawn[1, 1, 2] != drawn[1, 0, 2]
+    assert drawn[1, 0, 1] != drawn[2, 0, 1]
+
+
+def test_without_good_parts_no_class_takes_their_place() -> None:
+    data = replace(corpus(), classes=("alpha", "beta", "gamma"), shows=np.ones((3, 2), np.bool_))
+    some = episode_of(data, 0, np.random.default_rng(0))
+    without = episode_of(replace(corpus(), lines=np.where(corpus().labels == 0, 9, 0)), 0, np.random.default_rng(0))
+
+    assert some.good is None
+    assert without.good is None
+    assert episode_of(corpus(), 0, np.random.default_rng(0)).good == 0
+    task = FewShot(model(), data, data)
+    assert task.loss(some).isfinite()
+    assert FewShot(model(), data, data, loss="contrast").loss(some).isfinite()
 
 
 @pytest.mark.parametrize("loss", ["episode", "contrast"])

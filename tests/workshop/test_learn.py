@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import shutil
 from pathlib import Path
 
@@ -141,6 +143,58 @@ def test_weights_come_back_as_they_went(tmp_path: Path) -> None:
 def test_a_share_that_leaves_nothing_is_refused(ratio: float, tmp_path: Path) -> None:
     with pytest.raises(WorkshopError, match="few_shot_ratio"):
         FusionModel("resnet18", "lstm").fine_tune(tmp_path / "w.pth", new_classes=2, few_shot_ratio=ratio)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--epochs", "0"), "epochs must be 1 or more"),
+        (("--seed", "-1"), "seed must be 0 or more"),
+        (("--side-px", "100"), "multiple of 32"),
+        (("--compression", "zip"), "compression must be one of"),
+        (("--method", "magic"), "fusion method.*magic"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    more: tuple[str, str], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "data", ("good", "spot"))
+
+    assert run(str(tmp_path / "data"), tmp_path, *more) == 1
+    *_, said = capsys.readouterr().err.splitlines()
+    assert re.search(why, said)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(tmp_path / "data", ("good", "spot"))
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "thesis.txt").write_text("years of work")
+
+    assert run(str(tmp_path / "data"), tmp_path) == 1
+    assert run(str(tmp_path / "data"), tmp_path, "--out", str(tmp_path / "My Bundle")) == 1
+    said = capsys.readouterr().err
+    assert "is there and is no bundle" in said
+    assert "'my_bundle' would be one" in said
+    assert (tmp_path / "bundle" / "thesis.txt").exists()
+
+
+def test_a_full_disk_leaves_the_bundle_that_was_there(
+    learnt: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (learnt / "bundle" / "manifest.toml").read_bytes()
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.name == "fusion.onnx":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert run(str(learnt / "data"), learnt) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert (learnt / "bundle" / "manifest.toml").read_bytes() == before
+    Bundle.load(learnt / "bundle")
 
 
 def test_wrong_data_is_one_line_and_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -208,3 +208,21 @@ def test_links_between_documents_lead_somewhere(path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_workshop_s_options_are_documented() -> None:
+    """The command itself needs torch, so its text is read."""
+    said = set(re.findall(r'add_argument\("(--[a-z-]+)"', (ROOT / "models/workshop/learn.py").read_text()))
+
+    assert len(said) > 8
+    assert set(first_words(section(document("workshop.md"), "From a folder to a bundle"))) == said
+
+
+def test_every_command_of_the_workshop_that_is_named_exists() -> None:
+    named = set(re.findall(r"-m (?:-- )?models\.workshop\.([a-z_]+)", document("workshop.md") + document("bundles.md")))
+
+    assert {"learn", "measure", "heldout", "bearing_study", "bench"} <= named
+    files = {
+        name: ROOT / "models/workshop" / ("bench/__main__.py" if name == "bench" else f"{name}.py") for name in named
+    }
+    assert [name for name, path in files.items() if not path.exists()] == []

@@ -50,12 +50,12 @@ class Episode:
     Attributes:
         rows: of the corpus: for each class the examples and then those asked about, (classes, shots + queries).
         classes: the classes that the line has, (classes,).
-        good: which of them are good parts; None where the line has none.
+        has_good: the first of them is good parts.
     """
 
     rows: NDArray[np.intp]
     classes: NDArray[np.int64]
-    good: int | None
+    has_good: bool
 
 
 class FewShot:
@@ -178,8 +178,8 @@ def episode_of(corpus: Corpus, line: int, rng: np.random.Generator) -> Episode:
             np.resize(pick[:shots], SHOTS).tolist() + np.resize(pick[shots : shots + QUERIES], QUERIES).tolist()
         )
         classes.append(label)
-    good = classes.index(0) if corpus.classes[0] == NORMAL and 0 in classes else None
-    return Episode(np.array(rows, dtype=np.intp), np.array(classes, dtype=np.int64), good)
+    has_good = corpus.classes[0] == NORMAL and 0 in classes
+    return Episode(np.array(rows, dtype=np.intp), np.array(classes, dtype=np.int64), has_good)
 
 
 def views(
@@ -211,20 +211,19 @@ def _answers(z: Tensor, sharpness: float, shown: NDArray[np.bool_], episode: Epi
     count = len(episode.classes)
     grouped = z.reshape(count, SHOTS + QUERIES, -1)
     means, asked = grouped[:, :SHOTS].mean(1), grouped[:, SHOTS:].reshape(count * QUERIES, -1)
-    itself = torch.arange(count)
-    good = itself == (-1 if episode.good is None else episode.good)
-    centre = means.mean(0, keepdim=True) if episode.good is None else means[good]
-    drawn = torch.where(good[:, None], means, centre + (means - centre) * (SHOTS / (SHOTS + 1.0)))
-    told = torch.from_numpy(shown) | good if episode.good is not None else torch.ones_like(good)
-    logits = -sharpness * torch.cdist(asked, drawn).square()
+    told = torch.from_numpy(shown | (np.arange(count) == 0) if episode.has_good else np.ones_like(shown))
+    centre = means[:1] if episode.has_good else means.mean(0, keepdim=True)
+    drawn = centre + (means - centre) * (SHOTS / (SHOTS + 1.0))
+    means = torch.cat([means[:1], drawn[1:]]) if episode.has_good else drawn
+    logits = -sharpness * torch.cdist(asked, means).square()
     logits = logits.masked_fill(~told, -torch.inf)
-    truth = itself.masked_fill(~told, episode.good or 0).repeat_interleave(QUERIES)
+    truth = torch.arange(count).masked_fill(~told, 0).repeat_interleave(QUERIES)
     return float((logits.argmax(1) == truth).float().mean()), F.cross_entropy(logits, truth)
 
 
 def _contrast(z: Tensor, shown: NDArray[np.bool_], episode: Episode) -> Tensor:
     """Give the supervised contrast; what a view cannot tell has the label of good parts, where the line has any."""
-    told = shown if episode.good is not None else np.ones_like(shown)
+    told = shown if episode.has_good else np.ones_like(shown)
     labels = torch.from_numpy(np.where(told, episode.classes, 0)).repeat_interleave(episode.rows.shape[1])
     z = F.normalize(z, dim=1)
     itself = torch.eye(len(z), dtype=torch.bool)

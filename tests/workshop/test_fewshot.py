@@ -82,9 +82,9 @@ def test_without_good_parts_no_class_takes_their_place() -> None:
     some = episode_of(data, 0, np.random.default_rng(0))
     without = episode_of(replace(corpus(), lines=np.where(corpus().labels == 0, 9, 0)), 0, np.random.default_rng(0))
 
-    assert some.good is None
-    assert without.good is None
-    assert episode_of(corpus(), 0, np.random.default_rng(0)).good == 0
+    assert not some.has_good
+    assert not without.has_good
+    assert episode_of(corpus(), 0, np.random.default_rng(0)).has_good
     task = FewShot(model(), data, data)
     assert task.loss(some).isfinite()
     assert FewShot(model(), data, data, loss="contrast").loss(some).isfinite()

@@ -13,7 +13,8 @@ from pathlib import Path
 from edge_agent.errors import BadData
 from edge_agent.learning.example import MAX_EXAMPLES, Example
 from edge_agent.records import Modality
-from edge_agent.sources.files import PICTURE_SUFFIXES, WAVEFORM_DECODERS, read_picture, read_vibration
+from edge_agent.sources.files import WAVEFORM_DECODERS, read_picture, read_vibration
+from models.picturefile import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)

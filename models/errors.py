@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle or with knowledge; each message names the thing, the place and the reason.
+"""What can be wrong with a bundle, knowledge or a recorded file; each message names what is wrong and why.
 
 They are plain `ValueError`s, because this package knows nothing of the station; the station translates them
 at its door into the errors that say what to do.
@@ -29,3 +29,17 @@ class KnowledgeDamaged(ValueError):
 
 class NotTaught(ValueError):
     """Nothing was taught that could judge what is asked."""
+
+
+class FileRefused(ValueError):
+    """The bytes of a picture or vibration file are not usable; nothing was made of them.
+
+    Args:
+        message: what is wrong with them, with the values; whoever read the file puts its name before it.
+        hint: what to do about it; not given where they are damaged, for then there is one remedy.
+    """
+
+    def __init__(self, message: str, *, hint: str = "copy it again from where it came") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

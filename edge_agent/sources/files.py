@@ -1,33 +1,29 @@
 """The door to pictures and vibration on disk: reads a bounded file, names it in every error, lists folders.
 
-What the bytes mean is decided in `picture` and `waveform`; nothing here waits, retries or remembers.
+What the bytes mean is decided in `models`; nothing here waits, retries or remembers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import BadData
-from edge_agent.sources.picture import decode_picture
-from edge_agent.sources.waveform import Waveform, decode_csv, decode_npz, decode_wav
+from models.errors import FileRefused
+from models.picturefile import MAX_PICTURE_BYTES, PICTURE_SUFFIXES, decode_picture
+from models.waveform import MAX_VIBRATION_BYTES, Waveform, decode_csv, decode_npz, decode_wav
 
-MAX_PICTURE_BYTES: Final = 128 << 20
-"""Holds the largest allowed picture uncompressed (40 million pixels in a 24 bit BMP)."""
-MAX_VIBRATION_BYTES: Final = 64 << 20
-"""Holds the longest allowed waveform as text."""
-
-PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
-"""What counts as a picture when a folder is listed; the content of the file decides how it is read."""
 WAVEFORM_DECODERS: Final[dict[str, Callable[[bytes], Waveform]]] = {
     ".npz": decode_npz,
     ".csv": decode_csv,
     ".wav": decode_wav,
 }
+
+T = TypeVar("T")
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -42,11 +38,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         BadData: it cannot be read or is not a usable picture; the message begins with the path.
     """
-    data = _read(path, MAX_PICTURE_BYTES)
-    try:
-        return decode_picture(data)
-    except BadData as error:
-        raise BadData(f"{path}: {error.message}", hint=error.hint) from None
+    return _decoded(path, MAX_PICTURE_BYTES, decode_picture)
 
 
 def read_vibration(path: Path) -> Waveform:
@@ -64,11 +56,7 @@ def read_vibration(path: Path) -> Waveform:
     decode = WAVEFORM_DECODERS.get(path.suffix.lower())
     if decode is None:
         raise BadData(f"{path}: not a vibration file", hint="use one that ends in .npz, .csv or .wav")
-    data = _read(path, MAX_VIBRATION_BYTES)
-    try:
-        return decode(data)
-    except BadData as error:
-        raise BadData(f"{path}: {error.message}", hint=error.hint) from None
+    return _decoded(path, MAX_VIBRATION_BYTES, decode)
 
 
 def list_class_folders(folder: Path) -> dict[str, list[Path]]:
@@ -104,7 +92,7 @@ def _pictures_in(folder: Path) -> list[Path]:
         raise _unreadable(folder, error) from None
 
 
-def _read(path: Path, limit_bytes: int) -> bytes:
+def _decoded(path: Path, limit_bytes: int, decode: Callable[[bytes], T]) -> T:
     try:
         if path.exists() and not path.is_file():
             raise BadData(f"{path}: not a file", hint="name a file")
@@ -114,7 +102,10 @@ def _read(path: Path, limit_bytes: int) -> bytes:
         raise _unreadable(path, error) from None
     if len(data) > limit_bytes:
         raise BadData(f"{path}: larger than {limit_bytes >> 20} MiB", hint="it is not one part's recording")
-    return data
+    try:
+        return decode(data)
+    except FileRefused as error:
+        raise BadData(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def _unreadable(path: Path, error: OSError) -> BadData:

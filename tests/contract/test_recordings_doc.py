@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.sources import picture, waveform
-from edge_agent.sources.files import MAX_PICTURE_BYTES, MAX_VIBRATION_BYTES, WAVEFORM_DECODERS
+from edge_agent.sources.files import WAVEFORM_DECODERS
 from edge_agent.sources.recording import NEEDED_COLUMNS, OPTIONAL_COLUMNS, parse_index, read_index
+from models import waveform
+from models.picturefile import MAX_PICTURE_BYTES, MAX_PIXELS, MAX_SIDE_PX, MIN_SIDE_PX
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text(encoding="utf-8")
 
@@ -46,10 +47,10 @@ def test_every_vibration_format_is_explained(suffix: str) -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        f"From {picture.MIN_SIDE_PX} to {picture.MAX_SIDE_PX:,} pixels a side",
-        f"at most {picture.MAX_PIXELS // 1_000_000} million pixels and {MAX_PICTURE_BYTES >> 20} MiB a file",
+        f"From {MIN_SIDE_PX} to {MAX_SIDE_PX:,} pixels a side",
+        f"at most {MAX_PIXELS // 1_000_000} million pixels and {MAX_PICTURE_BYTES >> 20} MiB a file",
         f"From {waveform.MIN_SAMPLES} to {waveform.MAX_SAMPLES:,} samples at 100 Hz to 1 MHz",
-        f"at most {MAX_VIBRATION_BYTES >> 20} MiB a file",
+        f"at most {waveform.MAX_VIBRATION_BYTES >> 20} MiB a file",
         f"`{','.join(waveform.CSV_COLUMNS)}`",
         f"full scale is 16 g ({waveform.PCM_FULL_SCALE_MS2:.1f} m/s²)",
     ],

@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds, it is read or refused with `BadData`: nothing else is raised and nothing hangs."""
+"""Whatever bytes a file holds, it is read or refused with `FileRefused`: nothing else is raised and nothing hangs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.errors import BadData, ConfigError
-from edge_agent.sources.header import read_header
+from edge_agent.errors import ConfigError
 from edge_agent.sources.recording import parse_index
-from edge_agent.sources.waveform import decode_csv, decode_npz, decode_wav
+from models.errors import FileRefused
+from models.picturefile import read_header
+from models.waveform import decode_csv, decode_npz, decode_wav
 
 RNG = np.random.default_rng(9)
 SAMPLES = RNG.normal(0, 5, (300, 3)).astype(np.float32)
@@ -56,7 +57,7 @@ WHOLE: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
 def read_or_refused(decode: Callable[[bytes], object], data: bytes) -> None:
     try:
         decode(data)
-    except BadData as error:
+    except FileRefused as error:
         assert error.message
 
 

@@ -77,6 +77,8 @@ def test_what_is_no_bearing_recording_is_one_line(bearings: Path, tmp_path: Path
         CwruData(tmp_path / "nowhere")
     with pytest.raises(WorkshopError, match="have no window of 1e\\+06 ms"):
         CwruData(bearings, window_ms=1e6)
+    with pytest.raises(WorkshopError, match="no window of 20 ms with at least 256 samples"):
+        CwruData(bearings, window_ms=20.0)
     with pytest.raises(WorkshopError, match="too few for 10 stretches"):
         CwruData(bearings, window_ms=200.0)
     np.savez(bearings / "B_007_load0.npz", DE=np.full(9_600, np.nan, np.float32), fs=12_000, rpm=1)

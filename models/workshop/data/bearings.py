@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.castings import NORMAL
-from models.workshop.data.recording import RECORDING_SUFFIX, one_number, read_arrays, three_axes
+from models.errors import FileRefused
+from models.waveform import MAX_VIBRATION_BYTES, MIN_SAMPLES, checked_waveform, decode_arrays, one_number
+from models.workshop.data.files import RECORDING_SUFFIX, read_decoded
 from models.workshop.data.sample import VIBRATION, Entry, Sample, ordered_classes
 from models.workshop.errors import BadSample, WorkshopError
 
@@ -67,7 +69,7 @@ class CwruData:
     def load(self, entry: Entry) -> Sample:
         """Give one window."""
         window, rate_hz = self._windows[entry.key]
-        return Sample(entry, None, three_axes(Path(entry.key), window), rate_hz)
+        return Sample(entry, None, window, rate_hz)
 
     def _cut(self, path: Path, window_ms: float) -> list[Entry]:
         """Cut a recording into windows and name them; a window is a view of the recording."""
@@ -78,8 +80,10 @@ class CwruData:
             )
         signal, rate_hz, rpm = _read(path)
         length = round(window_ms * rate_hz / 1000.0)
-        if not 1 <= length <= len(signal):
-            raise WorkshopError(f"{path}: {len(signal)} samples have no window of {window_ms:g} ms")
+        if not MIN_SAMPLES <= length <= len(signal):
+            raise WorkshopError(
+                f"{path}: {len(signal)} samples have no window of {window_ms:g} ms with at least {MIN_SAMPLES} samples"
+            )
         bearing = f"bearing {named[1]}" + (f" {named[2]}" if named[2] else "")
         traits = {"fault": named[1], "fault_size_mil": str(int(named[2] or 0)), "load_hp": named[3], "rpm": f"{rpm:g}"}
         count = len(signal) // length
@@ -102,11 +106,17 @@ class CwruData:
 def _read(path: Path) -> tuple[NDArray[np.float32], float, float]:
     """Give a recording [m/s^2], its sample rate [Hz] and the speed of the shaft [1/min]."""
     try:
-        arrays = read_arrays(path, ("DE", "fs", "rpm"))
-        signal = arrays["DE"]
-        if signal.ndim != 1:
-            raise BadSample(f"{path}: DE must be (n,), got {signal.shape}")
-        in_ms2 = three_axes(path, signal)[:, 0] * np.float32(STANDARD_GRAVITY_MS2)
-        return in_ms2, one_number(path, "fs", arrays["fs"]), one_number(path, "rpm", arrays["rpm"])
+        return read_decoded(path, MAX_VIBRATION_BYTES, _decode)
     except BadSample as error:
         raise WorkshopError(error.message, hint=error.hint) from None
+
+
+def _decode(data: bytes) -> tuple[NDArray[np.float32], float, float]:
+    arrays = decode_arrays(data, ("DE", "fs", "rpm"))
+    signal = arrays["DE"]
+    if signal.ndim != 1:
+        raise FileRefused(f"DE must be (n,), got {signal.shape}", hint="take the file out of the folder")
+    three = np.zeros((len(signal), 3), signal.dtype)
+    three[:, 0] = signal
+    in_g, rate_hz = checked_waveform(three, one_number(arrays, "fs"))
+    return in_g * np.float32(STANDARD_GRAVITY_MS2), rate_hz, one_number(arrays, "rpm")

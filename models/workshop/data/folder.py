@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from models.episodes import NEIGHBOURS, number_of
-from models.workshop.data.picture import PICTURE_SUFFIXES, read_picture
-from models.workshop.data.recording import RECORDING_SUFFIX, read_recording
+from models.picturefile import PICTURE_SUFFIXES
+from models.workshop.data.files import RECORDING_SUFFIX, read_picture, read_recording
 from models.workshop.data.sample import (
     IMAGE,
     VIBRATION,

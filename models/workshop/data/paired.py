@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from models.workshop.data.picture import PICTURE_SUFFIXES, read_bytes, read_picture
-from models.workshop.data.recording import RATES_HZ, RECORDING_SUFFIX, read_recording
+from models.picturefile import PICTURE_SUFFIXES
+from models.waveform import RATE_LIMITS_HZ
+from models.workshop.data.files import RECORDING_SUFFIX, read_decoded, read_picture, read_recording
 from models.workshop.data.sample import (
     IMAGE,
     VIBRATION,
@@ -136,7 +137,7 @@ class PairedData:
 
 def _read(manifest: Path) -> _Table:
     try:
-        text = read_bytes(manifest, MAX_BYTES).decode("utf-8-sig")
+        text = read_decoded(manifest, MAX_BYTES, lambda data: data.decode("utf-8-sig"))
     except BadSample as error:
         raise WorkshopError(error.message, hint="name the CSV file that pairs the recordings") from None
     except UnicodeDecodeError as error:
@@ -170,7 +171,7 @@ def _check_header(manifest: Path, header: list[str]) -> None:
 
 
 def _wrong_rate(cell: str) -> str:
-    low_hz, high_hz = RATES_HZ
+    low_hz, high_hz = RATE_LIMITS_HZ
     try:
         fine = not cell or low_hz <= float(cell) <= high_hz
     except ValueError:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge_agent.errors import BadData
-from edge_agent.sources.waveform import MIN_SAMPLES, PCM_FULL_SCALE_MS2, decode_csv, decode_npz, decode_wav
+from models.errors import FileRefused
+from models.waveform import MIN_SAMPLES, PCM_FULL_SCALE_MS2, decode_csv, decode_npz, decode_wav
 
 SAMPLES = np.random.default_rng(5).uniform(-100, 100, (400, 3)).astype(np.float32)
 RATE_HZ = 20_000
@@ -49,6 +49,16 @@ def test_npz_comes_back_exactly() -> None:
 
     np.testing.assert_array_equal(samples, SAMPLES)
     assert (samples.dtype, rate_hz) == (np.float32, 26_667.0)
+
+
+def test_npz_may_hold_its_samples_axis_after_axis() -> None:
+    np.testing.assert_array_equal(decode_npz(npz(samples=np.asfortranarray(SAMPLES), rate_hz=1e4))[0], SAMPLES)
+
+
+def test_a_rate_from_elsewhere_fills_a_gap_and_never_contradicts() -> None:
+    assert decode_npz(npz(samples=SAMPLES), 1e4)[1] == decode_npz(npz(samples=SAMPLES, rate_hz=1e4), 1e4)[1] == 1e4
+    with pytest.raises(FileRefused, match="rate_hz is 10000 in the file and 20000 elsewhere"):
+        decode_npz(npz(samples=SAMPLES, rate_hz=1e4), 2e4)
 
 
 def test_csv_comes_back_exactly_and_its_rate_is_that_of_the_time_column() -> None:
@@ -93,7 +103,7 @@ def spoilt(value: float) -> np.ndarray:
 def test_one_value_that_is_no_acceleration_spoils_the_file(write: Callable[..., bytes], value: float) -> None:
     decode = decode_csv if write(SAMPLES).startswith(b"time_s") else decode_npz
 
-    with pytest.raises(BadData, match=r"1 of 400 samples are NaN, infinite or beyond .* first sample 17"):
+    with pytest.raises(FileRefused, match=r"1 of 400 samples are NaN, infinite or beyond .* first sample 17"):
         decode(write(spoilt(value)))
 
 
@@ -101,7 +111,7 @@ def test_a_signalling_nan_is_refused_without_a_warning() -> None:
     bits = SAMPLES.view(np.uint32).copy()
     bits[17, 2] = 0x7F800001
 
-    with pytest.raises(BadData, match="first sample 17"):
+    with pytest.raises(FileRefused, match="first sample 17"):
         decode_wav(wav(bits.tobytes(), 32, encoding=3))
 
 
@@ -117,7 +127,7 @@ def test_the_smallest_integer_does_not_slip_through_the_limit() -> None:
     samples = np.zeros((400, 3), np.int64)
     samples[0, 0] = np.iinfo(np.int64).min
 
-    with pytest.raises(BadData, match="beyond"):
+    with pytest.raises(FileRefused, match="beyond"):
         decode_npz(npz(samples=samples, rate_hz=1e4))
 
 
@@ -143,7 +153,7 @@ def test_the_smallest_integer_does_not_slip_through_the_limit() -> None:
     ],
 )
 def test_an_npz_that_is_not_a_waveform_is_refused_by_name(arrays: dict[str, object], message: str) -> None:
-    with pytest.raises(BadData, match=message) as caught:
+    with pytest.raises(FileRefused, match=message) as caught:
         decode_npz(npz(**arrays))
 
     assert caught.value.hint
@@ -157,7 +167,7 @@ def test_an_array_that_declares_more_than_it_holds_is_refused_before_it_is_alloc
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("samples.npy", lying.getvalue())
 
-    with pytest.raises(BadData, match=r"declares \(1000000000000, 3\), more than the file holds"):
+    with pytest.raises(FileRefused, match=r"declares \(1000000000000, 3\), more than the file holds"):
         decode_npz(data.getvalue())
 
 
@@ -167,14 +177,21 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused_before_it_is_unpack
         archive.writestr("samples.npy", bytes(30_000_000))
 
     assert len(data.getvalue()) < 100_000
-    with pytest.raises(BadData, match="too long"):
+    with pytest.raises(FileRefused, match="too long"):
         decode_npz(data.getvalue())
 
 
 @pytest.mark.parametrize("cut", [0, 10, 100, 1000, -30, -1])
 def test_a_truncated_npz_is_refused(cut: int) -> None:
-    with pytest.raises(BadData, match="damaged or not an npz"):
+    with pytest.raises(FileRefused, match="damaged or not an npz"):
         decode_npz(npz(samples=SAMPLES, rate_hz=1e4)[:cut])
+
+
+def test_a_flipped_byte_in_the_samples_of_an_npz_is_refused() -> None:
+    data = npz(samples=SAMPLES, rate_hz=1e4)
+
+    with pytest.raises(FileRefused, match="damaged or not an npz"):
+        decode_npz(data[:700] + bytes([data[700] ^ 255]) + data[701:])
 
 
 @pytest.mark.parametrize(
@@ -195,7 +212,7 @@ def test_a_truncated_npz_is_refused(cut: int) -> None:
     ],
 )
 def test_a_csv_that_is_not_a_waveform_is_refused_by_name(text: str, message: str) -> None:
-    with pytest.raises(BadData, match=message) as caught:
+    with pytest.raises(FileRefused, match=message) as caught:
         decode_csv(text.encode(errors="surrogateescape"))
 
     assert caught.value.hint
@@ -225,7 +242,7 @@ def test_a_missing_sample_is_not_hidden_by_the_mean() -> None:
     ],
 )
 def test_a_wav_that_is_not_a_waveform_is_refused_by_name(data: bytes, message: str) -> None:
-    with pytest.raises(BadData, match=message) as caught:
+    with pytest.raises(FileRefused, match=message) as caught:
         decode_wav(data)
 
     assert caught.value.hint

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.errors import BadData
-from edge_agent.sources.header import PictureHeader, read_header
+from models.errors import FileRefused
+from models.picturefile import PictureHeader, read_header
 
 IMAGE = np.random.default_rng(3).integers(0, 255, (40, 60, 3), np.uint8)
 KINDS = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp"}
@@ -46,7 +46,7 @@ def test_every_shorter_file_is_refused(kind: str) -> None:
     data = encoded(KINDS[kind])
 
     for length in range(len(data)):
-        with pytest.raises(BadData):
+        with pytest.raises(FileRefused):
             read_header(data[:length])
 
 
@@ -54,7 +54,7 @@ def test_a_thumbnail_does_not_pass_for_the_picture() -> None:
     data = with_thumbnail(encoded(".jpg"))
 
     assert read_header(data) == PictureHeader("JPEG", 60, 40)
-    with pytest.raises(BadData, match="truncated JPEG"):
+    with pytest.raises(FileRefused, match="truncated JPEG"):
         read_header(data[:-100])
 
 
@@ -73,7 +73,7 @@ def test_each_flipped_byte_of_a_png_is_noticed() -> None:
     for at in range(len(data) - 12):
         damaged = bytearray(data)
         damaged[at] ^= 0x10
-        with pytest.raises(BadData):
+        with pytest.raises(FileRefused):
             read_header(bytes(damaged))
 
 
@@ -84,7 +84,7 @@ def test_a_png_that_declares_its_size_twice_is_judged_by_what_the_decoder_reads(
     small = png_block(b"IHDR", size.pack(100, 100, 8, 2, 0, 0, 0))
 
     assert read_header(start + large + small + png_block(b"IEND", b"")).width_px == 20_000
-    with pytest.raises(BadData, match="does not begin with its size"):
+    with pytest.raises(FileRefused, match="does not begin with its size"):
         read_header(start + png_block(b"tEXt", b"a") + large + png_block(b"IEND", b""))
 
 
@@ -99,7 +99,7 @@ def test_a_png_that_declares_its_size_twice_is_judged_by_what_the_decoder_reads(
     ],
 )
 def test_what_is_wrong_is_named(data: bytes, message: str) -> None:
-    with pytest.raises(BadData, match=message) as caught:
+    with pytest.raises(FileRefused, match=message) as caught:
         read_header(data)
 
     assert caught.value.hint

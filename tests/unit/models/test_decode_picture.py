@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.errors import BadData
-from edge_agent.sources import picture
-from edge_agent.sources.picture import MAX_SIDE_PX, decode_picture
+from models import picturefile
+from models.errors import FileRefused
+from models.picturefile import MAX_SIDE_PX, decode_picture
 
 COLOUR = np.random.default_rng(4).integers(0, 255, (40, 60, 3), np.uint8)
 
@@ -29,6 +29,18 @@ def empty_png(width_px: int, height_px: int) -> bytes:
 
     size = struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", size) + block(b"IDAT", zlib.compress(b"")) + block(b"IEND", b"")
+
+
+def jpeg_of_size(width_px: int, height_px: int) -> bytes:
+    data: bytes = cv2.imencode(".jpg", COLOUR)[1].tobytes()
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", height_px, width_px) + data[at + 4 :]
+
+
+def bmp_of_size(width_px: int, height_px: int) -> bytes:
+    """Give a BMP that says it is compressed; of another one the missing end would be noticed first."""
+    data: bytes = cv2.imencode(".bmp", COLOUR)[1].tobytes()
+    return data[:18] + struct.pack("<ii", width_px, height_px) + data[26:30] + struct.pack("<I", 1) + data[34:]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp"])
@@ -76,10 +88,25 @@ def test_the_exif_orientation_is_applied() -> None:
 def test_a_size_out_of_bounds_is_refused_without_decoding(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(picturefile.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
 
-    with pytest.raises(BadData, match=f"{size[0]}x{size[1]} px"):
+    with pytest.raises(FileRefused, match=f"{size[0]}x{size[1]} px"):
         decode_picture(empty_png(*size))
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (jpeg_of_size(20_000, 20_000), "20000x20000 px"),
+        (bmp_of_size(20_000, 20_000), "20000x20000 px"),
+        (bmp_of_size(-60, 40), "-60x40 px"),
+    ],
+)
+def test_so_it_is_in_every_format(data: bytes, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picturefile.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+
+    with pytest.raises(FileRefused, match=size):
+        decode_picture(data)
 
 
 def test_the_guard_looks_at_the_size_and_not_at_the_file() -> None:
@@ -88,5 +115,5 @@ def test_the_guard_looks_at_the_size_and_not_at_the_file() -> None:
 
 
 def test_pixels_that_do_not_decode_are_refused() -> None:
-    with pytest.raises(BadData, match="damaged PNG"):
+    with pytest.raises(FileRefused, match="damaged PNG"):
         decode_picture(empty_png(100, 100))

@@ -145,6 +145,17 @@ def _add_measuring_verbs(add: AddVerb) -> None:
     verb.add_argument("--episodes", type=count, default=20, help="random choices of them (default: 20)")
     verb.add_argument("--seed", type=count, default=1, help="of the choices (default: 1)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    question = verb.add_mutually_exclusive_group()
+    question.add_argument(
+        "--incremental", action="store_true", help="the classes come one after the other: what is forgotten?"
+    )
+    question.add_argument(
+        "--unknown",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a class that is never taught: is it noticed? may be given several times; `all` for each in turn",
+    )
     add_json(verb)
 
     verb = _verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
@@ -225,7 +236,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from edge_agent.evaluate import EvaluateOptions, run_evaluate
 
     options = EvaluateOptions(
-        arguments.folder, arguments.shots, arguments.episodes, arguments.seed, arguments.bundle, arguments.json
+        arguments.folder,
+        arguments.shots,
+        arguments.episodes,
+        arguments.seed,
+        arguments.bundle,
+        arguments.json,
+        incremental=arguments.incremental,
+        unknown=tuple(arguments.unknown),
     )
     return run_evaluate(options)
 

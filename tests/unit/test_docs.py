@@ -17,7 +17,9 @@ from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
 from edge_agent.demo.report import ClassReport, DemoReport
-from edge_agent.evaluate import Evaluation
+from edge_agent.evaluate import Evaluation, IncrementalEvaluation, UnknownEvaluation
+from edge_agent.evaluate.incremental import Arrival, Forgetting
+from edge_agent.evaluate.unknown import OpenSet
 from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
 from edge_agent.station import Taught
@@ -138,6 +140,11 @@ def test_each_outcome_is_in_the_table_of_causes() -> None:
         ("inspect", Verdict),
         ("teach", Taught),
         ("evaluate", Evaluation),
+        ("evaluate", IncrementalEvaluation),
+        ("evaluate", Arrival),
+        ("evaluate", Forgetting),
+        ("evaluate", UnknownEvaluation),
+        ("evaluate", OpenSet),
         ("bench", Measurement),
     ],
 )

@@ -1,0 +1,79 @@
+"""What a person may choose about an evaluation, what does not go together, and which classes the words mean.
+
+Pure; it reads no folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.errors import BadData
+
+ALL: Final = "all"
+"""Instead of a class that is unknown: each in turn."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a person may choose.
+
+    Attributes:
+        folder: holds one folder of pictures for each class.
+        shots: examples taught of each class.
+        episodes: random choices of them.
+        seed: of the choices.
+        bundle: a shipped bundle, or its folder.
+        json: print JSON.
+        incremental: the classes come one after the other.
+        unknown: classes that are never taught and asked all the same; `all` for each in turn.
+    """
+
+    folder: Path
+    shots: int
+    episodes: int
+    seed: int
+    bundle: str
+    json: bool
+    incremental: bool = False
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def known_at_least(self) -> int:
+        """Classes that must be taught for the figures to mean anything."""
+        if self.unknown:
+            return 2 if self.each_in_turn else 1
+        return 3 if self.incremental else 2
+
+    @property
+    def each_in_turn(self) -> bool:
+        """Every class is the unknown one once."""
+        return self.unknown == (ALL,)
+
+    def check(self, classes: Collection[str]) -> None:
+        """Raise `BadData` for what makes no sense with these classes."""
+        if not self.shots or not self.episodes:
+            raise BadData("at least one shot and one episode are needed", hint="--shots 5 --episodes 20")
+        if self.incremental and self.unknown:
+            raise BadData("--incremental and --unknown are two questions", hint="ask one after the other")
+        if ALL in self.unknown and ALL in classes:
+            raise BadData(f"a class is called {ALL}, which means each in turn", hint="rename its folder")
+        if self.each_in_turn:
+            return
+        for name in self.unknown:
+            if name not in classes:
+                near = difflib.get_close_matches(name, classes, n=1)
+                there = ", ".join(sorted(classes))
+                raise BadData(
+                    f"{self.folder}: no class {name} that could be unknown",
+                    hint=f"did you mean {near[0]}?" if near else f"there are {there}",
+                )
+
+    def rounds(self, classes: Collection[str]) -> tuple[tuple[str, ...], ...]:
+        """Give the classes that are unknown together, for each round of the open set."""
+        if self.each_in_turn:
+            return tuple((name,) for name in sorted(classes))
+        return (tuple(sorted(set(self.unknown))),)

@@ -1,18 +1,60 @@
-"""What is being inspected and what is known of it: a recipe's bundle, its knowledge, and the judge of both."""
+"""What is being inspected and what is known of it: a recipe's bundle, what it has learned, and the judge of both.
+
+The one place that holds the active state, and the candidate where one waits. Every change is on the disk before it is
+what `judge` gives. Whether a candidate should be promoted is for others to say.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.inspection.encode import load_bundle
 from edge_agent.inspection.judge import Judge
+from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Exemplar
+from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.store import KnowledgeStore, Learned
+from edge_agent.learning.raw import example_of, keep_raw
+from edge_agent.learning.slots import Change, nothing_waits
+from edge_agent.learning.store import KnowledgeStore, State
 from edge_agent.runtime.disk import Disk
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A state of what was learned, ready to judge.
+
+    Attributes:
+        learned: what is known.
+        judge: judges by it.
+        change: what made it; None where that is not known.
+    """
+
+    learned: Learned
+    judge: Judge
+    change: Change | None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A change of what is judged by, for the audit.
+
+    Attributes:
+        change: what was done.
+        before: digest of the knowledge before, "" where nothing was known.
+        after: digest of the knowledge from then on.
+    """
+
+    change: Change
+    before: str
+    after: str
+
+
 class Recipe:
-    """The active recipe. Reading `judge` is safe from any thread; only one thread may teach.
+    """The active recipe. Reading is safe from any thread; only one thread at a time may call what changes it.
 
     Args:
         config: its name, its bundle, how strict to be.
@@ -31,39 +73,140 @@ class Recipe:
                 hint="leave it out of [recipe] modalities, or name another bundle in [recipe] bundle",
             )
         self._store = KnowledgeStore(disk, config.name, self.bundle)
-        self.learned, self._damage = self._store.load()
-        self.judge = self._judge_from(self.learned)
+        stored = self._store.load()
+        self._damage = list(stored.damage)
+        self._active = self._known(stored.active)
+        self._candidate = None if stored.candidate is None else self._known(stored.candidate)
 
     @property
     def damage(self) -> list[StateDamaged]:
         """What was found damaged when the knowledge was loaded."""
         return self._damage
 
-    def lesson_learned(self, lesson: Lesson) -> tuple[Learned, Judge]:
-        """Solve and save what is known with `lesson`; may take some 10 ms and touches the disk.
+    @property
+    def learned(self) -> Learned:
+        """What is known."""
+        return self._active.learned
 
-        Nothing changes for the line before `promote`.
+    @property
+    def judge(self) -> Judge:
+        """Judges by what is known."""
+        return self._active.judge
+
+    @property
+    def candidate(self) -> Known | None:
+        """What was proposed and not yet promoted; None where nothing waits."""
+        return self._candidate
+
+    def example_of(self, exemplar: Exemplar) -> Example | None:
+        """Give the example that an exemplar was made from, None where it was not kept; reads the disk."""
+        return example_of(self._store.blobs, exemplar)
+
+    def propose(self, lesson: Lesson, who: str, utc: float) -> Known:
+        """Make what would be known with a lesson the candidate; nothing changes for the line.
+
+        Solving takes some 10 ms, keeping its pictures as much for each.
 
         Args:
             lesson: every variant of it encoded.
+            who: the person who teaches.
+            utc: wall time [s since the epoch].
 
         Returns:
-            What is known then, and the judge of it.
+            The candidate.
 
         Raises:
-            BadData: no example could be learned.
-            Unavailable: the disk is full or failing; what was known is still saved.
+            BadData: no example could be learned, or another candidate waits.
+            Unavailable: the disk is full or failing.
         """
-        learned = lesson.apply(self.learned)
-        judge = self._judge_from(learned)
-        self._store.save(learned)
-        return learned, judge
+        learned, change = self._with_lesson(lesson, who, utc)
+        candidate = self._known(State(learned, change))
+        self._store.propose(learned, change)
+        self._candidate = candidate
+        return candidate
 
-    def promote(self, learned: Learned, judge: Judge) -> None:
-        """Judge with this from now on."""
-        self.learned, self.judge = learned, judge
+    def promote(self) -> Turn:
+        """Judge by the candidate from now on; raise `BadData` without one."""
+        candidate = self._candidate
+        if candidate is None or candidate.change is None:
+            raise nothing_waits()
+        self._store.promote()
+        self._candidate = None
+        return self._turn(candidate, candidate.change)
 
-    def _judge_from(self, learned: Learned) -> Judge:
-        judge = Judge(self.bundle, learned.knowledge, learned.calibration, self.config)
+    def cancel(self) -> None:
+        """Drop the candidate; raise `BadData` without one."""
+        self._store.cancel()
+        self._candidate = None
+
+    def learn(self, lesson: Lesson, who: str, utc: float) -> Turn:
+        """Judge by what is known with a lesson from now on; as `propose` and `promote`, in one step."""
+        learned, change = self._with_lesson(lesson, who, utc)
+        return self._changed(learned, change)
+
+    def forget(self, ids: Iterable[str], who: str, utc: float) -> Turn:
+        """Forget some exemplars, as if they had never been learned.
+
+        Args:
+            ids: theirs; `learned.find` gives those of a source.
+            who: the person who asks for it.
+            utc: wall time [s since the epoch].
+
+        Returns:
+            The change.
+
+        Raises:
+            BadData: one of them was never learned, or a candidate waits.
+            Unavailable: the disk is full or failing.
+        """
+        gone = frozenset(ids)
+        learned = self.learned.without(gone)
+        exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
+        labels = {exemplar.label for exemplar in exemplars}
+        slug = labels.pop() if len(labels) == 1 else ""
+        return self._changed(learned, Change("forget", slug, tuple(e.source for e in exemplars), who, utc))
+
+    def forget_class(self, slug: str, who: str, utc: float) -> Turn:
+        """Forget a class and all its exemplars; raises as `forget` does."""
+        return self._changed(self.learned.without_class(slug), Change("forget", slug, (), who, utc))
+
+    def undo(self, who: str, utc: float) -> Turn:
+        """Go back to the state before the last change.
+
+        Args:
+            who: the person who asks for it.
+            utc: wall time [s since the epoch].
+
+        Returns:
+            The change; class and examples are those of the change that was undone.
+
+        Raises:
+            BadData: there is no earlier state, or a candidate waits.
+            ConfigError: the state before was learned with another bundle.
+            StateDamaged: the state before cannot be read.
+            Unavailable: the disk is full or failing.
+        """
+        undone = self._active.change
+        known = self._known(self._store.undo())
+        slug, sources = (undone.slug, undone.sources) if undone is not None else ("", ())
+        return self._turn(known, Change("undo", slug, sources, who, utc))
+
+    def _with_lesson(self, lesson: Lesson, who: str, utc: float) -> tuple[Learned, Change]:
+        self._store.check_free()
+        kept = keep_raw(self._store.blobs, lesson.exemplars(self.learned, who, utc), self.learned)
+        learned = self.learned.with_exemplars(lesson.name, kept)
+        return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
+
+    def _changed(self, learned: Learned, change: Change) -> Turn:
+        known = self._known(State(learned, change))
+        self._store.save(learned, change)
+        return self._turn(known, change)
+
+    def _turn(self, known: Known, change: Change) -> Turn:
+        before, self._active = self.judge.digest, known
+        return Turn(change, before, known.judge.digest)
+
+    def _known(self, state: State) -> Known:
+        judge = Judge(self.bundle, state.learned.knowledge, state.learned.calibration, self.config)
         judge.prepare()
-        return judge
+        return Known(state.learned, judge, state.change)

@@ -33,7 +33,7 @@ from edge_agent.ledger import (
     keep,
 )
 from edge_agent.ledger.recorder import Recorder
-from edge_agent.recipe import Recipe
+from edge_agent.recipe import Recipe, Turn
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
@@ -197,7 +197,7 @@ class Station:
         """Learn a class from examples; every second good part is held out for calibration.
 
         Args:
-            label: slug of the class.
+            label: name of the class.
             examples: labelled parts.
             who: name of the person or the program, for the audit.
             progress: hears how many encodings of how many are done.
@@ -214,15 +214,12 @@ class Station:
         while (variant := lesson.next_variant()) is not None:
             lesson.take(self._encoded(variant))
             progress(lesson.done, lesson.total)
-        before = self.recipe.judge.digest
-        self.recipe.promote(*self.recipe.lesson_learned(lesson))
-        teaching = self.teaching_of(lesson, before, who)
-        self._committed(teaching)
+        self._committed(teaching_of(self.recipe.learn(lesson, who, self.clock.utc())))
         return self.taught(lesson, self.clock.now() - started_s)
 
     def lesson(self, label: str, examples: Sequence[Example]) -> Lesson:
         """Begin a lesson: what is to be encoded, before anything is."""
-        return Lesson(label, examples, self.recipe.bundle.normal, self.config.image_health)
+        return Lesson(label, examples, self.recipe.learned, self.recipe.bundle.normal, self.config.image_health)
 
     def label(self, part_id: int, label: str | None, who: str) -> Part:
         """Record a person's word on a part.
@@ -255,11 +252,6 @@ class Station:
             confirmed = label == part.verdict.label
         kind = WordKind.UNDO if label is None else WordKind.CONFIRM if confirmed else WordKind.CORRECT
         return Word(part_id, kind, label, self.clock.utc(), who)
-
-    def teaching_of(self, lesson: Lesson, before: str, who: str) -> Teaching:
-        """Give the audit row of a lesson that was just promoted."""
-        utc, after = self.clock.utc(), self.recipe.judge.digest
-        return Teaching(utc, "teach", lesson.label, before, after, tuple(lesson.taught), who)
 
     def taught(self, lesson: Lesson, seconds: float) -> Taught:
         """Say what came of a lesson that was just promoted."""
@@ -331,6 +323,12 @@ class Station:
                     f"the ledger cannot be written: {status.reason or 'it does not answer'}",
                     hint=f"check the disk of {self.config.station.state_dir}",
                 )
+
+
+def teaching_of(turn: Turn) -> Teaching:
+    """Give the audit row of a change of what is judged by."""
+    change = turn.change
+    return Teaching(change.utc, change.action, change.slug, turn.before, turn.after, change.sources, change.who)
 
 
 def _config_of(config: Config | Path | str | None) -> Config:

@@ -14,11 +14,11 @@ from edge_agent.inspection.device import Device, Job
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.judge import Judge
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.store import Learned
+from edge_agent.recipe import Turn
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
-from edge_agent.station import Station, Taught
+from edge_agent.station import Station, Taught, teaching_of
 
 RETRY_S: Final = 0.05
 """How long a lesson waits for a device that has too much to do."""
@@ -98,8 +98,7 @@ class Teacher:
         if running is None or running.waiting:
             return NEVER
         if running.lesson.done == running.lesson.total:
-            work = Chore(lambda: self._station.recipe.lesson_learned(running.lesson), self._learned)
-            running.waiting = self._background.submit(work)
+            running.waiting = self._background.submit(Chore(lambda: self._learn(running), self._learned))
         else:
             running.waiting = self._device.submit(Job(lambda encoder: _encode(encoder, running.lesson), self._encoded))
         if running.waiting:
@@ -122,7 +121,11 @@ class Teacher:
         else:
             self._end(result)
 
-    def _learned(self, result: tuple[Learned, Judge] | EdgeAgentError) -> None:
+    def _learn(self, running: _Running) -> Turn:
+        """Solve and save, on the background thread; the line hears of it in `_learned`."""
+        return self._station.recipe.learn(running.lesson, running.who, self._station.clock.utc())
+
+    def _learned(self, result: Turn | EdgeAgentError) -> None:
         running = self._running
         if running is None:
             return
@@ -130,10 +133,8 @@ class Teacher:
             self._end(result)
             return
         station = self._station
-        before = station.recipe.judge.digest
-        station.recipe.promote(*result)
         self._changed(station.recipe.judge)
-        station.recorder.offer(station.teaching_of(running.lesson, before, running.who))
+        station.recorder.offer(teaching_of(result))
         self._end(station.taught(running.lesson, station.clock.now() - running.started_s))
 
     def _end(self, result: Taught | EdgeAgentError) -> None:

@@ -128,15 +128,7 @@ class Knowledge:
             ValueError: the sample cannot have been taught.
         """
         key, sums = self._sample(slug, rows)
-        have = self.groups.get(key)
-        if have is None:
-            raise ValueError(f"no sample of {slug} with {' and '.join(key.modalities)} was taught")
-        left = have - sums
-        if left.is_zero:
-            return self._with(key, None)
-        if flaw := left.flaw():
-            raise ValueError(f"this sample of {slug} was not taught: without it, {flaw}")
-        return self._with(key, left)
+        return self._with(key, self._left(key, sums, f"this sample of {slug}"))
 
     def merge(self, *others: Knowledge) -> Self:
         """Add what others know of the same recipe with the same bundle; raise `ValueError` for anything else."""
@@ -147,6 +139,28 @@ class Knowledge:
             for key, sums in other.groups.items():
                 together.setdefault(key, []).append(sums)
         return replace(self, groups={key: Sums.added(sums) for key, sums in together.items()})
+
+    def without(self, other: Knowledge) -> Self:
+        """Take away what was merged in; what is left is what never merging it would have given, byte for byte.
+
+        Args:
+            other: a part of this, such as what one station contributed.
+
+        Returns:
+            The knowledge without it; this one stays as it is.
+
+        Raises:
+            ValueError: it is about something else, or cannot be a part of this.
+        """
+        if other.subject != self.subject:
+            raise ValueError(f"knowledge of {other.subject} cannot be part of that of {self.subject}")
+        left = {key: self._left(key, sums, f"what is known of {key.slug} there") for key, sums in other.groups.items()}
+        groups = {key: left.get(key, sums) for key, sums in self.groups.items()}
+        return replace(self, groups={key: sums for key, sums in groups.items() if sums is not None})
+
+    def without_class(self, slug: str) -> Self:
+        """Take away all that is known of a class; nothing, for an unknown one."""
+        return replace(self, groups={key: sums for key, sums in self.groups.items() if key.slug != slug})
 
     def head(self, prior: Prior, present: Iterable[str] | None = None, normal: str = "good") -> Head:
         """Solve the classifier.
@@ -171,6 +185,18 @@ class Knowledge:
     def subject(self) -> tuple[str, str, tuple[Span, ...]]:
         """What two pieces of knowledge must have in common to be added: recipe, bundle and dimensions."""
         return self.recipe, self.bundle_digest, self.spans
+
+    def _left(self, key: Key, gone: Sums, what: str) -> Sums | None:
+        """Give the statistics of `key` without `gone`, None where nothing is left; refuse what they cannot contain."""
+        have = self.groups.get(key)
+        if have is None:
+            raise ValueError(f"no sample of {key.slug} with {' and '.join(key.modalities)} was taught")
+        left = have - gone
+        if left.is_zero:
+            return None
+        if flaw := left.flaw():
+            raise ValueError(f"{what} was not taught: without it, {flaw}")
+        return left
 
     def _with(self, key: Key, sums: Sums | None) -> Self:
         rest = {k: s for k, s in self.groups.items() if k != key}

@@ -19,7 +19,7 @@ from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
 from edge_agent.errors import BadData, EdgeAgentError
-from edge_agent.learning.store import SLOTS
+from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Part
 from edge_agent.runtime.clock import SystemClock

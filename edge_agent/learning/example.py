@@ -6,6 +6,7 @@ ever unpickled.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import lzma
 import struct
@@ -13,7 +14,8 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -74,6 +76,16 @@ class Example:
     samples: NDArray[np.float32] | None = None
     rate_hz: float = 0.0
 
+    @cached_property
+    def id(self) -> str:
+        """Give 16 hexadecimal digits that the same pixels and samples always have, whatever they are called."""
+        digest = hashlib.sha256()
+        for name, array, rate_hz in (("image", self.image, 0.0), ("samples", self.samples, self.rate_hz)):
+            if array is not None:
+                digest.update(f"{name} {array.shape} {rate_hz!r}\n".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
+
 
 def pack(examples: Sequence[Example]) -> bytes:
     """Write examples as one body."""
@@ -84,9 +96,7 @@ def pack(examples: Sequence[Example]) -> bytes:
             index.append(_Entry(example.source, example.rate_hz))
             for name, array in (("image", example.image), ("samples", example.samples)):
                 if array is not None:
-                    member = io.BytesIO()
-                    np.save(member, np.ascontiguousarray(array), allow_pickle=False)
-                    archive.writestr(f"{i}.{name}.npy", member.getvalue())
+                    archive.writestr(f"{i}.{name}.npy", encode_npy(array))
         archive.writestr(INDEX, msgspec.json.encode(index))
     return body.getvalue()
 
@@ -116,6 +126,13 @@ def unpack(body: bytes) -> list[Example]:
             return [_example(archive, members, i, entry) for i, entry in enumerate(index)]
     except UNREADABLE as error:
         raise BadData(f"the examples cannot be read: {error}", hint=HINT) from error
+
+
+def encode_npy(array: NDArray[Any]) -> bytes:
+    """Write an array as a `.npy` file that `models.npy.decode_npy` reads."""
+    stream = io.BytesIO()
+    np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+    return stream.getvalue()
 
 
 def _example(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], i: int, entry: _Entry) -> Example:

@@ -1,4 +1,4 @@
-"""One lesson: labelled examples become encodings to be made, and their embeddings become knowledge.
+"""One lesson: examples become encodings to be made, and their embeddings become exemplars.
 
 Pure bookkeeping; who encodes, and when, is the caller's business. Defect classes enter with label-preserving
 augmentations. Good parts enter as they are, and every second one is held out for calibration.
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
-from edge_agent.learning.store import MAX_CALIBRATION, Learned
+from edge_agent.learning.exemplar import MAX_SOURCE, MAX_WHO, Exemplar, Role
+from edge_agent.learning.learned import Learned
 from edge_agent.records import Embedding
 from edge_agent.sources.imagehealth import picture_faults
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
@@ -31,21 +32,38 @@ class _Sample:
 
 
 class Lesson:
-    """Gives out what must be encoded, takes the embeddings, and turns them into knowledge.
+    """Gives out what must be encoded, takes the embeddings, and turns them into exemplars.
 
     Args:
-        label: the class that is taught.
+        name: the class that is taught, as a person writes it.
         examples: its examples, at least one.
+        learned: what is known already: the same example is not taught twice.
         normal: slug of the class of good parts.
         limits: when a picture is too bad to learn from.
+        golden: nothing is learned from them; they are to be asked whenever knowledge is to change.
+
+    Raises:
+        BadData: the name is no class name, or nearly that of another class.
     """
 
-    def __init__(self, label: str, examples: Sequence[Example], normal: str, limits: ImageHealthConfig) -> None:
-        self.label = label
+    def __init__(
+        self,
+        name: str,
+        examples: Sequence[Example],
+        learned: Learned,
+        normal: str,
+        limits: ImageHealthConfig,
+        *,
+        golden: bool = False,
+    ) -> None:
+        self.name = name
+        self.label = learned.slug_for(name)
         self._normal = normal
-        self._variants = 1 if label == normal else AUGMENTATIONS
+        self._golden = golden
+        self._variants = 1 if golden or self.label == normal else AUGMENTATIONS
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
+        self._refuse_known(learned)
         self._pass_over_refused()
 
     @property
@@ -90,37 +108,69 @@ class Lesson:
         self._at = (i + 1, 0)
         self._pass_over_refused()
 
-    def apply(self, learned: Learned) -> Learned:
-        """Give what is known with this lesson; what was known stays as it is.
+    def exemplars(self, learned: Learned, who: str, utc: float) -> list[tuple[Exemplar, Example]]:
+        """Give what is to be kept of this lesson, each with the example that it is of.
 
         Args:
-            learned: what is known so far.
+            learned: what is known by now.
+            who: the person who teaches.
+            utc: wall time [s since the epoch].
 
         Returns:
-            What is known with this lesson.
+            At least one exemplar, without picture or window.
 
         Raises:
-            BadData: no example could be learned, or the label is no slug.
+            BadData: no example could be learned.
         """
-        rows = [np.stack(s.rows) for s in self._samples if s.rows and not s.refused]
-        if not rows:
-            raise BadData(f"no example of {self.label} could be learned", hint="; ".join(self.refused[:3]))
-        knowledge = learned.knowledge
-        fitted, held_out = rows, list[NDArray[np.int16]]()
-        if self.label == self._normal:
-            fewer_held_out = len(learned.calibration) < knowledge.samples(self.label)
-            fitted, held_out = rows[fewer_held_out::2], rows[not fewer_held_out :: 2]
-        try:
-            for sample in fitted:
-                knowledge = knowledge.learn(self.label, sample)
-        except ValueError as error:
-            raise BadData(f"cannot learn {self.label}: {error}", hint="see docs/teaching.md") from error
-        calibration = np.concatenate([learned.calibration, *held_out])[-MAX_CALIBRATION:]
-        return Learned(knowledge, calibration)
+        self._refuse_known(learned)
+        usable = [sample for sample in self._samples if sample.rows and not sample.refused]
+        if not usable:
+            raise BadData(
+                f"no example of {self.name} could be learned: {'; '.join(self.refused[:3])}",
+                hint="see docs/teaching.md",
+            )
+        return [
+            (
+                Exemplar(
+                    id=sample.example.id,
+                    label=self.label,
+                    role=role,
+                    rows=np.stack(sample.rows),
+                    source=_told(sample.example.source, MAX_SOURCE),
+                    who=_told(who, MAX_WHO),
+                    utc=utc,
+                ),
+                sample.example,
+            )
+            for sample, role in zip(usable, self._roles(learned, len(usable)), strict=True)
+        ]
+
+    def _roles(self, learned: Learned, count: int) -> list[Role]:
+        """Say what each usable example is for; every second good part is held out, over all lessons together."""
+        if self._golden:
+            return [Role.GOLDEN] * count
+        if self.label != self._normal:
+            return [Role.FIT] * count
+        fewer_held_out = len(learned.calibration) < learned.knowledge.samples(self.label)
+        return [Role.RING if i % 2 != fewer_held_out else Role.FIT for i in range(count)]
+
+    def _refuse_known(self, learned: Learned) -> None:
+        """Refuse the examples that are kept already, and those that are here twice."""
+        first: dict[str, str] = {}
+        for sample in self._samples:
+            source, id_ = sample.example.source, sample.example.id
+            twice = f"the same as {first[id_]}" if id_ in first else ""
+            first.setdefault(id_, source)
+            sample.refused = sample.refused or learned.objection(id_, self.label) or twice
 
     def _pass_over_refused(self) -> None:
         while self._at[0] < len(self._samples) and self._samples[self._at[0]].refused:
             self._at = (self._at[0] + 1, 0)
+
+
+def _told(text: str, most: int) -> str:
+    """Give a name that can be stored: file names may hold what is no text."""
+    return text.encode(errors="replace").decode()[:most]
 
 
 def _faults(example: Example, limits: ImageHealthConfig) -> str:

@@ -1,79 +1,68 @@
-"""Knowledge on the disk: content-addressed blobs, and one small file that says which of them are active.
+"""What was learned, on the disk: content-addressed blobs, and one small file that says which of them are which state.
 
-A change is two new blobs and then one replaced file, so that power may go at any step. What is damaged is kept aside
-and the last good state is used. No clock, no thread, no arithmetic.
+A change is new blobs and then one replaced file, so that power may go at any step. What is damaged is kept aside and
+what is left is used: knowledge without an exemplar, exemplars without their sum, or the last good state. No clock, no
+thread; only one thread may write.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_agent.errors import ConfigError, StateDamaged
-from edge_agent.runtime.disk import Disk, Missing, load_checked, replace, save_checked
+from edge_agent.errors import ConfigError, StateDamaged, Unavailable
+from edge_agent.learning.blobs import Blobs, keep_aside
+from edge_agent.learning.calibration import chunk_from_rows
+from edge_agent.learning.exemplar import Chunk
+from edge_agent.learning.learned import Learned
+from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from models import Bundle, Knowledge
 from models.errors import KnowledgeDamaged
-from models.npy import decode_npy
 
-SLOTS: Final = "slots.json"
+HINT: Final = "teach it again, or take the file from a backup"
 
-BLOBS: Final = "blobs/sha256"
-
-DAMAGED: Final = ".damaged"
-"""Suffix of what is kept aside for a specialist."""
-
-MAX_CALIBRATION: Final = 10_000
-"""Held-out good parts that are kept: enough for a false-reject rate of 0.01 %, 2.5 MB."""
+T = TypeVar("T")
+Damage = list[StateDamaged]
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """What the station judges with.
+class State:
+    """One state of what was learned.
 
     Attributes:
-        knowledge: statistics of labelled embeddings.
-        calibration: embeddings of good parts that took no part in fitting, int16, shape (n, d).
+        learned: what is known in it.
+        change: what made it; None where that is not known.
     """
 
-    knowledge: Knowledge
-    calibration: NDArray[np.int16]
-
-    @classmethod
-    def nothing(cls, recipe: str, bundle: Bundle) -> Learned:
-        """Know nothing yet."""
-        empty = np.empty((0, bundle.manifest.embedding), dtype=np.int16)
-        return cls(Knowledge.empty(recipe, bundle.digest, bundle.blocks), empty)
+    learned: Learned
+    change: Change | None = None
 
 
-class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The blobs of one state of knowledge, by digest."""
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a start finds.
 
-    knowledge: str
-    calibration: str
+    Attributes:
+        active: what is judged by: nothing is known, on a first start.
+        candidate: what was proposed and not yet promoted.
+        damage: what was found damaged on the way.
+    """
 
-
-class RecipeSlots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The states of one recipe that can be returned to."""
-
-    active: Slot
-    previous: Slot | None = None
-
-
-class Slots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `slots.json` says."""
-
-    version: int = 1
-    recipes: dict[str, RecipeSlots] = {}
+    active: State
+    candidate: State | None
+    damage: tuple[StateDamaged, ...]
 
 
 class KnowledgeStore:
     """Loads and saves what one recipe has learned.
+
+    Every change is on the disk when its method returns; one that raises has changed nothing.
+
+    Attributes:
+        blobs: what the states are made of.
 
     Args:
         disk: the state directory.
@@ -83,134 +72,194 @@ class KnowledgeStore:
 
     def __init__(self, disk: Disk, recipe: str, bundle: Bundle) -> None:
         self._disk = disk
+        self.blobs = Blobs(disk)
         self._recipe = recipe
         self._bundle = bundle
+        self._nothing = Learned.nothing(recipe, bundle)
+        self._slots = Slots()
+        self._unusable: list[Slot] = []
+        self._raw_of: dict[str, frozenset[str]] = {}
 
-    def load(self) -> tuple[Learned, list[StateDamaged]]:
-        """Give the active state, or the last good one before it.
+    def load(self) -> Stored:
+        """Give the active state, or the last good one before it, and the candidate where one waits.
 
         Returns:
-            What was learned (nothing, on a first start) and what was found damaged on the way.
+            What was found.
 
         Raises:
-            ConfigError: it was learned with another bundle.
+            ConfigError: it was learned with another bundle, or a newer release wrote it.
         """
-        damage: list[StateDamaged] = []
+        damage: Damage = []
         try:
-            slots = self._slots().recipes.get(self._recipe)
+            self._slots = self._read_slots()
         except StateDamaged as error:
             damage.append(error)
-            self._keep_aside(SLOTS)
-            slots = None
-        for slot in (slots.active, slots.previous) if slots is not None else ():
-            if slot is None:
-                continue
-            try:
-                return self._read(slot), damage
-            except StateDamaged as error:
-                damage.append(error)
-        return Learned.nothing(self._recipe, self._bundle), damage
+            keep_aside(self._disk, SLOTS)
+        mine = self._mine
+        usable = (self._usable(slot, damage) for slot in (mine.active, *reversed(mine.history)))
+        active = next((state for state in usable if state is not None), None)
+        candidate = None if mine.candidate is None else self._usable(mine.candidate, damage)
+        return Stored(active or State(self._nothing), candidate, tuple(damage))
 
-    def save(self, learned: Learned) -> None:
-        """Make `learned` the active state and the active one the previous one.
+    def check_free(self) -> None:
+        """Raise `BadData` while a candidate waits: nothing can be changed then."""
+        self._now().check_free()
 
-        Args:
-            learned: what is to be judged by from the next start on.
+    def propose(self, learned: Learned, change: Change) -> None:
+        """Make `learned` the candidate; raise `BadData` where another one waits."""
+        now = self._now()
+        now.check_free()
+        self._turn(now.proposed(self._slot(learned, change)))
+
+    def promote(self) -> None:
+        """Make the candidate the active state; raise `BadData` without one."""
+        self._turn(self._now().promoted())
+
+    def cancel(self) -> None:
+        """Drop the candidate; raise `BadData` without one."""
+        self._turn(self._now().cancelled())
+
+    def save(self, learned: Learned, change: Change) -> None:
+        """Make `learned` the active state at once; raise `BadData` while a candidate waits."""
+        now = self._now()
+        now.check_free()
+        self._turn(now.changed(self._slot(learned, change)))
+
+    def undo(self) -> State:
+        """Go back to the state before the active one.
+
+        Returns:
+            What is active now.
 
         Raises:
-            Unavailable: the disk is full or failing; the active state is as before.
+            BadData: there is none, or a candidate waits.
+            ConfigError: it was learned with another bundle.
+            StateDamaged: it cannot be read.
+            Unavailable: the disk is full or failing.
         """
-        slot = Slot(self._write(learned.knowledge.to_bytes()), self._write(calibration_bytes(learned.calibration)))
-        try:
-            slots = self._slots()
-        except StateDamaged:
-            slots = Slots()
-        now = slots.recipes.get(self._recipe)
-        previous = now.active if now is not None and now.active != slot else None
-        recipes = {**slots.recipes, self._recipe: RecipeSlots(slot, previous)}
-        slots = Slots(recipes=recipes)
-        save_checked(self._disk, SLOTS, msgspec.json.encode(slots, order="sorted"))
-        self._remove_all_but(slots)
+        before = self._now().undone()
+        state = State(self._read(before.active, []), before.active.change)
+        self._turn(before)
+        return state
 
-    def _slots(self) -> Slots:
+    def _read_slots(self) -> Slots:
         try:
-            slots = msgspec.json.decode(load_checked(self._disk, SLOTS), type=Slots)
+            return decode_slots(load_checked(self._disk, SLOTS))
         except Missing:
             return Slots()
-        except msgspec.DecodeError as error:
-            raise StateDamaged(f"{SLOTS} is damaged: {error}", hint="restore it from a backup") from error
-        if slots.version > Slots().version:
-            raise ConfigError(
-                f"{SLOTS} has version {slots.version}, this release knows {Slots().version}",
-                hint="install the newer edge-agent again",
-            )
-        return slots
 
-    def _read(self, slot: Slot) -> Learned:
+    @property
+    def _mine(self) -> RecipeSlots:
+        return self._slots.recipes.get(self._recipe, RecipeSlots())
+
+    def _now(self) -> RecipeSlots:
+        """Give the recipe's states as they are on the disk, but for those that were found unusable."""
+        with contextlib.suppress(StateDamaged):  # then what was read or written last still holds
+            self._slots = self._read_slots()
+        mine = self._mine
+        *history, active = [s for s in (*mine.history, mine.active) if s not in self._unusable] or [Slot()]
+        return RecipeSlots(active, tuple(history), None if mine.candidate in self._unusable else mine.candidate)
+
+    def _turn(self, mine: RecipeSlots) -> None:
+        """Replace the recipe's states on the disk, then remove what no state needs any more."""
+        slots = Slots(recipes={**self._slots.recipes, self._recipe: mine})
+        save_checked(self._disk, SLOTS, encode_slots(slots))
+        self._slots = slots
+        self._remove_unneeded()
+
+    def _slot(self, learned: Learned, change: Change) -> Slot:
+        """Write the blobs of a state, and give the slot that names them."""
+        if not learned.lessons and not learned.base.groups:
+            return Slot(change=change)
+        return Slot(
+            knowledge=self.blobs.write(learned.knowledge.to_bytes()),
+            base=self.blobs.write(learned.base.to_bytes()) if learned.base.groups else "",
+            lessons=tuple(map(self._written, learned.lessons)),
+            names=dict(learned.names),
+            change=change,
+        )
+
+    def _written(self, lesson: Chunk) -> str:
+        return lesson.digest if self.blobs.has(lesson.digest) else self.blobs.write(lesson.to_bytes())
+
+    def _usable(self, slot: Slot, damage: Damage) -> State | None:
         try:
-            knowledge = Knowledge.from_bytes(self._blob(slot.knowledge))
+            return State(self._read(slot, damage), slot.change)
+        except StateDamaged as error:
+            damage.append(error)
+            self._unusable.append(slot)
+            return None
+
+    def _read(self, slot: Slot, damage: Damage) -> Learned:
+        """Give a state; one damaged blob costs at most the samples that it held, never what was learned from them."""
+        if not slot.knowledge:
+            return self._nothing
+        lost: Damage = []
+        knowledge = _or_lost(self._knowledge, slot.knowledge, damage)
+        base = _or_lost(self._knowledge, slot.base, lost) if slot.base else self._nothing.base
+        readers = [(self._lesson, digest) for digest in slot.lessons]
+        readers += [(self._version_1, slot.calibration)] if slot.calibration else []
+        lessons = tuple(chunk for read, digest in readers for chunk in _or_lost(read, digest, lost) or ())
+        damage += lost
+        if knowledge is None:
+            if base is None or lost:
+                raise StateDamaged(f"knowledge {slot.knowledge[:12]} and what it was made of are lost", hint=HINT)
+            return Learned.of(base, lessons, slot.names)
+        if base is None or lost:
+            base = _without_fitted(knowledge, Learned.of(self._nothing.base, lessons, {}))
+        return Learned(base, lessons, slot.names, knowledge)
+
+    def _knowledge(self, digest: str) -> Knowledge:
+        try:
+            knowledge = Knowledge.from_bytes(self.blobs.read(digest))
         except KnowledgeDamaged as error:
-            raise StateDamaged(f"knowledge {slot.knowledge[:12]}: {error}", hint="teach it again") from error
+            raise StateDamaged(f"knowledge {digest[:12]}: {error}", hint=HINT) from error
         if knowledge.bundle_digest != self._bundle.digest:
             raise ConfigError(
                 f"recipe {self._recipe} was taught with another bundle than {self._bundle.name} "
                 f"{self._bundle.manifest.version}: its embeddings mean something else",
                 hint="name the bundle it was taught with in [recipe] bundle, or another [recipe] name to begin anew",
             )
-        return Learned(knowledge, calibration_from(self._blob(slot.calibration), knowledge.d))
+        return knowledge
 
-    def _blob(self, digest: str) -> bytes:
-        name = _blob_name(digest)
-        data = self._disk.read(name)
-        if hashlib.sha256(data).hexdigest() != digest:
-            self._keep_aside(name)
-            raise StateDamaged(f"{name} is damaged: its contents have another SHA-256", hint="teach it again")
-        return data
+    def _lesson(self, digest: str) -> tuple[Chunk, ...]:
+        chunk = Chunk.from_bytes(self.blobs.read(digest))
+        chunk.check_subject(self._nothing.base)
+        return (chunk,)
 
-    def _write(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        if not self._disk.exists(_blob_name(digest)):
-            replace(self._disk, _blob_name(digest), data)
-        return digest
+    def _version_1(self, digest: str) -> tuple[Chunk, ...]:
+        return chunk_from_rows(self.blobs.read(digest), self._nothing.base, self._bundle.normal)
 
-    def _remove_all_but(self, slots: Slots) -> None:
-        """Remove the blobs that no slot names any more, and what a power cut left unfinished."""
-        used = {
-            _blob_name(digest)
-            for recipe in slots.recipes.values()
-            for slot in (recipe.active, recipe.previous)
-            if slot is not None
-            for digest in (slot.knowledge, slot.calibration)
-        }
-        for shard in range(256):
-            for name in self._disk.names(f"{BLOBS}/{shard:02x}"):
-                if name not in used and not name.endswith(DAMAGED):
-                    self._disk.remove(name)
+    def _remove_unneeded(self) -> None:
+        """Remove the blobs that no state needs any more.
 
-    def _keep_aside(self, name: str) -> None:
-        if self._disk.exists(name):
-            self._disk.rename(name, name + DAMAGED)
+        Where a state's exemplars cannot be read, it is not known what they need, and nothing is removed.
+        """
+        slots = [slot for recipe in self._slots.recipes.values() for slot in recipe.all]
+        needed = set[str]().union(*(slot.blobs for slot in slots))
+        with contextlib.suppress(StateDamaged, Unavailable):  # the change itself is made, and stays so
+            needed = needed.union(*(self._raw(digest) for slot in slots for digest in slot.lessons))
+            self.blobs.remove_all_but(needed)
+
+    def _raw(self, lesson: str) -> frozenset[str]:
+        """Give the digests of the pictures and windows that a lesson's exemplars name."""
+        if lesson not in self._raw_of:
+            exemplars = Chunk.from_bytes(self.blobs.read(lesson)).exemplars
+            self._raw_of[lesson] = frozenset({d for e in exemplars for d in (e.picture, e.window)} - {""})
+        return self._raw_of[lesson]
 
 
-def calibration_bytes(rows: NDArray[np.int16]) -> bytes:
-    """Write calibration rows as a `.npy` file."""
-    stream = io.BytesIO()
-    np.save(stream, np.ascontiguousarray(rows), allow_pickle=False)
-    return stream.getvalue()
-
-
-def calibration_from(data: bytes, d: int) -> NDArray[np.int16]:
-    """Read calibration rows, shape (n, d); raise `StateDamaged` when they are anything else."""
+def _or_lost(read: Callable[[str], T], digest: str, lost: Damage) -> T | None:
     try:
-        rows: NDArray[np.int16] = decode_npy(data)
+        return read(digest)
+    except StateDamaged as error:
+        lost.append(error)
+        return None
+
+
+def _without_fitted(knowledge: Knowledge, left: Learned) -> Knowledge:
+    """Give what of `knowledge` does not come from the exemplars that are left."""
+    try:
+        return knowledge.without(left.knowledge)
     except ValueError as error:
-        raise StateDamaged(f"calibration is damaged: {error}", hint="teach good parts again") from error
-    if rows.ndim != 2 or rows.shape[1] != d or rows.dtype != np.int16:
-        raise StateDamaged(
-            f"calibration is damaged: {rows.shape} {rows.dtype}, not (n, {d}) int16", hint="teach good parts again"
-        )
-    return rows
-
-
-def _blob_name(digest: str) -> str:
-    return f"{BLOBS}/{digest[:2]}/{digest[2:]}"
+        raise StateDamaged(f"knowledge {knowledge.digest[:12]} is not that of its exemplars: {error}") from error

@@ -1,142 +1,513 @@
-"""Power goes at any moment while knowledge is saved: the next start finds the old state or the new one."""
+"""Power goes at any moment while what was learned changes: the next start finds the old state or the new one."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
+from learned_values import EMPTY, NOTHING, SmallBundle, exemplar, identity, rows, taught
 
-from edge_agent.errors import ConfigError, StateDamaged
-from edge_agent.learning.store import SLOTS, KnowledgeStore, Learned, RecipeSlots, Slot, Slots, calibration_bytes
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
+from edge_agent.learning.blobs import blob_name
+from edge_agent.learning.example import Example, encode_npy
+from edge_agent.learning.exemplar import Exemplar, Role
+from edge_agent.learning.learned import Learned
+from edge_agent.learning.raw import example_of, keep_raw
+from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+from edge_agent.learning.store import KnowledgeStore, Stored
 from edge_agent.runtime.disk import Disk, save_checked
-from edge_agent.testing.disk import FakeDisk, power_cuts
-from models import Knowledge
-from models.manifest import Block
+from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 
-BLOCKS = (Block("image", 0, 2, 0.5, "a"), Block("vibration", 2, 4, 0.5, "b"))
+PICTURE = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+WINDOW = np.ones((9, 3), np.float32)
 
-
-@dataclass
-class SmallManifest:
-    embedding: int = 4
-    version: str = "1"
+GOOD = (exemplar(1, "good"), exemplar(2, "good", Role.RING))
+PIT = exemplar(3)
+DENT = exemplar(4, "dent", Role.GOLDEN)
 
 
-@dataclass
-class SmallBundle:
-    digest: str = "0" * 64
-    name: str = "small"
-    blocks: tuple[Block, ...] = BLOCKS
-    manifest: SmallManifest = field(default_factory=SmallManifest)
-
-
-def learned(samples: int) -> Learned:
-    knowledge = Knowledge.empty("r", "0" * 64, BLOCKS)
-    rows = np.arange(1, 4 * samples + 1, dtype=np.int16).reshape(samples, 4)
-    for row in rows:
-        knowledge = knowledge.learn("good", row[None])
-    return Learned(knowledge, rows)
+def change(what: str) -> Change:
+    return Change("teach", what, (f"{what} 1.png",), "ann", 1e9)
 
 
 def store(disk: Disk, bundle: SmallBundle | None = None) -> KnowledgeStore:
     return KnowledgeStore(disk, "r", bundle or SmallBundle())
 
 
-OLD, NEW = learned(3), learned(5)
+def with_raw(disk: Disk, one: Exemplar, learned: Learned, shade: int) -> Learned:
+    """What is known with one more example, whose picture and window are kept."""
+    example = Example(one.source, PICTURE + np.uint8(shade), WINDOW * shade, 1000.0)
+    return learned.with_exemplars(one.label, keep_raw(store(disk).blobs, [(one, example)], learned))
 
 
-def files_with(state: Learned) -> dict[str, bytes]:
-    disk = FakeDisk()
-    store(disk).save(state)
+OLD = taught(GOOD)
+
+
+def new(disk: Disk) -> Learned:
+    return with_raw(disk, PIT, OLD, 1)
+
+
+def newest(disk: Disk) -> Learned:
+    return with_raw(disk, DENT, new(disk), 2)
+
+
+NEW, NEWEST = new(FakeDisk()), newest(FakeDisk())
+
+
+def last(disk: FakeDisk) -> Files:
     return list(disk.outcomes())[-1]
 
 
-def same(one: Learned, other: Learned) -> bool:
-    return one.knowledge == other.knowledge and np.array_equal(one.calibration, other.calibration)
+def files(*actions: Callable[[Disk], object]) -> Files:
+    disk = FakeDisk()
+    for act in actions:
+        act(disk)
+    return last(disk)
 
 
-def survives(save: Callable[[Disk], None]) -> bool:
-    """After every cut the old state or the new one is found undamaged, and the new one can be saved again."""
-    for files in power_cuts(files_with(OLD), save):
-        found, damage = store(FakeDisk(files)).load()
-        if damage or not (same(found, OLD) or same(found, NEW)):
+def learn_old(disk: Disk) -> None:
+    store(disk).save(OLD, change("good"))
+
+
+def learn_new(disk: Disk) -> None:
+    store(disk).save(new(disk), change("pit"))
+
+
+def propose_new(disk: Disk) -> None:
+    store(disk).propose(new(disk), change("pit"))
+
+
+def propose_newest(disk: Disk) -> None:
+    store(disk).propose(newest(disk), change("dent"))
+
+
+def promote(disk: Disk) -> None:
+    store(disk).promote()
+
+
+def cancel(disk: Disk) -> None:
+    store(disk).cancel()
+
+
+def undo(disk: Disk) -> None:
+    store(disk).undo()
+
+
+Seen = tuple[list[object], object]
+"""Every state from the active one back to knowing nothing, and the candidate."""
+
+
+def whole(learned: Learned, disk: Disk) -> object:
+    """Everything that is kept of a state, down to the pictures."""
+    blobs = store(disk).blobs
+    examples = [(e.id, example_of(blobs, e)) for e in learned.exemplars]
+    raw = [(id_, e.image.tobytes(), e.samples.tobytes(), e.rate_hz) for id_, e in examples if e is not None]
+    return identity(learned), raw
+
+
+def seen(files: Files) -> Seen | None:
+    """All that the next start finds; None where anything of it is damaged or gone."""
+    disk = FakeDisk(files)
+    try:
+        found: Stored = store(disk).load()
+        if found.damage:
+            return None
+        candidate = None if found.candidate is None else whole(found.candidate.learned, disk)
+        states = [whole(found.active.learned, disk)]
+        opened = store(disk)
+        if found.candidate is not None:
+            opened.cancel()
+        with contextlib.suppress(BadData):
+            while True:
+                states.append(whole(opened.undo().learned, disk))
+    except StateDamaged:
+        return None
+    return states, candidate
+
+
+def survives(before: Files, act: Callable[[Disk], object]) -> bool:
+    """After every cut all of the old is found undamaged or all of the new, and the same can be done again."""
+    disk = FakeDisk(before)
+    act(disk)
+    old, done = seen(before), seen(last(disk))
+    assert old is not None
+    assert done is not None
+    assert old != done
+    for after in power_cuts(before, act):
+        found = seen(after)
+        if found not in (old, done):
             return False
-        again = FakeDisk(files)
-        store(again).save(NEW)
-        if not same(store(again).load()[0], NEW):
-            return False
+        if found == old:
+            again = FakeDisk(after)
+            act(again)
+            if seen(last(again)) != done:
+                return False
     return True
 
 
-def test_a_power_cut_leaves_the_old_knowledge_or_the_new() -> None:
-    assert survives(lambda disk: store(disk).save(NEW))
+CASES = {
+    "the first lesson": (files(), learn_old),
+    "a lesson": (files(learn_old), learn_new),
+    "the first proposal": (files(), propose_new),
+    "a proposal": (files(learn_old), propose_new),
+    "a promotion": (files(learn_old, propose_new), promote),
+    "a promotion to nothing": (files(propose_new), promote),
+    "a cancellation": (files(learn_old, learn_new, propose_newest), cancel),
+    "an undo": (files(learn_old, learn_new), undo),
+    "an undo to nothing": (files(learn_old), undo),
+    "forgetting": (files(learn_old, learn_new), lambda disk: store(disk).save(OLD, change("pit"))),
+    "forgetting all": (files(learn_old, learn_new), lambda disk: store(disk).save(NOTHING, change("pit"))),
+}
 
 
-def careless_save(disk: Disk) -> None:
-    """The wrong implementation: says what is active before it is there."""
-    digests = []
-    for data in (NEW.knowledge.to_bytes(), calibration_bytes(NEW.calibration)):
-        digest = hashlib.sha256(data).hexdigest()
-        digests.append((digest, data))
-    slot = Slot(digests[0][0], digests[1][0])
-    save_checked(disk, SLOTS, msgspec.json.encode(Slots(recipes={"r": RecipeSlots(slot)})))
-    for digest, data in digests:
-        disk.write(f"blobs/sha256/{digest[:2]}/{digest[2:]}", data)
+@pytest.mark.parametrize("case", CASES)
+def test_a_power_cut_leaves_the_old_state_or_the_new(case: str) -> None:
+    assert survives(*CASES[case])
 
 
-def test_the_sweep_has_teeth() -> None:
-    assert not survives(careless_save)
+def careless_proposal(disk: Disk) -> None:
+    """The wrong implementation: says which blobs are the candidate before they are there."""
+    made = FakeDisk()
+    propose_new(made)
+    written = last(made)
+    slot = decode_slots(written[SLOTS].splitlines()[0]).recipes["r"].candidate
+    slots = Slots(recipes={"r": store_slots(disk).proposed(slot)})
+    save_checked(disk, SLOTS, encode_slots(slots))
+    for name, data in written.items():
+        if name != SLOTS:
+            disk.write(name, data)
 
 
-def test_what_was_saved_is_found_and_the_one_before_can_be_returned_to() -> None:
-    disk = FakeDisk(files_with(OLD))
-    store(disk).save(NEW)
-    found, damage = store(disk).load()
-
-    assert same(found, NEW)
-    assert damage == []
+def store_slots(disk: Disk) -> RecipeSlots:
+    return decode_slots(disk.read(SLOTS).splitlines()[0]).recipes["r"]
 
 
-@pytest.mark.parametrize("what", ["knowledge", "calibration"])
-def test_a_damaged_blob_is_kept_aside_and_the_state_before_is_used(what: str) -> None:
-    disk = FakeDisk(files_with(OLD))
-    store(disk).save(NEW)
-    slots = msgspec.json.decode(disk.read(SLOTS).splitlines()[0], type=Slots)
-    digest = getattr(slots.recipes["r"].active, what)
-    name = f"blobs/sha256/{digest[:2]}/{digest[2:]}"
+class RemovesCandidates(KnowledgeStore):
+    """The wrong implementation: only what is active counts as needed."""
+
+    def _remove_unneeded(self) -> None:
+        whole_slots = self._slots
+        self._slots = Slots(recipes={n: RecipeSlots(r.active) for n, r in whole_slots.recipes.items()})
+        super()._remove_unneeded()
+        self._slots = whole_slots
+
+
+class ForgetsPictures(KnowledgeStore):
+    """The wrong implementation: does not know that exemplars name pictures."""
+
+    def _raw(self, lesson: str) -> frozenset[str]:
+        return frozenset()
+
+
+class RemovesFirst(KnowledgeStore):
+    """The wrong implementation: tidies up before the change is made."""
+
+    def _turn(self, mine: RecipeSlots) -> None:
+        self._slots = Slots(recipes={**self._slots.recipes, self._recipe: mine})
+        self._remove_unneeded()
+        save_checked(self._disk, SLOTS, encode_slots(self._slots))
+
+
+def careless(kind: type[KnowledgeStore], act: Callable[[KnowledgeStore], object]) -> Callable[[Disk], object]:
+    return lambda disk: act(kind(disk, "r", SmallBundle()))
+
+
+@pytest.mark.parametrize(
+    ("before", "act"),
+    [
+        (files(learn_old), careless_proposal),
+        (files(learn_old, propose_new), careless(RemovesFirst, KnowledgeStore.cancel)),
+        (files(learn_old, learn_new), careless(RemovesFirst, KnowledgeStore.undo)),
+    ],
+    ids=["names first", "removes first, cancel", "removes first, undo"],
+)
+def test_the_sweep_has_teeth(before: Files, act: Callable[[Disk], object]) -> None:
+    assert not survives(before, act)
+
+
+@pytest.mark.parametrize("kind", [KnowledgeStore, RemovesCandidates, ForgetsPictures])
+def test_it_is_seen_when_what_is_needed_was_removed(kind: type[KnowledgeStore]) -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    kind(disk, "r", SmallBundle()).propose(newest(disk), change("dent"))
+
+    assert (seen(last(disk)) is not None) == (kind is KnowledgeStore)
+
+
+def blobs_of(disk: Disk) -> set[str]:
+    return {name for shard in range(256) for name in disk.names(f"blobs/sha256/{shard:02x}")}
+
+
+def test_nothing_is_left_of_what_no_state_needs() -> None:
+    disk = FakeDisk()
+    learn_old(disk)
+    before = blobs_of(disk)
+    propose_new(disk)
+    assert blobs_of(disk) > before
+    cancel(disk)
+
+    assert blobs_of(disk) == before
+
+
+def test_more_than_twenty_changes_can_be_undone_and_the_oldest_leave_nothing() -> None:
+    disk, learned, states = FakeDisk(), NOTHING, [NOTHING]
+    for i in range(40):
+        learned = learned.with_exemplars("pit", [exemplar(i)])
+        store(disk).save(learned, change("pit"))
+        states.append(learned)
+    disk = FakeDisk(last_safe(disk))
+    named = store_slots(disk)
+    assert blobs_of(disk) == {blob_name(digest) for slot in named.all for digest in slot.blobs}
+    for state in states[-2 : -2 - 32 : -1]:
+        assert identity(store(disk).undo().learned) == identity(state)
+    with pytest.raises(BadData, match="nothing to undo"):
+        store(disk).undo()
+
+
+def last_safe(disk: FakeDisk) -> Files:
+    return {name: disk.read(name) for name in [SLOTS, *blobs_of(disk)]}
+
+
+def named(disk: Disk, what: str) -> str:
+    slot = store_slots(disk).active
+    return {"knowledge": slot.knowledge, "lesson": slot.lessons[-1] if slot.lessons else "", "base": slot.base}[what]
+
+
+def damage(disk: Disk, digest: str) -> str:
+    name = blob_name(digest)
     disk.write(name, disk.read(name)[:-1] + b"\xff")
+    return name
 
-    found, damage = store(disk).load()
 
-    assert same(found, OLD)
-    assert [type(error) for error in damage] == [StateDamaged]
+def test_a_damaged_sum_is_added_up_again() -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    name = damage(disk, named(disk, "knowledge"))
+    found = store(disk).load()
+
+    assert identity(found.active.learned) == identity(NEW)
+    assert [type(error) for error in found.damage] == [StateDamaged]
     assert disk.exists(f"{name}.damaged")
 
 
+def test_a_damaged_lesson_costs_its_samples_and_not_what_was_learned_from_them() -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    damage(disk, named(disk, "lesson"))
+    learned = store(disk).load().active.learned
+
+    assert learned.knowledge == NEW.knowledge
+    assert learned.base == EMPTY.learn("pit", PIT.rows)
+    assert [e.id for e in learned.exemplars] == [e.id for e in GOOD]
+    assert learned.without_class("pit").knowledge == OLD.knowledge
+
+
+def test_the_damage_that_was_survived_is_survived_again_after_the_next_lesson() -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    damage(disk, named(disk, "lesson"))
+    opened = store(disk)
+    learned = opened.load().active.learned.with_exemplars("pit", [exemplar(9)])
+    opened.save(learned, change("pit"))
+    found = store(disk).load()
+
+    assert found.damage == ()
+    assert identity(found.active.learned) == identity(learned)
+    assert store(disk).undo().learned.knowledge == NEW.knowledge
+
+
+def test_where_too_much_is_damaged_the_last_good_state_is_used() -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    damage(disk, named(disk, "knowledge"))
+    damage(disk, named(disk, "lesson"))
+    opened = store(disk)
+    found = opened.load()
+    assert identity(found.active.learned) == identity(OLD)
+    assert len(found.damage) == 3
+    opened.save(found.active.learned.with_exemplars("pit", [exemplar(9)]), change("pit"))
+
+    assert store(disk).load().damage == ()
+    assert identity(store(disk).undo().learned) == identity(OLD)
+
+
+def test_a_damaged_candidate_is_dropped_and_the_active_state_stays() -> None:
+    disk = FakeDisk(files(learn_old, propose_new))
+    slot = store_slots(disk).candidate
+    for digest in (slot.knowledge, slot.lessons[-1]):
+        damage(disk, digest)
+    opened = store(disk)
+    found = opened.load()
+
+    assert found.candidate is None
+    assert identity(found.active.learned) == identity(OLD)
+    opened.propose(new(disk), change("pit"))
+    assert identity(store(disk).load().candidate.learned) == identity(NEW)
+
+
 def test_damaged_slots_are_kept_aside_and_nothing_is_known() -> None:
-    disk = FakeDisk(files_with(OLD))
-    disk.write(SLOTS, b'{"version":1}\nnot its digest\n')
+    disk = FakeDisk(files(learn_old))
+    disk.write(SLOTS, b'{"version":2}\nnot its digest\n')
+    found = store(disk).load()
 
-    found, damage = store(disk).load()
-
-    assert found.knowledge.classes == ()
-    assert len(damage) == 1
+    assert identity(found.active.learned) == identity(NOTHING)
+    assert len(found.damage) == 1
     assert disk.exists(f"{SLOTS}.damaged")
 
 
+def test_slots_that_are_damaged_while_the_station_runs_cost_nothing() -> None:
+    disk = FakeDisk(files(learn_old))
+    opened = store(disk)
+    opened.load()
+    disk.write(SLOTS, b"\0\0\0")
+    opened.save(new(disk), change("pit"))
+
+    assert identity(store(disk).load().active.learned) == identity(NEW)
+    assert identity(store(disk).undo().learned) == identity(OLD)
+
+
+def test_where_it_is_not_known_what_a_state_needs_nothing_is_removed() -> None:
+    disk = FakeDisk(files(learn_old, learn_new, propose_newest))
+    disk.remove(blob_name(store_slots(disk).active.lessons[0]))
+    before = blobs_of(disk)
+    cancel(disk)
+
+    assert blobs_of(disk) == before
+
+
+def test_a_full_disk_changes_nothing() -> None:
+    disk = FakeDisk(files(learn_old))
+    opened = store(disk)
+    learned = opened.load().active.learned.with_exemplars("pit", [exemplar(9)])
+    disk.full = True
+    for act in (opened.save, opened.propose):
+        with pytest.raises(Unavailable):
+            act(learned, change("pit"))
+    with pytest.raises(Unavailable):
+        opened.undo()
+    disk.full = False
+
+    found = store(disk).load()
+    assert identity(found.active.learned) == identity(OLD)
+    assert found.candidate is None
+
+
 def test_knowledge_of_another_bundle_is_refused_by_name() -> None:
-    disk = FakeDisk(files_with(OLD))
+    disk = FakeDisk(files(learn_old))
 
     with pytest.raises(ConfigError, match="another bundle than small"):
         store(disk, SmallBundle(digest="1" * 64)).load()
 
 
 def test_a_first_start_knows_nothing_and_that_is_no_damage() -> None:
-    found, damage = store(FakeDisk()).load()
+    found = store(FakeDisk()).load()
 
-    assert found.knowledge.classes == ()
-    assert damage == []
+    assert found.active.learned.classes == ()
+    assert found.active.change is None
+    assert found.damage == ()
+
+
+def test_who_changed_what_is_known_after_a_restart() -> None:
+    found = store(FakeDisk(files(learn_old, propose_new))).load()
+
+    assert found.active.change == change("good")
+    assert found.candidate.change == change("pit")
+
+
+def test_two_recipes_share_a_disk() -> None:
+    disk = FakeDisk(files(learn_old, learn_new))
+    other = KnowledgeStore(disk, "s", SmallBundle())
+    plain = EMPTY.empty("s", "0" * 64, SmallBundle().blocks)
+    learned = Learned(plain, (), {}, plain).with_exemplars("pit", [exemplar(1)])
+    other.save(learned, change("pit"))
+    other.undo()
+
+    assert seen(last_safe(disk)) == seen(files(learn_old, learn_new))
+
+
+def version_1(calibration: np.ndarray, samples: int = 3) -> Files:
+    """What the release before left on the disk."""
+    disk, digests = FakeDisk(), []
+    knowledge = EMPTY
+    for i in range(samples):
+        knowledge = knowledge.learn("good", rows(i, 1))
+    for data in (knowledge.to_bytes(), encode_npy(calibration)):
+        digests.append(hashlib.sha256(data).hexdigest())
+        disk.write(blob_name(digests[-1]), data)
+    slot = {"knowledge": digests[0], "calibration": digests[1]}
+    save_checked(disk, SLOTS, msgspec.json.encode({"version": 1, "recipes": {"r": {"active": slot, "previous": None}}}))
+    return last_safe(disk)
+
+
+def test_what_an_older_release_learned_is_kept_and_goes_on() -> None:
+    held_out = np.concatenate([rows(50, 2), rows(50, 2)])
+    disk = FakeDisk(version_1(held_out))
+    learned = store(disk).load().active.learned
+
+    assert learned.base == learned.knowledge
+    assert learned.knowledge.samples("good") == 3
+    assert np.array_equal(learned.calibration, held_out)
+    assert {e.role for e in learned.exemplars} == {Role.RING}
+    assert len({e.id for e in learned.exemplars}) == 4
+
+    more = learned.with_exemplars("pit", [exemplar(9)])
+    store(disk).save(more, change("pit"))
+    assert identity(store(disk).load().active.learned) == identity(more)
+    assert identity(store(disk).undo().learned) == identity(learned)
+
+
+def test_an_older_release_may_have_held_out_nothing() -> None:
+    learned = store(FakeDisk(version_1(np.empty((0, 4), np.int16)))).load().active.learned
+
+    assert learned.exemplars == ()
+    assert learned.knowledge.samples("good") == 3
+
+
+@pytest.mark.parametrize("calibration", [np.zeros((2, 3), np.int16), np.zeros((2, 4), np.int32), np.zeros(4, np.int16)])
+def test_held_out_rows_that_are_none_cost_only_themselves(calibration: np.ndarray) -> None:
+    found = store(FakeDisk(version_1(calibration))).load()
+
+    assert found.active.learned.knowledge.samples("good") == 3
+    assert found.active.learned.exemplars == ()
+    assert "calibration is damaged" in found.damage[0].message
+
+
+def test_a_lesson_after_an_older_release_survives_every_cut() -> None:
+    before = version_1(rows(50, 2))
+    learned = store(FakeDisk(before)).load().active.learned.with_exemplars("pit", [exemplar(9)])
+
+    assert survives(before, lambda disk: store(disk).save(learned, change("pit")))
+
+
+def test_pictures_are_kept_until_their_class_has_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = FakeDisk()
+    examples = [Example(f"{i}", PICTURE + np.uint8(i)) for i in range(4)]
+    one = keep_raw(store(disk).blobs, [(exemplar(0), examples[0])], NOTHING)[0].raw_bytes
+    monkeypatch.setattr("edge_agent.learning.raw.MAX_RAW_BYTES", int(2.5 * one))
+    roles = [Role.FIT, Role.RING, Role.GOLDEN]
+    for role in roles:
+        kept = keep_raw(store(disk).blobs, [(exemplar(i, role=role), e) for i, e in enumerate(examples)], NOTHING)
+        assert [bool(e.picture) for e in kept] == ([False] * 4 if role is Role.RING else [True, True, False, False])
+    learned = taught((replace(exemplar(7), raw_bytes=2 * one),))
+    (kept,) = keep_raw(store(disk).blobs, [(exemplar(0), examples[0])], learned)
+
+    assert (kept.picture, kept.window, kept.raw_bytes) == ("", "", 0)
+    assert example_of(store(disk).blobs, kept) is None
+
+
+@pytest.mark.parametrize("what", ["picture", "window"])
+def test_a_damaged_picture_or_window_is_said(what: str) -> None:
+    disk = FakeDisk()
+    learned = new(disk)
+    damage(disk, getattr(learned.exemplars[-1], what))
+
+    with pytest.raises(StateDamaged, match="another SHA-256"):
+        example_of(store(disk).blobs, learned.exemplars[-1])
+
+
+def test_a_slot_without_blobs_is_knowing_nothing() -> None:
+    disk = FakeDisk(files(learn_old))
+    store(disk).save(OLD.without_class("good"), change("good"))
+
+    assert store_slots(disk).active == Slot(change=change("good"))
+    assert identity(store(disk).load().active.learned) == identity(NOTHING)

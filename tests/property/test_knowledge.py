@@ -82,6 +82,29 @@ def test_a_forgotten_sample_leaves_no_byte(before: list[Sample], sample: Sample,
     assert knowledge.to_bytes() == taught([*before, *after]).to_bytes()
 
 
+@given(SAMPLES, SAMPLES)
+def test_what_was_merged_in_can_be_taken_out_again(own: list[Sample], others: list[Sample]) -> None:
+    mine, theirs = taught(own), taught(others)
+    both = mine.merge(theirs)
+
+    assert both.without(theirs).to_bytes() == mine.to_bytes()
+    assert both.without(both).to_bytes() == NOTHING.to_bytes()
+    assert both.to_bytes() == taught([*own, *others]).to_bytes()
+
+
+@given(SAMPLES, SAMPLES, SAMPLE)
+def test_what_cannot_have_been_in_it_is_not_taken_out(own: list[Sample], others: list[Sample], more: Sample) -> None:
+    """More than there is of a class is refused; `without` may only ever give what `merge` could have had."""
+    both = taught([*own, *others])
+    with pytest.raises(ValueError, match="was taught|was not taught"):
+        both.without(both.merge(taught([more])))
+
+
+@given(SAMPLES, SLUGS)
+def test_without_a_class_is_as_if_it_had_never_been_taught(samples: list[Sample], slug: str) -> None:
+    assert taught(samples).without_class(slug) == taught(s for s in samples if s.slug != slug)
+
+
 @given(SAMPLES)
 def test_learning_leaves_what_it_started_from_alone(samples: list[Sample]) -> None:
     start = taught(samples)

@@ -1,22 +1,19 @@
-"""A lesson's bookkeeping: variants out, embeddings in, knowledge at the end; good parts are held out fairly."""
+"""A lesson's bookkeeping: variants out, embeddings in, exemplars at the end; good parts are held out fairly."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from learned_values import NOTHING, UTC
 
 from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Role
+from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.store import Learned
 from edge_agent.records import Embedding, Modality
-from models import Knowledge
 from models.augment import AUGMENTATIONS
-from models.manifest import Block
-
-BLOCKS = (Block("image", 0, 2, 0.5, "a"), Block("vibration", 2, 4, 0.5, "b"))
-NOTHING = Learned(Knowledge.empty("r", "0" * 64, BLOCKS), np.empty((0, 4), np.int16))
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -27,8 +24,8 @@ def example(seed: int = 0) -> Example:
     return Example(f"part {seed}", picture(seed))
 
 
-def lesson(label: str, *examples: Example) -> Lesson:
-    return Lesson(label, examples, "good", ImageHealthConfig())
+def lesson(label: str, *examples: Example, learned: Learned = NOTHING, golden: bool = False) -> Lesson:
+    return Lesson(label, examples, learned, "good", ImageHealthConfig(), golden=golden)
 
 
 def embedding(seed: int) -> Embedding:
@@ -44,33 +41,68 @@ def finish(running: Lesson) -> int:
     return encoded
 
 
+def applied(running: Lesson, learned: Learned = NOTHING) -> Learned:
+    exemplars = [exemplar for exemplar, _ in running.exemplars(learned, "ann", UTC)]
+    return learned.with_exemplars(running.name, exemplars)
+
+
 def test_a_defect_is_learned_from_every_variant_and_counts_as_one_sample() -> None:
     running = lesson("pit", example(0), example(1))
 
     assert finish(running) == 2 * AUGMENTATIONS == running.total == running.done
-    learned = running.apply(NOTHING)
+    learned = applied(running)
     assert learned.knowledge.samples("pit") == 2
     assert len(learned.calibration) == 0
+    assert [len(e.rows) for e in learned.exemplars] == [AUGMENTATIONS] * 2
+
+
+def test_an_exemplar_says_what_it_is_of_and_whose_word_it_is() -> None:
+    running = lesson("Pit!", example(3))
+    finish(running)
+    ((exemplar, made_from),) = running.exemplars(NOTHING, "ann", UTC)
+
+    assert (exemplar.id, exemplar.label, exemplar.role) == (example(3).id, "pit", Role.FIT)
+    assert (exemplar.source, exemplar.who, exemplar.utc) == ("part 3", "ann", UTC)
+    assert made_from.source == "part 3"
+    assert applied(running).names == {"pit": "Pit!"}
+
+
+def test_a_name_that_no_file_can_hold_is_told_as_well_as_it_can_be() -> None:
+    running = lesson("pit", Example("p\udcff" + "x" * 300, picture()))
+    finish(running)
+
+    assert running.exemplars(NOTHING, "ann", UTC)[0][0].source == "p?" + "x" * 198
+    assert applied(running).knowledge.samples("pit") == 1
 
 
 def test_every_second_good_part_is_held_out_and_takes_no_part_in_fitting() -> None:
     running = lesson("good", *map(example, range(10)))
     finish(running)
 
-    learned = running.apply(NOTHING)
+    learned = applied(running)
 
     assert learned.knowledge.samples("good") == 5
     assert len(learned.calibration) == 5
+    assert [e.role for e in learned.exemplars] == [Role.FIT, Role.RING] * 5
 
 
 def test_good_parts_taught_one_at_a_time_are_held_out_too() -> None:
     learned = NOTHING
     for i in range(6):
-        running = lesson("good", example(i))
+        running = lesson("good", example(i), learned=learned)
         finish(running)
-        learned = running.apply(learned)
+        learned = applied(running, learned)
 
     assert (learned.knowledge.samples("good"), len(learned.calibration)) == (3, 3)
+
+
+def test_nothing_is_learned_from_golden_examples() -> None:
+    running = lesson("pit", example(0), example(1), golden=True)
+
+    assert finish(running) == 2
+    learned = applied(running)
+    assert learned.knowledge.samples("pit") == 0
+    assert learned.count("pit", Role.GOLDEN) == 2
 
 
 def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
@@ -80,7 +112,7 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
 
     assert running.taught == ["part 1"]
     assert running.refused == ["black: its picture is dark"] * 2
-    assert running.apply(NOTHING).knowledge.samples("pit") == 1
+    assert applied(running).knowledge.samples("pit") == 1
 
 
 def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:
@@ -90,21 +122,78 @@ def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:
     finish(running)
 
     assert running.refused == ["part 0: broken"]
-    assert running.apply(NOTHING).knowledge.samples("pit") == 1
+    assert applied(running).knowledge.samples("pit") == 1
+
+
+def test_an_example_that_is_known_or_here_twice_is_not_encoded_again() -> None:
+    first = lesson("pit", example(0), example(1))
+    finish(first)
+    learned = applied(first)
+    again = lesson("pit", example(0), example(2), Example("copy", picture(2)), learned=learned)
+
+    assert finish(again) == AUGMENTATIONS
+    assert again.refused == [
+        "part 0: already an example of pit, taught by ann at 2025-11-24 16:00 UTC as part 0",
+        "copy: the same as part 2",
+    ]
+    assert applied(again, learned).knowledge.samples("pit") == 3
+
+
+def test_an_example_of_one_class_cannot_be_taught_as_another() -> None:
+    first = lesson("pit", example(0))
+    finish(first)
+    again = lesson("dent", example(0), learned=applied(first))
+
+    assert again.next_variant() is None
+    with pytest.raises(BadData, match="no example of dent could be learned: part 0: already an example of pit, taught"):
+        again.exemplars(applied(first), "bob", UTC)
+
+
+def test_what_was_taught_while_the_lesson_was_encoded_is_seen_too() -> None:
+    slow, quick = lesson("dent", example(0), example(1)), lesson("pit", example(0))
+    finish(slow)
+    finish(quick)
+    learned = applied(quick)
+
+    assert applied(slow, learned).knowledge.samples("dent") == 1
+    assert slow.taught == ["part 1"]
+
+
+def test_a_name_that_is_nearly_another_classs_is_refused_before_anything_is_encoded() -> None:
+    first = lesson("Pit", example(0))
+    finish(first)
+    with pytest.raises(BadData, match="there is a class Pit already"):
+        lesson("pít", example(1), learned=applied(first))
 
 
 def test_a_lesson_without_a_usable_example_changes_nothing_and_says_so() -> None:
     running = lesson("pit", Example("black", np.zeros((64, 64, 3), np.uint8)))
 
     assert running.next_variant() is None
-    with pytest.raises(BadData, match="no example of pit"):
-        running.apply(NOTHING)
+    with pytest.raises(BadData, match="no example of pit could be learned: black: its picture is dark"):
+        applied(running)
 
 
 def test_what_was_known_stays_as_it_was() -> None:
     before = NOTHING.knowledge.digest
     running = lesson("pit", example())
     finish(running)
-    running.apply(NOTHING)
+    applied(running)
 
     assert NOTHING.knowledge.digest == before
+
+
+def test_the_same_pixels_and_samples_have_the_same_id_and_no_others() -> None:
+    image, samples = picture(), np.ones((50, 3), np.float32)
+    one = Example("a", image, samples, 1000.0)
+    others = [
+        Example("a", image),
+        Example("a", None, samples, 1000.0),
+        Example("a", image, samples, 1001.0),
+        Example("a", image, samples[1:], 1000.0),
+        Example("a", image.reshape(32, 128, 3), samples, 1000.0),
+        Example("a", picture(1), samples, 1000.0),
+    ]
+
+    assert one.id == Example("b", np.asfortranarray(image), samples.copy(), 1000.0).id
+    assert len({one.id, *(other.id for other in others)}) == 7

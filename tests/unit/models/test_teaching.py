@@ -89,9 +89,19 @@ def test_what_was_never_taught_cannot_be_forgotten(
         Knowledge.empty("ring", "0" * 64, BLOCKS[:1]),
     ],
 )
-def test_what_is_about_something_else_is_not_merged(other: Knowledge) -> None:
+def test_what_is_about_something_else_is_not_merged_nor_taken_out(other: Knowledge) -> None:
     with pytest.raises(ValueError, match="cannot be added"):
         NOTHING.merge(other)
+    with pytest.raises(ValueError, match="cannot be part"):
+        NOTHING.without(other)
+
+
+def test_more_than_is_known_cannot_be_taken_out() -> None:
+    one = NOTHING.learn("pit", sample(0))
+    with pytest.raises(ValueError, match="no sample of good with image and vibration"):
+        one.without(NOTHING.learn("good", sample(0)))
+    with pytest.raises(ValueError, match="what is known of pit there was not taught: without it, -1 samples"):
+        one.without(one.merge(one))
 
 
 def test_a_merge_that_would_leave_int64_is_refused() -> None:

@@ -1,0 +1,111 @@
+"""The ways from one state to the next, and both versions of the file that says which is which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from edge_agent.errors import BadData, ConfigError, StateDamaged
+from edge_agent.learning.slots import MAX_HISTORY, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+
+
+def slot(n: int) -> Slot:
+    return Slot(knowledge=f"{n:064x}", change=Change("teach", f"class_{n}", (), "ann", float(n)))
+
+
+ONE = RecipeSlots().changed(slot(1))
+WAITING = ONE.proposed(slot(2))
+
+
+def test_a_candidate_becomes_active_and_the_active_one_history() -> None:
+    assert WAITING.active == slot(1)
+    assert WAITING.promoted() == RecipeSlots(slot(2), (Slot(), slot(1)))
+    assert WAITING.cancelled() == ONE
+
+
+def test_undo_goes_back_one_state_at_a_time_to_knowing_nothing() -> None:
+    two = WAITING.promoted()
+
+    assert two.undone() == ONE
+    assert two.undone().undone() == RecipeSlots()
+    with pytest.raises(BadData, match="nothing to undo"):
+        RecipeSlots().undone()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [RecipeSlots.undone, lambda s: s.proposed(slot(3)), lambda s: s.changed(slot(3))],
+    ids=["undo", "2nd", "save"],
+)
+def test_while_a_candidate_waits_nothing_else_changes(step: Callable[[RecipeSlots], object]) -> None:
+    with pytest.raises(BadData, match=r"waiting to be promoted \(teach class_2, by ann\)"):
+        step(WAITING)
+
+
+@pytest.mark.parametrize("step", [RecipeSlots.promoted, RecipeSlots.cancelled])
+def test_without_a_candidate_there_is_nothing_to_promote_or_cancel(step: Callable[[RecipeSlots], object]) -> None:
+    with pytest.raises(BadData, match="no change is waiting"):
+        step(ONE)
+
+
+def test_the_oldest_states_go_and_twenty_can_be_returned_to() -> None:
+    slots = RecipeSlots()
+    for n in range(100):
+        slots = slots.changed(slot(n))
+
+    assert len(slots.history) == MAX_HISTORY >= 20
+    for n in reversed(range(99 - MAX_HISTORY, 99)):
+        slots = slots.undone()
+        assert slots.active == slot(n)
+
+
+def test_every_state_that_can_be_reached_counts_as_needed() -> None:
+    assert {s.knowledge for s in WAITING.all} == {"", slot(1).knowledge, slot(2).knowledge}
+    full = Slot("a" * 64, "b" * 64, ("c" * 64, "d" * 64), calibration="e" * 64)
+    assert full.blobs == {letter * 64 for letter in "abcde"}
+    assert Slot().blobs == set()
+
+
+def test_the_file_gives_back_what_was_written() -> None:
+    slots = Slots(recipes={"r": WAITING, "other": RecipeSlots()})
+
+    assert decode_slots(encode_slots(slots)) == slots
+    assert decode_slots(encode_slots(Slots(recipes={"other": RecipeSlots(), "r": WAITING}))) == slots
+
+
+def test_what_version_1_knew_came_without_its_samples() -> None:
+    k, c = "a" * 64, "b" * 64
+    body = (
+        f'{{"version":1,"recipes":{{"r":{{"active":{{"knowledge":"{k}","calibration":"{c}"}},'
+        f'"previous":{{"knowledge":"{c}","calibration":"{k}"}}}},'
+        f'"s":{{"active":{{"knowledge":"{k}","calibration":"{c}"}},"previous":null}}}}}}'
+    )
+
+    assert decode_slots(body.encode()).recipes == {
+        "r": RecipeSlots(Slot(k, k, calibration=c), (Slot(c, c, calibration=k),)),
+        "s": RecipeSlots(Slot(k, k, calibration=c)),
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"version":0}',
+        b'{"version":2,"recipes":{"r":{"active":{"knowledge":"../../etc"}}}}',
+        b'{"version":2,"recipes":{"r":{"active":{"knowledge":""},"surprise":1}}}',
+        b'{"version":1,"recipes":{"r":{"active":{"knowledge":"x","calibration":"y"}}}}',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_such_file_is_damaged(body: bytes) -> None:
+    with pytest.raises(StateDamaged, match=r"slots.json is damaged"):
+        decode_slots(body)
+
+
+def test_a_newer_file_is_left_alone() -> None:
+    with pytest.raises(ConfigError, match="has version 3"):
+        decode_slots(b'{"version":3,"something":"else"}')

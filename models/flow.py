@@ -29,13 +29,13 @@ class Flow:
         self._manifest = manifest
         needs: dict[str, frozenset[str]] = {name: frozenset({SOURCES[name]}) for name in manifest.sources}
         self._steps: list[tuple[Part, frozenset[str]]] = []
-        for part in manifest.parts:
+        for part in manifest.judging:
             needed = _needed(part, needs)
             needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needed)
             self._steps.append((part, needed))
 
     def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> dict[str, NDArray[Any]]:
-        """Run every part that can.
+        """Run every part that can and that the embedding comes from.
 
         Args:
             sources: source tensors by name; those of a modality are all there, or all missing.

@@ -180,6 +180,17 @@ class Manifest(Table, frozen=True):
         """The tensors that pre-processing must make, by name."""
         return {t.name: t for part in self.parts for t in part.inputs if t.name in SOURCES}
 
+    @property
+    def judging(self) -> tuple[Part, ...]:
+        """The parts that the embedding comes from, in the order they run; what others give only explains it."""
+        wanted = {block.output for block in self.blocks}
+        judging: list[Part] = []
+        for part in reversed(self.parts):
+            if any(tensor.name in wanted for tensor in part.outputs):
+                judging.append(part)
+                wanted |= {tensor.name for tensor in part.inputs}
+        return tuple(reversed(judging))
+
     def _check_blocks(self) -> None:
         end = 0
         for block in self.blocks:

@@ -1,9 +1,11 @@
-"""Loads every part of a bundle once, and refuses it where a model is not what the manifest says.
+"""Loads the parts of a bundle once, and refuses it where a model is not what the manifest says.
 
 It runs nothing: whether the numbers are right is shown by the golden vectors, by whoever can make the inputs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from edge_agent.engines.base import Engine
 from edge_agent.errors import BadData, ConfigError
@@ -15,7 +17,9 @@ from models.tensor import TensorSpec
 RUNTIMES = ("onnxruntime", "openvino")
 
 
-def load_engines(bundle: Bundle, runtime: str, device: str, threads: int) -> dict[str, Engine]:
+def load_engines(
+    bundle: Bundle, runtime: str, device: str, threads: int, parts: Sequence[Part] = ()
+) -> dict[str, Engine]:
     """Load the parts of a bundle.
 
     Args:
@@ -23,6 +27,7 @@ def load_engines(bundle: Bundle, runtime: str, device: str, threads: int) -> dic
         runtime: `onnxruntime` or `openvino`.
         device: `cpu`, or another device of OpenVINO.
         threads: how many threads compute in each part.
+        parts: which of them; all where not given.
 
     Returns:
         One engine for each role; whoever asked closes them.
@@ -34,7 +39,7 @@ def load_engines(bundle: Bundle, runtime: str, device: str, threads: int) -> dic
     """
     engines: dict[str, Engine] = {}
     try:
-        for part in bundle.manifest.parts:
+        for part in parts or bundle.manifest.parts:
             try:
                 engines[part.role] = _engine(bundle.part_bytes(part.role), runtime, device, threads)
             except BadData as error:

@@ -39,7 +39,7 @@ class Encoder:
 
     @classmethod
     def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
-        """Load every part of `bundle` and prove it on the bundle's golden vectors.
+        """Load every part of `bundle` that judges and prove it on the bundle's golden vectors.
 
         Args:
             bundle: what to load.
@@ -53,7 +53,7 @@ class Encoder:
             DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
         """
         try:
-            engines = load_engines(bundle, config.runtime, config.device, config.threads)
+            engines = load_engines(bundle, config.runtime, config.device, config.threads, bundle.manifest.judging)
         except BundleRefused as error:
             raise refused(error) from error
         encoder = cls(bundle, engines)

@@ -22,7 +22,7 @@ from models.workshop.agreement import agreement, worst_layers
 from models.workshop.collect import picture_spec, tensor_of
 from models.workshop.corpus import Corpus
 from models.workshop.errors import WorkshopError
-from models.workshop.export import OPSET, parts_of
+from models.workshop.export import OPSET, parts_of, shares_of
 from models.workshop.fit import Material, prior_of, within
 from models.workshop.fusion import IMAGE_DIMS, VIBRATION_DIMS, FusionModel
 from models.workshop.pack import Contents, write_bundle
@@ -143,7 +143,7 @@ def build(
             blocks=blocks,
             picture=picture_spec(model.design.side_px) if "image" in modalities else None,
             vibration=model.design.vibration if "vibration" in modalities else None,
-            parts=parts,
+            parts=parts | {"shares": shares_of(model, modalities)},
             prior=_prior(z, blocks, corpus),
             strength=STRENGTH,
             golden=vectors,

@@ -1,4 +1,4 @@
-"""From torch to ONNX: a module becomes a model with static shapes, a fusion model becomes the three parts of a bundle.
+"""From torch to ONNX: a module becomes a model with static shapes, a fusion model becomes the parts of a bundle.
 
 It knows torch and onnx; integers are the business of `quantize`.
 """
@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from models.workshop.fusion import FusionModel
+from models.workshop.fusion import HEADS, VALUES, FusionModel
 
 OPSET: Final = 18
 
@@ -93,7 +93,7 @@ class ImagePart(nn.Module):
 
 
 class FusionPart(nn.Module):
-    """Tokens and masks to the raw blocks of the embedding, with the weights and values that they are sums of.
+    """Tokens and masks to the raw blocks of the embedding, and to nothing that judging a part does not need.
 
     Args:
         model: trained.
@@ -102,21 +102,45 @@ class FusionPart(nn.Module):
 
     def __init__(self, model: FusionModel, modalities: Sequence[str]) -> None:
         super().__init__()
-        pools = {"image": model.image_pool, "vibration": model.vibration_pool}
-        self._pools = nn.ModuleList(pools[modality] for modality in modalities)
-        self.inputs = [f"{modality}_{what}" for modality in modalities for what in ("tokens", "mask")]
-        self.outputs = [
-            f"{modality}_{what}" for modality in modalities for what in ("attention", "values", "embedding")
-        ]
+        self._pools = _pools(model, modalities)
+        self.inputs = _masked(modalities)
+        self.outputs = [f"{modality}_embedding" for modality in modalities]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Give the tensors named in `outputs` for those named in `inputs`."""
         pairs = zip(self._pools, tensors[::2], tensors[1::2], strict=True)
-        return tuple(made for pool, tokens, mask in pairs for made in pool(tokens, mask))
+        return tuple(pool(tokens, mask)[2] for pool, tokens, mask in pairs)
+
+
+class SharesPart(nn.Module):
+    """Tokens and masks to what each raw block is a sum of; only an explanation runs it.
+
+    The projection is applied to every value instead of to their sum, so raw = sum over heads and tokens of
+    attention times value.
+
+    Args:
+        model: trained.
+        modalities: `image`, `vibration` or both, in this order.
+    """
+
+    def __init__(self, model: FusionModel, modalities: Sequence[str]) -> None:
+        super().__init__()
+        self._pools = _pools(model, modalities)
+        self.inputs = _masked(modalities)
+        self.outputs = [f"{modality}_{what}" for modality in modalities for what in ("attention", "values")]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Give attention (1, heads, tokens) and values (1, heads, tokens, dims), in the order of `outputs`."""
+        made: list[Tensor] = []
+        for pool, tokens, mask in zip(self._pools, tensors[::2], tensors[1::2], strict=True):
+            attention, values, _ = pool(tokens, mask)
+            projection = pool.get_parameter("_project.weight").unflatten(1, (HEADS, VALUES)).permute(1, 2, 0)
+            made += [attention, values.transpose(1, 2) @ projection]
+        return tuple(made)
 
 
 def parts_of(model: FusionModel, modalities: Sequence[str]) -> dict[str, onnx.ModelProto]:
-    """Export a fusion model as the parts of a bundle, in float32.
+    """Export a fusion model as the parts of a bundle that judge, in float32.
 
     Args:
         model: trained.
@@ -125,6 +149,23 @@ def parts_of(model: FusionModel, modalities: Sequence[str]) -> dict[str, onnx.Mo
     Returns:
         A part for each modality and `fusion`, in the order they run.
     """
+    modules, sources = _encoders(model, modalities)
+    parts = {m: _part(modules[m], sources[m], [f"{m}_tokens"]) for m in modalities}
+    fusion = FusionPart(model, modalities).eval()
+    return parts | {"fusion": _part(fusion, _tokens(modules, sources), fusion.outputs)}
+
+
+def shares_of(model: FusionModel, modalities: Sequence[str]) -> onnx.ModelProto:
+    """Export what a fusion model's embedding is a sum of as one more part, `shares`, in float32; see `parts_of`."""
+    shares = SharesPart(model, modalities).eval()
+    return _part(shares, _tokens(*_encoders(model, modalities)), shares.outputs)
+
+
+_Sources = dict[str, dict[str, Tensor]]
+
+
+def _encoders(model: FusionModel, modalities: Sequence[str]) -> tuple[dict[str, nn.Module], _Sources]:
+    """Give the encoder of each modality, and an example of what each takes."""
     model.eval()
     encoder, side_px = model.vibration_encoder, model.design.side_px
     modules = {"image": ImagePart(model).eval(), "vibration": encoder}
@@ -132,16 +173,31 @@ def parts_of(model: FusionModel, modalities: Sequence[str]) -> dict[str, onnx.Mo
         "image": {"picture": torch.zeros(1, 3, side_px, side_px)},
         "vibration": {encoder.source: torch.zeros(1, *encoder.shape)},
     }
-    fusion = FusionPart(model, modalities).eval()
+    return {m: modules[m] for m in modalities}, {m: sources[m] for m in modalities}
+
+
+def _tokens(modules: Mapping[str, nn.Module], sources: _Sources) -> dict[str, Tensor]:
+    """Give tokens and masks as the parts behind the encoders take them."""
     examples: dict[str, Tensor] = {}
     with torch.no_grad():
-        for modality in modalities:
-            tokens = modules[modality](*sources[modality].values())
+        for modality, module in modules.items():
+            tokens = module(*sources[modality].values())
             examples |= {f"{modality}_tokens": tokens, f"{modality}_mask": torch.ones(1, tokens.shape[1])}
+    return examples
+
+
+def _part(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "part.onnx"
-        parts = {m: exported(modules[m], sources[m], [f"{m}_tokens"], path) for m in modalities}
-        return parts | {"fusion": exported(fusion, examples, fusion.outputs, path)}
+        return exported(module, inputs, outputs, Path(scratch) / "part.onnx")
+
+
+def _pools(model: FusionModel, modalities: Sequence[str]) -> nn.ModuleList:
+    pools = {"image": model.image_pool, "vibration": model.vibration_pool}
+    return nn.ModuleList(pools[modality] for modality in modalities)
+
+
+def _masked(modalities: Sequence[str]) -> list[str]:
+    return [f"{modality}_{what}" for modality in modalities for what in ("tokens", "mask")]
 
 
 def _convolution(folded: tuple[Tensor, Tensor]) -> nn.Conv2d:

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
 
-from models.workshop.export import FusionPart, parts_of  # noqa: E402 (torch may be missing)
+from models.workshop.export import FusionPart, SharesPart, parts_of, shares_of  # noqa: E402 (torch may be missing)
 from models.workshop.fusion import FusionModel  # noqa: E402
 from models.workshop.runner import Model  # noqa: E402
 
@@ -23,6 +23,7 @@ def test_the_parts_give_what_the_model_gives(vibration_encoder: str) -> None:
     model.image_encoder.fine.standard.mean += 0.3
     model.vibration_encoder.standard.scale *= 2.0
     made = parts_of(model, ("image", "vibration"))
+    made["shares"] = shares_of(model, ("image", "vibration"))
     parts = {role: Model(part.SerializeToString(), "onnxruntime") for role, part in made.items()}
     rng = np.random.default_rng(7)
     picture = rng.normal(size=(1, 3, SIDE_PX, SIDE_PX)).astype(np.float32)
@@ -39,10 +40,14 @@ def test_the_parts_give_what_the_model_gives(vibration_encoder: str) -> None:
             want = model(torch.from_numpy(picture), torch.from_numpy(heard), torch.tensor([present]))
 
         assert list(got) == FusionPart(model, ("image", "vibration")).outputs
+        terms = parts["shares"].run(feed | masks)
+        assert list(terms) == SharesPart(model, ("image", "vibration")).outputs
         for name, pooled in (("image", want.image), ("vibration", want.vibration)):
             np.testing.assert_allclose(got[f"{name}_embedding"], pooled.raw, atol=1e-4)
-            np.testing.assert_allclose(got[f"{name}_attention"], pooled.attention, atol=1e-5)
-            np.testing.assert_allclose(got[f"{name}_values"], pooled.values, atol=1e-4)
+            np.testing.assert_allclose(terms[f"{name}_attention"], pooled.attention, atol=1e-5)
+            assert terms[f"{name}_values"].shape[1:] == (*pooled.attention.shape[1:], pooled.raw.shape[1])
+            summed = (terms[f"{name}_attention"][..., None] * terms[f"{name}_values"]).sum(axis=(1, 2))
+            np.testing.assert_allclose(summed, pooled.raw, atol=1e-4)
 
 
 def test_a_model_of_pictures_alone_has_no_other_part() -> None:
@@ -51,4 +56,13 @@ def test_a_model_of_pictures_alone_has_no_other_part() -> None:
     made = parts_of(model, ("image",))
 
     assert list(made) == ["image", "fusion"]
-    assert [tensor.name for tensor in made["fusion"].graph.input] == ["image_tokens", "image_mask"]
+    for part in (made["fusion"], shares_of(model, ("image",))):
+        assert [tensor.name for tensor in part.graph.input] == ["image_tokens", "image_mask"]
+
+
+def test_what_judges_a_part_gives_nothing_but_the_embedding() -> None:
+    """What an explanation needs is a part of its own, so that no other part pays for it."""
+    model = FusionModel("resnet18", "filterbank", "attention", side_px=SIDE_PX)
+    fusion = parts_of(model, ("image", "vibration"))["fusion"]
+
+    assert [tensor.name for tensor in fusion.graph.output] == ["image_embedding", "vibration_embedding"]

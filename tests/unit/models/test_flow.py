@@ -106,6 +106,30 @@ def run(**sources: NDArray[np.float32]) -> tuple[dict[str, Tensors], dict[str, N
     return parts.given, Flow(manifest).run(sources, parts.infer)
 
 
+def test_a_part_that_the_embedding_does_not_come_from_does_not_run() -> None:
+    shares = """
+[[part]]
+role = "shares"
+file = "shares.onnx"
+sha256 = "{hex}"
+bytes = 100
+[[part.input]]
+name = "image_tokens"
+shape = [1, 4, 3]
+dtype = "float32"
+[[part.output]]
+name = "image_attention"
+shape = [1, 2, 4]
+dtype = "float32"
+"""
+    manifest = parse_manifest(FUSED.replace("[prior]", shares.replace("{hex}", "ab" * 32) + "[prior]"))
+    parts = Parts(manifest)
+    Flow(manifest).run({"picture": PICTURE, "vibration": VIBRATION}, parts.infer)
+
+    assert [part.role for part in manifest.parts] == ["image", "vibration", "fusion", "shares"]
+    assert list(parts.given) == ["image", "vibration", "fusion"]
+
+
 def test_with_both_modalities_everything_is_there() -> None:
     given, raw = run(picture=PICTURE, vibration=VIBRATION)
 

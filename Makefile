@@ -6,7 +6,7 @@ WORKSHOP := .venv-workshop
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench workshop test-workshop bundles clean
+.PHONY: help setup demo test check lint bench workshop test-workshop bundles cards clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
@@ -68,6 +68,15 @@ bundles: $(WORKSHOP)/.made  ## rebuild models/bundles from nothing (XSDD=folder 
 	@if [ -n "$(XSDD)" ] && [ -n "$(CWRU)" ]; then \
 	  $(WORKSHOP)/bin/python -m models.workshop.learn steel --pictures "$(XSDD)" --recordings "$(CWRU)" --out models/bundles/steel; \
 	else echo "models/bundles/steel is left as it is: it needs make bundles XSDD=folder CWRU=folder (docs/workshop.md)"; fi
+
+cards: $(WORKSHOP)/.made  ## measure the shipped bundles and write the figures into their cards (XSDD=folder CWRU=folder for steel)
+	for bundle in generic castings steel; do $(WORKSHOP)/bin/python -m models.workshop.speed models/bundles/$$bundle --card; done
+	for bundle in generic castings; do $(WORKSHOP)/bin/python -m models.workshop.measure models/bundles/$$bundle --card; done
+	$(WORKSHOP)/bin/python -m models.workshop.ablation castings --card models/bundles/castings
+	@if [ -n "$(XSDD)" ] && [ -n "$(CWRU)" ]; then \
+	  $(WORKSHOP)/bin/python -m models.workshop.heldout models/bundles/steel steel --pictures "$(XSDD)" --recordings "$(CWRU)" --card && \
+	  $(WORKSHOP)/bin/python -m models.workshop.ablation steel --pictures "$(XSDD)" --recordings "$(CWRU)" --card models/bundles/steel; \
+	else echo "the card of models/bundles/steel is left as it is: it needs make cards XSDD=folder CWRU=folder (docs/workshop.md)"; fi
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(WORKSHOP) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -59,6 +59,22 @@ class Corpus:
         """Whether any sample has a picture, and whether any has vibration."""
         return bool(self.present[:, 0].any()), bool(self.present[:, 1].any())
 
+    def only(self, rows: NDArray[np.intp]) -> Corpus:
+        """Give some of the samples; a class that none of them is of is left out."""
+        kept, labels = np.unique(self.labels[rows], return_inverse=True)
+        return Corpus(
+            classes=tuple(self.classes[i] for i in kept),
+            shows=self.shows[kept],
+            pictures=self.pictures[rows],
+            fine=self.fine[rows] if len(self.fine) else self.fine,
+            coarse=self.coarse[rows] if len(self.coarse) else self.coarse,
+            vibration=self.vibration[rows],
+            present=self.present[rows],
+            labels=labels.astype(np.int64),
+            lines=self.lines[rows],
+            things=self.things[rows],
+        )
+
     def maps(self, model: FusionModel, rows: Rows) -> Maps:
         """Give what the model's backbone sees of some samples, float32."""
         if len(self.fine):
@@ -68,7 +84,8 @@ class Corpus:
 
     def fused(self, model: FusionModel, rows: Rows) -> Fused:
         """Give what a model makes of some samples."""
-        heard, there = torch.from_numpy(self.vibration[rows]), torch.from_numpy(self.present[rows])
+        # Cloned into torch's own memory: how numpy happens to align its arrays would decide the last bit of a sum.
+        heard, there = torch.from_numpy(self.vibration[rows]).clone(), torch.from_numpy(self.present[rows])
         return model.fuse(self.maps(model, rows), heard, there)
 
     def embedded(self, model: FusionModel) -> Tensor:

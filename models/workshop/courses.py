@@ -15,8 +15,10 @@ from models.source import VibrationSpec
 from models.workshop.data import (
     CastingsData,
     Dataset,
+    DrawnData,
     Entry,
     FolderData,
+    JoinedData,
     PairedData,
     SteelData,
     check_leak,
@@ -29,10 +31,18 @@ from models.workshop.fusion import VIBRATION
 
 CASTINGS_TRAINING: Final = range(1, 41)
 CASTINGS_VALIDATION: Final = range(41, 49)
-"""Designs; 0 is the demonstration's and that of every figure."""
+CASTINGS_TEST: Final = (0, *range(49, 57))
+"""Designs; 0 is the demonstration's, and that of the figures of `measure`."""
 
 CASTINGS_EACH: Final = 11
 CASTINGS_SEED: Final = 101
+
+DRAWN_TRAINING: Final = range(60, 120)
+DRAWN_VALIDATION: Final = range(1000, 1012)
+"""Seeds of imaginary lines."""
+
+DRAWN_EACH: Final = 8
+"""Pictures of each class of a line."""
 
 BEARINGS: Final = VibrationSpec(duration_ms=80.0, window_ms=9.6, hop_ms=2.0, bands=64, low_hz=60.0, high_hz=6_000.0)
 """As a tap test, up to half of the 12 kHz that the recordings have."""
@@ -86,7 +96,7 @@ def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) 
     """Give the course that a command line names.
 
     Args:
-        data: `castings`, `steel`, or the path of somebody's own data.
+        data: `castings`, `drawn`, `steel`, or the path of somebody's own data.
         pictures: folder of X-SDD, for steel.
         recordings: folder of CWRU, for steel.
         seed: of the sides.
@@ -99,6 +109,8 @@ def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) 
     """
     if data == "castings":
         return castings()
+    if data == "drawn":
+        return drawn()
     if data != "steel":
         return own(Path(data), seed)
     if pictures is None or recordings is None:
@@ -110,17 +122,37 @@ def castings() -> Course:
     """Designs of the simulated casting: a line is a design, and no design is on two sides."""
     training = CastingsData(CASTINGS_TRAINING, CASTINGS_EACH, CASTINGS_SEED)
     validation = CastingsData(CASTINGS_VALIDATION, CASTINGS_EACH, CASTINGS_SEED)
+    test = CastingsData(CASTINGS_TEST, CASTINGS_EACH, CASTINGS_SEED)
     return Course(
         title=f"simulated castings, designs {CASTINGS_TRAINING.start} to {CASTINGS_TRAINING.stop - 1}",
         training=Side(training, training.entries),
         validation=Side(validation, validation.entries),
-        test=Side(validation, validation.entries),
-        table=describe({"train": training.entries, "val": validation.entries}),
-        shows={
-            slug: (fault.mark is not None, bool(fault.crack_drop[1] or fault.loose)) for slug, fault in FAULTS.items()
-        },
+        test=Side(test, test.entries),
+        table=describe({"train": training.entries, "val": validation.entries, "test": test.entries}),
+        shows=_castings_show(),
         line_of=lambda entry: entry.traits["design"],
     )
+
+
+def drawn() -> Course:
+    """Imaginary lines and designs of the casting, as the bundle `generic` is fitted on: nothing of it is real."""
+    training = JoinedData([DrawnData(DRAWN_TRAINING, DRAWN_EACH), CastingsData(CASTINGS_TRAINING, 6, CASTINGS_SEED)])
+    validation = JoinedData(
+        [DrawnData(DRAWN_VALIDATION, DRAWN_EACH), CastingsData(CASTINGS_VALIDATION, DRAWN_EACH, CASTINGS_SEED)]
+    )
+    return Course(
+        title="imaginary lines and simulated castings",
+        training=Side(training, training.entries),
+        validation=Side(validation, validation.entries),
+        test=Side(validation, validation.entries),
+        table=describe({"train": training.entries, "val": validation.entries}),
+        shows=_castings_show(),
+        line_of=lambda entry: " ".join(next(iter(entry.traits.items()))),
+    )
+
+
+def _castings_show() -> dict[str, tuple[bool, bool]]:
+    return {slug: (fault.mark is not None, bool(fault.crack_drop[1] or fault.loose)) for slug, fault in FAULTS.items()}
 
 
 def steel(pictures: Path, recordings: Path, seed: int) -> Course:

@@ -25,6 +25,7 @@ from models.bundle import Bundle
 from models.embedding import dequantise
 from models.errors import BundleRefused
 from models.knowledge import Knowledge
+from models.workshop.card import table, write_section
 from models.workshop.courses import Course, Side, named
 from models.workshop.data import IMAGE, VIBRATION, Entry, ordered_classes
 from models.workshop.embedder import Embedder
@@ -198,6 +199,27 @@ def report(found: HeldOut) -> list[dict[str, object]]:
     return [*lines, {"samples": found.asked, "things": found.things}]
 
 
+def section(found: HeldOut, shots: int, episodes: int) -> str:
+    """Give the text for the card: what gets its own name of each class, by what the classifier looks at."""
+    figures = [*found.answers.values()]
+    lines = [[slug, *(f"{answer.named[slug]:.3f}" for answer in figures)] for slug in figures[0].named]
+    lines += [
+        ["balanced accuracy", *(f"{answer.balanced:.3f}" for answer in figures)],
+        ["macro AUROC", *(f"{answer.separation:.4f}" for answer in figures)],
+    ]
+    worth_of = ""
+    if found.gain is not None:
+        worth_of = (
+            f"\n\nBoth modalities minus the better one, macro AUROC: {found.gain.difference:+.3f} "
+            f"({found.gain.low:.3f} – {found.gain.high:.3f}, 95 % of bootstrap draws of the things)."
+        )
+    return (
+        f"`python -m models.workshop.heldout`: {shots} samples of each class of the side of training are taught, "
+        f"{episodes} times; {found.asked} samples of {found.things} things that took no part are asked about. Share of "
+        f"each class that gets its name:\n\n{table(['', *map(' and '.join, found.answers)], lines)}{worth_of}"
+    )
+
+
 def main() -> int:
     """Measure a bundle and print one JSON line for each set of modalities; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -209,6 +231,7 @@ def main() -> int:
     parser.add_argument("--shots", type=int, default=SHOTS, help="samples taught of each class (default: %(default)s)")
     parser.add_argument("--episodes", type=int, default=EPISODES, help="with other samples (default: %(default)s)")
     parser.add_argument("--runtime", default=RUNTIMES[0], choices=RUNTIMES, help="default: %(default)s")
+    parser.add_argument("--card", action="store_true", help="writes a table into the bundle's card")
     arguments = parser.parse_args()
     if min(arguments.shots, arguments.episodes) < 1:
         parser.error("--shots and --episodes must be at least 1")
@@ -224,6 +247,9 @@ def main() -> int:
             seed=arguments.seed,
             runtime=arguments.runtime,
         )
+        if arguments.card:
+            text = section(found, arguments.shots, arguments.episodes)
+            write_section(arguments.bundle, "On things that took no part", text)
     except (WorkshopError, BundleRefused) as error:
         sys.stderr.write(f"{error}\n")
         return 1

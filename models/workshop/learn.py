@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from models.bundle import MANIFEST
 from models.errors import BundleRefused
 from models.manifest import FittedOn
+from models.source import VibrationSpec
 from models.workshop.build import STRENGTH, Facts, build
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus
@@ -62,6 +64,18 @@ class Choice:
     side_px: int = SIDE_PX
     compression: str = "none"
 
+    def model(self, classes: Sequence[str], vibration: VibrationSpec) -> FusionModel:
+        """Make the model, not trained yet; raises `WorkshopError` where there is none of that name."""
+        torch.manual_seed(self.seed)
+        return FusionModel(
+            self.image_encoder,
+            self.vibration_encoder,
+            self.method,
+            classes=classes,
+            vibration=vibration,
+            side_px=self.side_px,
+        )
+
     def options(self) -> Options:
         """How the loop trains; raises `WorkshopError` for what makes no sense."""
         return Options(
@@ -91,24 +105,38 @@ def learn(
     Raises:
         WorkshopError: the data cannot be learned from, or the run folder cannot be used.
     """
-    torch.manual_seed(choice.seed)
-    model = FusionModel(
-        choice.image_encoder,
-        choice.vibration_encoder,
-        choice.method,
-        classes=course.training.dataset.classes,
-        vibration=course.vibration,
-        side_px=choice.side_px,
-    )
+    model = choice.model(course.training.dataset.classes, course.vibration)
     training = _collected(course, course.training, model, varied=True)
     validation = _collected(course, course.validation, model, varied=False)
+    return model, training, fit(model, training, validation, choice, run, ranks)
+
+
+def fit(
+    model: FusionModel, training: Corpus, validation: Corpus, choice: Choice, run: Path, ranks: Ranks = ALONE
+) -> dict[str, float]:
+    """Train a model on what was collected.
+
+    Args:
+        model: from `Choice.model`; in the process that leads it has its best weights afterwards.
+        training: what it learns from.
+        validation: what the best epoch is chosen by.
+        choice: how.
+        run: the run folder; an interrupted run goes on from it.
+        ranks: the processes.
+
+    Returns:
+        What it came to on the side of validation.
+
+    Raises:
+        WorkshopError: the samples cannot be learned from, or the run folder cannot be used.
+    """
     task = FewShot(model, training, validation, loss=choice.loss, seed=choice.seed)
     result = train(task, run, choice.options(), ranks=ranks)
     if ranks.leads:
         model.load_state_dict(torch.load(result.weights, weights_only=True))
         imprint(model, training)
         save_weights(model, run / "weights.pth")
-    return model, training, result.metrics
+    return result.metrics
 
 
 def pack(
@@ -169,7 +197,7 @@ def main() -> int:
     """Train and pack; give the exit code."""
     default = Choice()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="castings, steel, a folder of class folders, or a manifest .csv of paired files")
+    parser.add_argument("data", help="castings, drawn, steel, a folder of class folders, or a .csv of paired files")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--run", type=Path, help="run folder, to go on from after an interruption (default: temporary)")
     parser.add_argument("--pictures", type=Path, help="folder of X-SDD, for steel")

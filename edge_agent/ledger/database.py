@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import sqlite_utils
 
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, StateDamaged, Unavailable
-from edge_agent.ledger.files import DAMAGED_HINT, DiskFull, check_header, make_private, take_lock
+from edge_agent.ledger.files import DAMAGED_HINT, DiskFull, check_length, make_private, take_lock
 
 Schema = sqlite_utils.Database
 """What a migration changes the tables with."""
@@ -240,7 +240,7 @@ def open_reader(path: Path, migrations: Sequence[Migration]) -> Database:
 
 
 def _connect(path: Path, mode: str, pragmas: Mapping[str, object], lock: int | None) -> Database:
-    check_header(path)
+    check_length(path)
     with _translated(path):
         conn = sqlite3.connect(
             f"{path.as_uri()}?mode={mode}",

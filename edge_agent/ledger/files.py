@@ -19,8 +19,8 @@ DAMAGED_HINT: Final = (
     "where it does not see the damage, stop it and move the file away"
 )
 
-_MAGIC: Final = b"SQLite format 3\0"
-_HEADER_BYTES: Final = 100
+_SHORTEST_BYTES: Final = 512
+"""A database has at least one page, and this is the smallest page (SQLite database file format, section 1.3.2)."""
 
 
 class DiskFull(Unavailable):
@@ -86,19 +86,22 @@ def take_lock(path: Path) -> int:
     return lock
 
 
-def check_header(path: Path) -> None:
-    """Refuse a file that does not begin like a database; an empty one is a database to come.
+def check_length(path: Path) -> None:
+    """Refuse a file that is too short for a database; an empty one is a database to come.
+
+    The file is not opened: closing it would give back every lock that this process has on it (POSIX advisory locks),
+    and the next program that reads the ledger and closes it would remove the log of the running station.
 
     Args:
         path: the database file.
 
     Raises:
-        StateDamaged: the beginning is something else.
+        StateDamaged: it is shorter than any database.
     """
-    with translated_os(path), path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if header and (len(header) < _HEADER_BYTES or not header.startswith(_MAGIC)):
-        raise StateDamaged(f"{path} does not begin like a SQLite database", hint=DAMAGED_HINT)
+    with translated_os(path):
+        length = path.stat().st_size
+    if 0 < length < _SHORTEST_BYTES:
+        raise StateDamaged(f"{path} is too short for a SQLite database", hint=DAMAGED_HINT)
 
 
 def set_aside(path: Path, utc: float) -> Path:

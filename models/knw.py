@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,7 +25,11 @@ from models.sums import MAX_VECTORS, Key, Sums
 MAX_BYTES: Final = 256 * 1024**2
 """Refuse to read a larger file: 128 dimensions, three sets of modalities, 1,300 classes."""
 
+MAX_HEADER_BYTES: Final = 1024**2
+"""Some 8,000 groups; a longer header could keep a station busy for minutes before a single size is compared."""
+
 MAX_DIMENSIONS: Final = 4096
+MAX_MODALITIES: Final = 16
 
 MAX_RECIPE: Final = 100
 """Longest name of a recipe [characters]."""
@@ -49,16 +53,16 @@ class Content(NamedTuple):
 
 class _Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slug: Slug
-    modalities: tuple[str, ...]
+    modalities: Annotated[tuple[Slug, ...], msgspec.Meta(max_length=MAX_MODALITIES)]
     vectors: _Number
     samples: _Number
-    bytes: Annotated[int, msgspec.Meta(ge=4, le=8)]
+    bytes: Literal[4, 8]
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_RECIPE)]
     bundle_digest: Digest
-    spans: tuple[tuple[str, int, int], ...]
+    spans: Annotated[tuple[tuple[Slug, int, int], ...], msgspec.Meta(max_length=MAX_MODALITIES)]
     groups: tuple[_Group, ...]
 
 
@@ -66,7 +70,7 @@ def encode(content: Content) -> bytes:
     """Give the one file that holds `content`."""
     groups, arrays = [], []
     for key, sums in sorted(content.groups.items()):
-        width = 4 if np.abs(sums.products).max() < 2**31 else 8
+        width: Literal[4, 8] = 4 if np.abs(sums.products).max() < 2**31 else 8
         groups.append(_Group(key.slug, key.modalities, sums.vectors, sums.samples, width))
         arrays += [sums.total.astype("<i8").tobytes(), sums.products.astype(f"<i{width}").tobytes()]
     spans = tuple((span.modality, span.start, span.stop) for span in content.spans)
@@ -88,6 +92,8 @@ def decode(data: bytes) -> Content:
     if hashlib.sha256(body).digest() != data[-_DIGEST_BYTES:]:
         raise KnowledgeDamaged("the SHA-256 does not match: damaged or cut short")
     arrays_at = _START + int.from_bytes(data[_START - 4 : _START], "little")
+    if arrays_at - _START > MAX_HEADER_BYTES:
+        raise KnowledgeDamaged(f"a header of {arrays_at - _START} bytes, at most {MAX_HEADER_BYTES}")
     try:
         header = msgspec.json.decode(body[_START:arrays_at], type=_Header)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

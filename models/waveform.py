@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import FileRefused
+from models.npy import read_header
 
 Waveform = tuple[NDArray[np.float32], float]
 """Acceleration [m/s^2], shape (n, 3) for axes x, y, z, float32; and its sample rate [Hz]."""
@@ -232,9 +233,7 @@ def _npy_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     if info.file_size > MAX_SAMPLES * 3 * 8 + 1024:
         raise _too_long(info.file_size // 24)
     body = io.BytesIO(archive.read(info))
-    version = np.lib.format.read_magic(body)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(body)
+    shape, _, dtype = read_header(body)
     if dtype.hasobject:
         raise FileRefused(f"array {name!r} holds Python objects, which are not read", hint=_NPZ_HINT)
     if math.prod(shape) * dtype.itemsize > info.file_size:

@@ -28,7 +28,7 @@ from models.shares import Floats, Margin, Shares, embedding_of, even_pieces, mea
 
 NEIGHBOURS: Final = 3
 
-KEEP: Final = "[ledger] keep_pictures says of which parts the picture is kept"
+KEEP: Final = "[ledger] keep_evidence says of which parts picture and window are kept"
 
 
 @dataclass(frozen=True, eq=False)

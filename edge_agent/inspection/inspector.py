@@ -19,7 +19,7 @@ from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.pairing import Pairer, PairingCounts
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
-from edge_agent.records import Embedding, Frame, Outcome, Pair, Part, Times, Trigger, Verdict
+from edge_agent.records import Embedding, Frame, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import Clock
 from edge_agent.sources.source import Position, Source
 
@@ -80,7 +80,8 @@ class Inspector:
         output: sorts.
         recipe: deadlines and actions.
         clock: tells the wall time of a verdict, and the time between two hops.
-        keep: hears every part that has a row and a frame, once it was acted on, to keep pictures; must not block.
+        keep: hears every part that has a row and a frame or a window, once it was acted on, to keep those; must not
+            block.
         told: hears every part when the ledger has it, or has refused it.
         judge: gives the verdicts.
     """
@@ -97,7 +98,7 @@ class Inspector:
         output: RejectOutput,
         recipe: RecipeConfig,
         clock: Clock,
-        keep: Callable[[Part, Frame], None],
+        keep: Callable[[Part, Frame | None, VibrationWindow | None], None],
         told: Callable[[Part], None],
         judge: Judge,
     ) -> None:
@@ -226,7 +227,7 @@ class Inspector:
         )
         if not self._ledger.offer(part, lambda receipt: self._received(flight, receipt)):
             self.counts.unrecorded += 1
-            flight.pair = None  # a picture of a part that has no row
+            flight.pair = None  # evidence of a part that has no row
             self._act(flight, committed_late=True)
             del self._flights[_key(flight.trigger)]
             self._told(flight.part)
@@ -245,8 +246,8 @@ class Inspector:
         flight.part = replace(flight.part, action=action, times=times, committed_late=committed_late)
         self._ledger.offer(Acted(trigger.series, trigger.number, action, now, committed_late))
         self._source.answered(trigger.number)
-        if pair is not None and pair.frame is not None:
-            self._keep(flight.part, pair.frame)  # only now: writing a picture would hold up the commit
+        if pair is not None and (pair.frame is not None or pair.window is not None):
+            self._keep(flight.part, pair.frame, pair.window)  # only now: writing files would hold up the commit
 
     def _see_to_deadlines(self, now: float) -> float:
         """Answer what would be late; give when to look again [s]."""

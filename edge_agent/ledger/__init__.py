@@ -1,6 +1,7 @@
-"""The station's memory: every part, event, label and change of knowledge in one SQLite database, pictures beside it."""
+"""The station's memory: every part, event, label and change of knowledge in one SQLite database, evidence beside it."""
 
 from edge_agent.ledger.committer import LedgerStatus
+from edge_agent.ledger.evidence import EvidenceStore, keep
 from edge_agent.ledger.export import ExportFormat, export_parts
 from edge_agent.ledger.items import (
     Acted,
@@ -14,25 +15,23 @@ from edge_agent.ledger.items import (
     Word,
     WordKind,
 )
-from edge_agent.ledger.pictures import PictureStore, Snapshot, keep
 from edge_agent.ledger.reader import Latency, Reader
 from edge_agent.ledger.writer import LedgerWriter
 
 __all__ = [
     "Acted",
     "Committed",
+    "EvidenceStore",
     "ExportFormat",
     "Item",
     "Latency",
     "LedgerStatus",
     "LedgerWriter",
     "Misses",
-    "PictureStore",
     "Pictured",
     "Reader",
     "Receipt",
     "Rejected",
-    "Snapshot",
     "Teaching",
     "Word",
     "WordKind",

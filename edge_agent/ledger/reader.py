@@ -123,6 +123,25 @@ class Reader:
         """Give the part of a trigger; None where it has no row."""
         return next(self._parts("WHERE series = ? AND number = ?", (series, number)), None)
 
+    def parts_of(self, series: str, numbers: Sequence[int]) -> Iterator[Part]:
+        """Give the parts of some triggers of a series, ascending; those without a row are left out."""
+        ordered = sorted(numbers)
+        for at in range(0, len(ordered), PAGE_ROWS):
+            page = ordered[at : at + PAGE_ROWS]
+            marks = ", ".join("?" * len(page))
+            yield from self._parts(f"WHERE series = ? AND number IN ({marks}) ORDER BY number", (series, *page))
+
+    def labelled(self, most: int) -> list[tuple[str, int]]:
+        """Give series and number of the parts that people said something about, by the newest `most` words."""
+        rows = self._database.query(
+            """
+            SELECT DISTINCT series, number FROM parts
+            WHERE id IN (SELECT part FROM labels ORDER BY id DESC LIMIT ?) AND operator_label IS NOT NULL
+            """,
+            (most,),
+        )
+        return [(row["series"], row["number"]) for row in rows]
+
     def recent(self, most: int, outcomes: Sequence[Outcome] = tuple(Outcome)) -> list[Part]:
         """Give the last parts, newest first.
 

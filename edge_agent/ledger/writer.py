@@ -29,7 +29,7 @@ class LedgerWriter:
         deliver: hears every receipt, on the writer's thread; must not block or raise (`Mailbox.offer`).
         on_error: hears the bug that ended the thread, on that thread.
         queue: items that wait for the thread at most; more are refused.
-        make_room: frees space on a full disk and returns the bytes (`PictureStore.make_room`).
+        make_room: frees space on a full disk and returns the bytes (`EvidenceStore.make_room`).
     """
 
     name = "ledger"

@@ -118,6 +118,7 @@ class Bench:
     told: list[Part] = field(default_factory=list)
     kind: type[Inspector] = Inspector
     kept: list[tuple[int, int]] = field(default_factory=list)  #: number, and how many parts had been acted on
+    evidence: list[tuple[bool, bool]] = field(default_factory=list)  #: whether there was a frame, and a window
 
     def __post_init__(self) -> None:
         self.inspector = self.kind(
@@ -128,11 +129,15 @@ class Bench:
             output=self.gate,
             recipe=RecipeConfig(),
             clock=self.clock,
-            keep=lambda part, frame: self.kept.append((part.trigger.number, len(self.gate.actions))),
+            keep=self.keep,
             told=self.told.append,
             judge=AlwaysOk(),
         )
         self.inspector.begin(Position("a", 0))
+
+    def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
+        self.kept.append((part.trigger.number, len(self.gate.actions)))
+        self.evidence.append((frame is not None, window is not None))
 
     def deliver(self, number: int = 1, *, frame: bool | Frame = True, window: bool = True) -> None:
         t = self.clock.now()
@@ -318,7 +323,7 @@ def test_a_picture_unfit_to_judge_by_is_not_encoded_and_said() -> None:
     assert bench.ledger.parts()[0].verdict.degraded == ("dark",)
 
 
-def test_the_picture_is_kept_only_when_the_part_was_acted_on() -> None:
+def test_evidence_is_kept_only_when_the_part_was_acted_on() -> None:
     bench = Bench()
     bench.deliver()
     bench.answer()
@@ -329,7 +334,27 @@ def test_the_picture_is_kept_only_when_the_part_was_acted_on() -> None:
     assert bench.kept == [(1, 1)]
 
 
-def test_the_picture_of_a_part_without_a_row_is_not_kept() -> None:
+@pytest.mark.parametrize(("frame", "window"), [(True, True), (True, False), (False, True)])
+def test_what_is_kept_is_what_there_is_of_the_part(frame: bool, window: bool) -> None:
+    bench = Bench()
+    bench.deliver(frame=frame, window=window)
+    bench.run_until(0.2)
+    bench.answer()
+    bench.commit()
+
+    assert bench.evidence == [(frame, window)]
+
+
+def test_of_a_part_of_which_nothing_came_nothing_is_kept() -> None:
+    bench = Bench()
+    bench.deliver(frame=False, window=False)
+    bench.run_until(0.249)
+
+    assert len(bench.gate.actions) == 1
+    assert bench.kept == []
+
+
+def test_the_evidence_of_a_part_without_a_row_is_not_kept() -> None:
     bench = Bench()
     bench.ledger.accepts = False
     bench.deliver()

@@ -15,7 +15,7 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.inspection.device import Device
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger import Misses
-from edge_agent.records import Frame, Part
+from edge_agent.records import Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
@@ -71,7 +71,7 @@ class Agent:
         clock: tells the time.
         loop: steps every component.
         calls: has the loop run what other threads post.
-        station: recipe, ledger and pictures.
+        station: recipe, ledger and evidence.
         source: delivers parts.
         device: encodes.
         background: does chores.
@@ -102,7 +102,7 @@ class Agent:
         self.device = device
         self.background = background
         self.on_stop: Callable[[], None] = lambda: None
-        self.pictures_dropped = 0
+        self.evidence_dropped = 0
         self._started_s = clock.now()
         self._opened = False
         self._found: Position | None = None
@@ -130,12 +130,13 @@ class Agent:
         with self.station.reader() as reader:
             return reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
 
-    def keep_picture(self, part: Part, frame: Frame) -> None:
-        """Keep the part's picture in the background, where the configuration says so."""
-        if part.verdict.outcome in self.station.config.ledger.keep_pictures and not self.background.submit(
-            Chore(lambda: self.station.keep(part, frame), self._kept)
+    def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
+        """Keep the part's evidence in the background, where the configuration says so; show it to the teacher."""
+        self.teacher.saw(part, frame, window)
+        if self.station.keeps(part) and not self.background.submit(
+            Chore(lambda: self.station.keep(part, frame, window), self._kept)
         ):
-            self.pictures_dropped += 1
+            self.evidence_dropped += 1
 
     def component_changed(self, status: ComponentStatus) -> None:
         """Record what became of a component."""
@@ -194,6 +195,7 @@ class Agent:
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
             knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
             calibration=len(recipe.learned.calibration),
+            promise=recipe.judge.promise(),
             teaching=self.teacher.progress,
             source=self.source.name,
             series=position.series,
@@ -207,8 +209,8 @@ class Agent:
             device=device,
             background=background,
             ledger=station.ledger.status(),
-            pictures=station.pictures.status(),
-            pictures_dropped=self.pictures_dropped,
+            evidence=station.evidence.status(),
+            evidence_dropped=self.evidence_dropped,
             mailboxes=boxes,
             steps=self.loop.report(),
             components=self.supervisor.status(),
@@ -216,4 +218,4 @@ class Agent:
         return replace(status, troubles=tuple(troubles_of(status)))
 
     def _kept(self, result: str | EdgeAgentError) -> None:
-        self.pictures_dropped += isinstance(result, EdgeAgentError)
+        self.evidence_dropped += isinstance(result, EdgeAgentError)

@@ -12,14 +12,23 @@ from typing import Any
 
 from edge_agent.agent import Agent
 from edge_agent.api import Handler, Request
-from edge_agent.commands import EventsArguments, LabelArguments, TeachArguments
+from edge_agent.commands import (
+    EventsArguments,
+    ForgetArguments,
+    LabelArguments,
+    PromoteArguments,
+    TeachArguments,
+    UndoArguments,
+)
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.learning.example import unpack
 from edge_agent.learning.lesson import Lesson
-from edge_agent.ledger import Committed, Receipt, Word
+from edge_agent.learning.outcome import Changed, Proposal
+from edge_agent.learning.stage import Step
+from edge_agent.ledger import Committed, Reader, Receipt, Teaching, Word
 from edge_agent.runtime.background import Chore
-from edge_agent.station import Taught
-from edge_agent.status import Status, Trouble
+from edge_agent.status import Drawn, Status, Trouble, drawn_of
+from edge_agent.teacher import Plan
 
 LATENCY_PARTS = 1000
 """How many of the last parts the latencies in `status` are of."""
@@ -39,6 +48,12 @@ class Answers:
             "events": self._events,
             "label": self._label,
             "teach": self._teach,
+            "learned": self._learned,
+            "proof": self._proof,
+            "promote": self._promote,
+            "cancel": self._cancel,
+            "forget": self._forget,
+            "undo": self._undo,
         }
 
     def _status(self, request: Request, now: float) -> None:
@@ -50,10 +65,18 @@ class Answers:
         try:
             with self._agent.station.reader() as reader:
                 parts = {str(outcome): count for outcome, count in reader.counts().items()}
-                return replace(status, parts=parts, latencies=tuple(reader.latencies(LATENCY_PARTS)))
+                latencies = tuple(reader.latencies(LATENCY_PARTS))
+                return replace(status, parts=parts, latencies=latencies, drawn=self._drawn(reader))
         except EdgeAgentError as error:
             trouble = Trouble("reader", f"the ledger cannot be read: {error.message}", error.hint)
             return replace(status, troubles=(trouble, *status.troubles))
+
+    def _drawn(self, reader: Reader) -> Drawn:
+        station = self._agent.station
+        recipe, drawing = station.recipe, station.drawing
+        return drawn_of(
+            drawing.counted(reader, recipe.digests), drawing.waiting(reader, recipe.digests), recipe.bundle.normal
+        )
 
     def _events(self, request: Request, now: float) -> None:
         assert isinstance(request.arguments, EventsArguments)
@@ -77,6 +100,7 @@ class Answers:
         def answer(receipt: Receipt) -> None:
             if isinstance(receipt, Committed):
                 request.done({"part": arguments.part, "label": arguments.label})
+                self._agent.background.submit(Chore(station.hold_out_drawn, self._rank_anew))
             else:
                 request.failed(
                     Unavailable(f"the word was not recorded: {receipt.reason}", hint="see edge-agent status")
@@ -84,26 +108,71 @@ class Answers:
 
         self._later(request, lambda: station.word(arguments.part, arguments.label, arguments.who), record)
 
+    def _rank_anew(self, result: EdgeAgentError | None) -> None:
+        """Judge by the held-out parts that are known by now; where they could not be read, as before."""
+        if result is None:
+            self._agent.inspector.judge_by(self._agent.station.recipe.judge)
+
     def _teach(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, TeachArguments)
+        plan = Plan(arguments.label, arguments.who, arguments.golden, arguments.now, arguments.goes_on)
+        teacher, lessons = self._agent.teacher, self._agent.station.lessons
 
-        def prepare() -> Lesson:
-            return self._agent.station.lesson(arguments.label, unpack(request.body))
-
-        def begin(lesson: Lesson) -> None:
-            try:
-                self._agent.teacher.begin(lesson, arguments.who, answer, now)
-            except Unavailable as error:
-                request.failed(error)
-
-        def answer(result: Taught | EdgeAgentError) -> None:
+        def answer(result: Proposal | EdgeAgentError) -> None:
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
             else:
                 request.done(result)
 
-        self._later(request, prepare, begin)
+        def begin(lesson: Lesson) -> None:
+            try:
+                teacher.begin(lesson, plan, answer, now)
+            except Unavailable as error:
+                request.failed(error)
+
+        if arguments.next:
+            teacher.gather(arguments.next, plan, answer, now)
+            return
+        body = request.body
+        self._later(request, lambda: lessons.begin(plan.name, unpack(body), golden=plan.golden), begin)
+
+    def _learned(self, request: Request, now: float) -> None:
+        self._later(request, self._agent.station.lessons.classes, request.done)
+
+    def _proof(self, request: Request, now: float) -> None:
+        self._later(request, self._agent.station.lessons.sheet, request.done)
+
+    def _promote(self, request: Request, now: float) -> None:
+        arguments = request.arguments
+        assert isinstance(arguments, PromoteArguments)
+        lessons = self._agent.station.lessons
+        self._agent.teacher.check(Step.PROMOTED)
+        self._change(request, lambda: lessons.promote(arguments.who, overrule=arguments.overrule))
+
+    def _cancel(self, request: Request, now: float) -> None:
+        if self._agent.teacher.cancel():
+            request.done({"cancelled": "lesson"})
+            return
+        self._agent.teacher.check(Step.CANCELLED)
+        self._later(
+            request, self._agent.station.lessons.cancel, lambda result: request.done({"cancelled": "candidate"})
+        )
+
+    def _forget(self, request: Request, now: float) -> None:
+        arguments = request.arguments
+        assert isinstance(arguments, ForgetArguments)
+        lessons = self._agent.station.lessons
+        self._change(request, lambda: lessons.forget(arguments.what, arguments.who))
+
+    def _undo(self, request: Request, now: float) -> None:
+        arguments = request.arguments
+        assert isinstance(arguments, UndoArguments)
+        lessons = self._agent.station.lessons
+        self._change(request, lambda: lessons.undo(arguments.who))
+
+    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
+        self._later(request, work, lambda made: request.done(self._agent.teacher.apply(made)))
 
     def _later(self, request: Request, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""

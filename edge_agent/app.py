@@ -115,7 +115,7 @@ def _joined(
         output=output,
         recipe=config.recipe,
         clock=clock,
-        keep=agent.keep_picture,
+        keep=agent.keep,
         told=told,
         judge=recipe.judge,
     )

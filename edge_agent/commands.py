@@ -14,6 +14,8 @@ from msgspec import Meta
 from edge_agent.errors import BadData
 
 Slug = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
+Name = Annotated[str, Meta(min_length=1, max_length=80)]
+Who = Annotated[str, Meta(min_length=1, max_length=80)]
 
 
 class StatusArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,18 +32,70 @@ class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`label`: a person's word on a part; without `label` the last word is taken back."""
 
     part: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    who: Annotated[str, Meta(min_length=1, max_length=80)]
+    who: Who
     label: Slug | None = None
 
 
 class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`teach`: the examples travel as the request's body, see `learning.example`."""
+    """`teach`: the examples travel as the request's body, see `learning.example`, or are the line's `next` parts.
 
-    label: Slug
-    who: Annotated[str, Meta(min_length=1, max_length=80)]
+    `golden` ones are only asked about; `now` promotes unproven; `goes_on` says that more of the lesson follows.
+    """
+
+    label: Name
+    who: Who
+    next: Annotated[int, Meta(ge=0, le=100)] = 0
+    golden: bool = False
+    now: bool = False
+    goes_on: bool = False
 
 
-Arguments = StatusArguments | EventsArguments | LabelArguments | TeachArguments
+class LearnedArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`learned` takes nothing."""
+
+
+class ProofArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`proof` takes nothing."""
+
+
+class PromoteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`promote`: `overrule` does it also where the proof sheet refuses."""
+
+    who: Who
+    overrule: bool = False
+
+
+class CancelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`cancel`: a lesson that is being given, or a change that waits to be promoted."""
+
+    who: Who
+
+
+class ForgetArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`forget`: a class by name or slug, a sample's id, or what a sample was taught from."""
+
+    what: Annotated[str, Meta(min_length=1, max_length=200)]
+    who: Who
+
+
+class UndoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`undo`: the last change of what was learned."""
+
+    who: Who
+
+
+Arguments = (
+    StatusArguments
+    | EventsArguments
+    | LabelArguments
+    | TeachArguments
+    | LearnedArguments
+    | ProofArguments
+    | PromoteArguments
+    | CancelArguments
+    | ForgetArguments
+    | UndoArguments
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +123,13 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("status", StatusArguments, "Tell what the station is doing and what is wrong."),
         Command("events", EventsArguments, "List the newest events."),
         Command("label", LabelArguments, "Confirm or correct the verdict on a part, or take that back."),
-        Command("teach", TeachArguments, "Learn a class from examples.", 256 << 20, 300.0),
+        Command("teach", TeachArguments, "Propose what examples of a class teach, with proof.", 256 << 20, 300.0),
+        Command("learned", LearnedArguments, "List the classes and samples that are known."),
+        Command("proof", ProofArguments, "Give the proof sheet of the change that waits.", timeout_s=60.0),
+        Command("promote", PromoteArguments, "Judge by the change that waits.", timeout_s=60.0),
+        Command("cancel", CancelArguments, "Give up a lesson, or the change that waits."),
+        Command("forget", ForgetArguments, "Forget a class or samples as if never learned.", timeout_s=30.0),
+        Command("undo", UndoArguments, "Go back to what was known before the last change.", timeout_s=30.0),
     )
 }
 

@@ -17,11 +17,16 @@ from edge_agent.records import Action, Modality
 SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Folder of the bundles that are installed with the program."""
 
+ORDINARY: Final = 0.02
+"""How probable a defective part is to be as ordinary as can be, in units of a good part; `inspection.decision`."""
+
 Slug = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")]
+ClassSlug = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,40}\Z", description="1 to 40 of a-z, 0-9 and _")]
 OptionalPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]*\Z", description='a path (not with "~"), or ""')]
 RequiredPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]+\Z", description='a path (not with "~")')]
 Share = Annotated[float, Meta(ge=0, le=1)]
 GreyLevel = Annotated[float, Meta(ge=0, le=255)]
+Price = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +83,14 @@ class ActionsConfig(_Section, frozen=True):
     unsure: Action = Action.REJECT
 
 
+class CostsConfig(_Section, frozen=True):
+    """What an answer costs, in any unit: only the ratios matter."""
+
+    escape: Price = 100.0
+    false_reject: Price = 10.0
+    second_look: Price = 8.0
+
+
 class RecipeConfig(_Section, frozen=True):
     """The product that is inspected, and how strictly."""
 
@@ -86,7 +99,10 @@ class RecipeConfig(_Section, frozen=True):
     deadline_ms: Annotated[float, Meta(ge=20, le=60_000)] = 250.0
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
     false_reject: Annotated[float, Meta(ge=0.0001, le=0.2)] = 0.01
-    confidence: Annotated[float, Meta(ge=0.5, le=0.999)] = 0.8
+    defect_share: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
+    draw_one_in: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    protected: tuple[ClassSlug, ...] = ()
+    costs: CostsConfig = CostsConfig()
     actions: ActionsConfig = ActionsConfig()
 
     @property
@@ -117,8 +133,8 @@ class ImageHealthConfig(_Section, frozen=True):
 class LedgerConfig(_Section, frozen=True):
     """What is kept."""
 
-    keep_pictures: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
-    pictures_max_mb: Annotated[int, Meta(ge=10, le=10_000_000)] = 2000
+    keep_evidence: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
+    evidence_max_mb: Annotated[int, Meta(ge=10, le=10_000_000)] = 2000
     commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
 
 
@@ -196,6 +212,24 @@ class Config(_Section, frozen=True):
                     ("pairing.wait_ms", key, "recipe.modalities"),
                     f"must be at least {key} ({needed_ms:g}), not {pairing.wait_ms:g}",
                     "what may come that late would never be waited for",
+                )
+        costs = recipe.costs
+        most = costs.escape * costs.false_reject / (costs.escape + costs.false_reject)
+        if costs.second_look >= most:
+            yield Conflict(
+                ("recipe.costs.second_look", "recipe.costs.escape", "recipe.costs.false_reject"),
+                f"must be less than {most:.4g} (escape × false_reject / (escape + false_reject)), "
+                f"not {costs.second_look:g}",
+                "no part would be UNSURE: one wrong answer or the other would always be the cheaper risk",
+            )
+        else:
+            ok = costs.second_look / costs.escape
+            share = ok / (ok + (1.0 - ok) * ORDINARY)
+            if recipe.defect_share >= share:
+                yield Conflict(
+                    ("recipe.defect_share", "recipe.costs.escape", "recipe.costs.second_look"),
+                    f"must be less than {share:.3g} with these prices, not {recipe.defect_share:g}",
+                    "no part would be OK: at costs.escape even the most ordinary one would be worth a second look",
                 )
         if engine.runtime == "onnxruntime" and engine.device != "cpu":
             yield Conflict(

@@ -108,7 +108,7 @@ def readable(parts: Sequence[PartFiles], left_out: Callable[[BadData], object]) 
             left_out(error)
 
 
-def batches(examples: Iterable[Example], most_bytes: int) -> Iterator[list[Example]]:
+def batches(examples: Iterable[Example], most_bytes: int) -> Iterator[tuple[list[Example], bool]]:
     """Put examples together as they come, so that no more than one batch of them is held.
 
     Args:
@@ -116,19 +116,19 @@ def batches(examples: Iterable[Example], most_bytes: int) -> Iterator[list[Examp
         most_bytes: size of the arrays of a batch; one example that is larger goes alone.
 
     Yields:
-        Batches that each fit one lesson.
+        Batches that each fit one lesson, and whether another one follows.
     """
     batch: list[Example] = []
     batch_bytes = 0
     for example in examples:
         example_bytes = sum(array.nbytes for array in (example.image, example.samples) if array is not None)
         if batch and (batch_bytes + example_bytes > most_bytes or len(batch) == MAX_EXAMPLES):
-            yield batch
+            yield batch, True
             batch, batch_bytes = [], 0
         batch.append(example)
         batch_bytes += example_bytes
     if batch:
-        yield batch
+        yield batch, False
 
 
 def _files_in(path: Path) -> list[Path]:

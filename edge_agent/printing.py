@@ -61,6 +61,7 @@ def print_status(status: dict[str, Any]) -> None:
         say("  " + ", ".join(f"{count} {outcome}" for outcome, count in status["parts"].items()))
     known = ", ".join(f"{slug} {samples}" for slug, samples in status["knowledge"].items()) or "nothing"
     say(f"knows {known}; {status['calibration']} good parts held out")
+    _print_false_rejects(status)
     for latency in status["latencies"]:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
@@ -78,6 +79,23 @@ def print_status(status: dict[str, Any]) -> None:
     say("no trouble" if not troubles else f"{len(troubles)} troubles:")
     for trouble in troubles:
         say(f"  {trouble['message']}" + (f"\n    {trouble['hint']}" if trouble["hint"] else ""))
+
+
+def _print_false_rejects(status: dict[str, Any]) -> None:
+    """Print what is expected of good parts beside what was observed on the drawn ones."""
+    promise, drawn = status["promise"], status["drawn"]
+    if promise["expected"] is not None:
+        say(f"good parts that are stopped: {promise['expected']:.1%} expected, of {promise['held_out']} held out")
+    if drawn is None:
+        return
+    seen = drawn["stopped"]
+    if seen["of"]:
+        say(
+            f"  observed {seen['count']} of {seen['of']} drawn parts that people called good: {seen['mean']:.1%} "
+            f"(95 %: {seen['low']:.1%} to {seen['high']:.1%})"
+        )
+    if drawn["waiting"]:
+        say(f"  {drawn['waiting']} drawn parts wait for a word, next: {', '.join(map(str, drawn['next']))}")
 
 
 def _span(seconds: float) -> str:

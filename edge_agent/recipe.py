@@ -6,8 +6,12 @@ what `judge` gives. Whether a candidate should be promoted is for others to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import ConfigError, StateDamaged
@@ -75,6 +79,7 @@ class Recipe:
         self._store = KnowledgeStore(disk, config.name, self.bundle)
         stored = self._store.load()
         self._damage = list(stored.damage)
+        self._drawn: tuple[NDArray[np.int16], ...] = ()
         self._active = self._known(stored.active)
         self._candidate = None if stored.candidate is None else self._known(stored.candidate)
 
@@ -102,10 +107,28 @@ class Recipe:
         """Give the example that an exemplar was made from, None where it was not kept; reads the disk."""
         return example_of(self._store.blobs, exemplar)
 
+    @property
+    def digests(self) -> frozenset[str]:
+        """Digests of the states of knowledge that are kept."""
+        return self._store.digests
+
+    def hold_out(self, drawn: Sequence[NDArray[np.int16]]) -> None:
+        """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.
+
+        Args:
+            drawn: embeddings of parts that were drawn at random and that people called good, each of shape (d,).
+        """
+        if [row.tobytes() for row in drawn] != [row.tobytes() for row in self._drawn]:
+            self._drawn = tuple(drawn)
+            self._active = self._known(State(self._active.learned, self._active.change))
+            if (waiting := self._candidate) is not None:
+                self._candidate = self._known(State(waiting.learned, waiting.change))
+
     def propose(self, lesson: Lesson, who: str, utc: float) -> Known:
         """Make what would be known with a lesson the candidate; nothing changes for the line.
 
-        Solving takes some 10 ms, keeping its pictures as much for each.
+        Where a candidate waits that was taught the same class, the lesson is added to it. Solving takes some 10 ms,
+        keeping its pictures as much for each.
 
         Args:
             lesson: every variant of it encoded.
@@ -116,12 +139,19 @@ class Recipe:
             The candidate.
 
         Raises:
-            BadData: no example could be learned, or another candidate waits.
+            BadData: no example could be learned, or another change waits to be promoted.
             Unavailable: the disk is full or failing.
         """
-        learned, change = self._with_lesson(lesson, who, utc)
+        waiting = self._candidate
+        if waiting is not None and waiting.change is not None and waiting.change.slug == lesson.label:
+            learned, change = self._with_lesson(lesson, waiting.learned, who, utc)
+            change = msgspec.structs.replace(change, sources=(*waiting.change.sources, *change.sources))
+        else:
+            waiting = None
+            self._store.check_free()
+            learned, change = self._with_lesson(lesson, self.learned, who, utc)
         candidate = self._known(State(learned, change))
-        self._store.propose(learned, change)
+        self._store.propose(learned, change, instead=waiting is not None)
         self._candidate = candidate
         return candidate
 
@@ -141,7 +171,8 @@ class Recipe:
 
     def learn(self, lesson: Lesson, who: str, utc: float) -> Turn:
         """Judge by what is known with a lesson from now on; as `propose` and `promote`, in one step."""
-        learned, change = self._with_lesson(lesson, who, utc)
+        self._store.check_free()
+        learned, change = self._with_lesson(lesson, self.learned, who, utc)
         return self._changed(learned, change)
 
     def forget(self, ids: Iterable[str], who: str, utc: float) -> Turn:
@@ -159,12 +190,7 @@ class Recipe:
             BadData: one of them was never learned, or a candidate waits.
             Unavailable: the disk is full or failing.
         """
-        gone = frozenset(ids)
-        learned = self.learned.without(gone)
-        exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
-        labels = {exemplar.label for exemplar in exemplars}
-        slug = labels.pop() if len(labels) == 1 else ""
-        return self._changed(learned, Change("forget", slug, tuple(e.source for e in exemplars), who, utc))
+        return self._changed(*self._without(ids, who, utc))
 
     def forget_class(self, slug: str, who: str, utc: float) -> Turn:
         """Forget a class and all its exemplars; raises as `forget` does."""
@@ -191,11 +217,18 @@ class Recipe:
         slug, sources = (undone.slug, undone.sources) if undone is not None else ("", ())
         return self._turn(known, Change("undo", slug, sources, who, utc))
 
-    def _with_lesson(self, lesson: Lesson, who: str, utc: float) -> tuple[Learned, Change]:
-        self._store.check_free()
-        kept = keep_raw(self._store.blobs, lesson.exemplars(self.learned, who, utc), self.learned)
-        learned = self.learned.with_exemplars(lesson.name, kept)
+    def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> tuple[Learned, Change]:
+        kept = keep_raw(self._store.blobs, lesson.exemplars(known, who, utc), known)
+        learned = known.with_exemplars(lesson.name, kept)
         return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
+
+    def _without(self, ids: Iterable[str], who: str, utc: float) -> tuple[Learned, Change]:
+        gone = frozenset(ids)
+        learned = self.learned.without(gone)
+        exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
+        labels = {exemplar.label for exemplar in exemplars}
+        slug = labels.pop() if len(labels) == 1 else ""
+        return learned, Change("forget", slug, tuple(e.source for e in exemplars), who, utc)
 
     def _changed(self, learned: Learned, change: Change) -> Turn:
         known = self._known(State(learned, change))
@@ -207,6 +240,7 @@ class Recipe:
         return Turn(change, before, known.judge.digest)
 
     def _known(self, state: State) -> Known:
-        judge = Judge(self.bundle, state.learned.knowledge, state.learned.calibration, self.config)
+        learned = state.learned
+        judge = Judge(self.bundle, learned.knowledge, learned.calibration_with(self._drawn), self.config)
         judge.prepare()
         return Known(state.learned, judge, state.change)

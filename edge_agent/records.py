@@ -145,7 +145,7 @@ class Verdict:
     Attributes:
         outcome: OK, NG, UNSURE (or MISSED).
         label: slug of the class that won; None when no class did.
-        score: probability of `label` among the known classes, 0 to 1.
+        score: probability that the part is `label`; without a label, that it is defective, 0 to 1.
         p_normal: share of calibrated good parts that lie farther from good than this part, 0 to 1.
         distance: squared Mahalanobis distance to the nearest class.
         cause: one word for why, where the outcome is not plain (`late`, `not_normal`, `ambiguous`, …).

@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
 from edge_agent.config import Config
 from edge_agent.configfile import load_config
-from edge_agent.errors import BadData, Unavailable
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
+from edge_agent.learning.draw import Drawing, rows_of
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
+from edge_agent.learning.outcome import Changed, Proposal, Taught
 from edge_agent.ledger import (
     Committed,
+    EvidenceStore,
     Item,
     LedgerWriter,
-    PictureStore,
+    Pictured,
     Reader,
     Receipt,
     Rejected,
-    Snapshot,
     Teaching,
     Word,
     WordKind,
     keep,
 )
 from edge_agent.ledger.recorder import Recorder
-from edge_agent.recipe import Recipe, Turn
+from edge_agent.lessons import Lessons
+from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
@@ -43,29 +46,6 @@ RECEIPT_TIMEOUT_S: Final = 10.0
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long the ledger may take to commit what waits when the station is closed."""
-
-
-@dataclass(frozen=True)
-class Taught:
-    """What came of a lesson.
-
-    Attributes:
-        label: the class.
-        taught: examples that were learned, by source.
-        refused: examples that could not be, each with its reason.
-        samples: how many samples of the class are known now.
-        calibration: how many held-out good parts there are now.
-        knowledge: digest of the knowledge now.
-        seconds: how long it took [s].
-    """
-
-    label: str
-    taught: tuple[str, ...]
-    refused: tuple[str, ...]
-    samples: int
-    calibration: int
-    knowledge: str
-    seconds: float
 
 
 class Station:
@@ -95,25 +75,31 @@ class Station:
         state_dir = Path(self.config.station.state_dir)
         disk = RealDisk(state_dir)
         self.recorder = Recorder(post)
-        self.pictures = PictureStore(disk, self.config.ledger.pictures_max_mb * 10**6)
+        self.evidence = EvidenceStore(disk, self.config.ledger.evidence_max_mb * 10**6)
         self.ledger = LedgerWriter(
             state_dir,
             self.clock,
             deliver=self.recorder.deliver,
             on_error=on_error,
             queue=self.config.ledger.commit_queue,
-            make_room=self.pictures.make_room,
+            make_room=self.evidence.make_room,
         )
         self.recorder.write_to(self.ledger)
         self.recipe = Recipe(self.config.recipe, disk)
+        self.lessons = Lessons(self.recipe, self.config, self.reader, self.clock)
+        self.drawing = Drawing(self.config.recipe.name, self.config.recipe.draw_one_in)
         self.ledger.open()
         try:
-            self.pictures.open()
+            self.evidence.open()
         except BaseException:
             self.close()
             raise
         for damage in self.recipe.damage:
             self.note("error", "recipe", "knowledge_damaged", damage.message)
+        try:
+            self.hold_out_drawn()
+        except EdgeAgentError as error:
+            self.note("error", "recipe", "drawn_unread", f"drawn parts are not counted as held out: {error.message}")
         self._series = f"program-{int(self.clock.utc() * 1e3):x}"
         self._number = 0
 
@@ -162,17 +148,22 @@ class Station:
         )
         receipt = self._committed(part)
         part = replace(part, id=receipt.id, times=replace(part.times, committed_s=receipt.committed_s))
-        return replace(part, picture=self.keep(part, frame)) if frame is not None else part
+        return replace(part, picture=self.keep(part, frame, window))
 
-    def keep(self, part: Part, frame: Frame) -> str:
-        """Keep the part's picture where the configuration says so; give its digest, "" where none is kept."""
-        if part.verdict.outcome not in self.config.ledger.keep_pictures:
+    def keeps(self, part: Part) -> bool:
+        """Say whether the part's evidence is kept: by its answer, or because a person is to say what the part is."""
+        outcomes = self.config.ledger.keep_evidence
+        drawn = self.drawing.has(part.trigger.series, part.trigger.number)
+        return part.verdict.outcome in outcomes or (drawn and bool(outcomes))
+
+    def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> str:
+        """Keep the part's evidence where the configuration says so; give the picture's digest, "" without one."""
+        if not self.keeps(part):
             return ""
-        trigger = part.trigger
-        snapshot = Snapshot(trigger.series, trigger.number, part.verdict.outcome, part.decided_utc, frame.image)
-        pictured = keep(self.pictures, snapshot)
-        self.ledger.offer(pictured)
-        return pictured.picture
+        picture = keep(self.evidence, part, frame, window)
+        if picture:
+            self.ledger.offer(Pictured(part.trigger.series, part.trigger.number, picture))
+        return picture
 
     def parts(self, since_utc: float | None = None) -> Iterator[Part]:
         """Give the recorded parts, oldest first, in constant memory.
@@ -194,7 +185,7 @@ class Station:
         who: str = "program",
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Taught:
-        """Learn a class from examples; every second good part is held out for calibration.
+        """Learn a class from examples at once, without proof; every second good part is held out for calibration.
 
         Args:
             label: name of the class.
@@ -210,16 +201,52 @@ class Station:
             Unavailable: the disk fails; nothing changed, or only the audit row of the change is missing.
         """
         started_s = self.clock.now()
-        lesson = self.lesson(label, examples)
-        while (variant := lesson.next_variant()) is not None:
-            lesson.take(self._encoded(variant))
-            progress(lesson.done, lesson.total)
-        self._committed(teaching_of(self.recipe.learn(lesson, who, self.clock.utc())))
-        return self.taught(lesson, self.clock.now() - started_s)
+        lesson = self._encoded_lesson(label, examples, progress, golden=False)
+        self._committed(self.lessons.learn(lesson, who))
+        return self.lessons.taught(lesson, self.clock.now() - started_s, promoted=True)
 
-    def lesson(self, label: str, examples: Sequence[Example]) -> Lesson:
-        """Begin a lesson: what is to be encoded, before anything is."""
-        return Lesson(label, examples, self.recipe.learned, self.recipe.bundle.normal, self.config.image_health)
+    def propose(
+        self,
+        label: str,
+        examples: Sequence[Example],
+        *,
+        who: str = "program",
+        golden: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Proposal:
+        """Prove what the station would know with some examples; nothing changes before `promote`.
+
+        Args:
+            label: name of the class.
+            examples: labelled parts.
+            who: name of the person or the program, for the audit.
+            golden: nothing is learned from them; they are asked about whenever knowledge is to change.
+            progress: hears how many encodings of how many are done.
+
+        Returns:
+            What was taught, with the proof sheet.
+
+        Raises:
+            BadData: no example could be learned, or another change waits; nothing changed.
+            Unavailable: the disk fails; nothing changed.
+        """
+        started_s = self.clock.now()
+        lesson = self._encoded_lesson(label, examples, progress, golden=golden)
+        self.lessons.propose(lesson, who)
+        sheet = self.lessons.sheet()
+        return Proposal(self.lessons.taught(lesson, self.clock.now() - started_s, promoted=False), sheet)
+
+    def promote(self, who: str = "program", *, overrule: bool = False) -> Changed:
+        """Judge by what was proposed from now on; see `Lessons.promote`."""
+        return self._changed(self.lessons.promote(who, overrule=overrule))
+
+    def forget(self, what: str, who: str = "program") -> Changed:
+        """Forget a class or samples as if they had never been learned; see `Lessons.forget`."""
+        return self._changed(self.lessons.forget(what, who))
+
+    def undo(self, who: str = "program") -> Changed:
+        """Go back to what was known before the last change; see `Lessons.undo`."""
+        return self._changed(self.lessons.undo(who))
 
     def label(self, part_id: int, label: str | None, who: str) -> Part:
         """Record a person's word on a part.
@@ -237,8 +264,15 @@ class Station:
         """
         word = self.word(part_id, label, who)
         self._committed(word)
+        self.hold_out_drawn()
         with self.reader() as reader:
             return reader.part(part_id)
+
+    def hold_out_drawn(self) -> None:
+        """Rank parts among the drawn ones that people called good, as far as their words count by now."""
+        with self.reader() as reader:
+            counted = self.drawing.counted(reader, self.recipe.digests)
+        self.recipe.hold_out(rows_of(counted, self.recipe.bundle.normal))
 
     def word(self, part_id: int, label: str | None, who: str) -> Word:
         """Say what kind of word this is; raise `BadData` where it makes no sense."""
@@ -252,19 +286,6 @@ class Station:
             confirmed = label == part.verdict.label
         kind = WordKind.UNDO if label is None else WordKind.CONFIRM if confirmed else WordKind.CORRECT
         return Word(part_id, kind, label, self.clock.utc(), who)
-
-    def taught(self, lesson: Lesson, seconds: float) -> Taught:
-        """Say what came of a lesson that was just promoted."""
-        learned = self.recipe.learned
-        return Taught(
-            label=lesson.label,
-            taught=tuple(lesson.taught),
-            refused=tuple(lesson.refused),
-            samples=learned.knowledge.samples(lesson.label),
-            calibration=len(learned.calibration),
-            knowledge=learned.knowledge.digest,
-            seconds=seconds,
-        )
 
     def reader(self) -> Reader:
         """Open the reading side of the ledger."""
@@ -301,6 +322,21 @@ class Station:
         except BadData as error:
             return error
 
+    def _encoded_lesson(
+        self, label: str, examples: Sequence[Example], progress: Callable[[int, int], None], *, golden: bool
+    ) -> Lesson:
+        lesson = self.lessons.begin(label, examples, golden=golden)
+        while (variant := lesson.next_variant()) is not None:
+            lesson.take(self._encoded(variant))
+            progress(lesson.done, lesson.total)
+        return lesson
+
+    def _changed(self, made: tuple[Changed, list[Teaching]]) -> Changed:
+        changed, rows = made
+        for row in rows:
+            self._committed(row)
+        return changed
+
     def _committed(self, item: Item) -> Committed:
         answered = threading.Event()
         receipts: list[Receipt] = []
@@ -323,12 +359,6 @@ class Station:
                     f"the ledger cannot be written: {status.reason or 'it does not answer'}",
                     hint=f"check the disk of {self.config.station.state_dir}",
                 )
-
-
-def teaching_of(turn: Turn) -> Teaching:
-    """Give the audit row of a change of what is judged by."""
-    change = turn.change
-    return Teaching(change.utc, change.action, change.slug, turn.before, turn.after, change.sources, change.who)
 
 
 def _config_of(config: Config | Path | str | None) -> Config:

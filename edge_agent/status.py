@@ -5,18 +5,25 @@ Values and pure functions; `agent.py` collects, the local API carries, the comma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from edge_agent.inspection.inspector import InspectionCounts
+from edge_agent.inspection.judge import Promise
 from edge_agent.inspection.pairing import PairingCounts
 from edge_agent.ledger import Latency, LedgerStatus
-from edge_agent.ledger.pictures import PicturesStatus
+from edge_agent.ledger.evidence import EvidenceStatus
+from edge_agent.proportion import Proportion, proportion
+from edge_agent.records import Outcome, Part
 from edge_agent.runtime.loop import STEP_BUDGET_S, StepTimes
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.sources.feed import FeedStats
+
+NEXT = 3
+"""Drawn parts that wait for a word and are named."""
 
 SLOW_SHARE = 0.01
 """A component is slow when more of its steps than this were over the budget: one long step happens to anybody."""
@@ -40,6 +47,21 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What people said of the parts that were drawn for their word, whatever these had been judged.
+
+    Attributes:
+        stopped: of those that they called good, how many were NG or UNSURE: the false rejects that were observed.
+        waiting: drawn parts that wait for a word.
+        next: the ledger's numbers of the first few of them.
+    """
+
+    stopped: Proportion
+    waiting: int
+    next: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything a person may ask a running station; times are host monotonic [s] unless they end in `_utc`.
 
@@ -50,7 +72,8 @@ class Status:
         recipe: name of the recipe.
         bundle: name and version of the bundle.
         knowledge: samples known of each class.
-        calibration: held-out good parts.
+        calibration: held-out good parts among those that were taught.
+        promise: what all held-out good parts, taught and drawn, say about false rejects.
         teaching: the class being taught, encodings done and in all.
         source: name of the source.
         series: the source's count.
@@ -64,13 +87,14 @@ class Status:
         device: the device's worker.
         background: the background worker.
         ledger: the ledger.
-        pictures: the kept pictures.
-        pictures_dropped: pictures that were not kept because there was too much to do, or the disk failed.
+        evidence: the kept pictures and vibration windows.
+        evidence_dropped: parts whose evidence was not kept because there was too much to do, or the disk failed.
         mailboxes: every bounded queue by name.
         steps: how long each component's steps took.
         components: what the supervisor keeps running.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
+        drawn: what people said of the drawn parts; None when the ledger cannot be read.
         troubles: what is wrong.
     """
 
@@ -81,6 +105,7 @@ class Status:
     bundle: str
     knowledge: dict[str, int]
     calibration: int
+    promise: Promise
     teaching: tuple[str, int, int] | None
     source: str
     series: str
@@ -94,14 +119,31 @@ class Status:
     device: WorkerStatus | None
     background: WorkerStatus | None
     ledger: LedgerStatus
-    pictures: PicturesStatus
-    pictures_dropped: int
+    evidence: EvidenceStatus
+    evidence_dropped: int
     mailboxes: dict[str, MailboxStats]
     steps: tuple[StepTimes, ...]
     components: tuple[ComponentStatus, ...]
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
+    drawn: Drawn | None = None
     troubles: tuple[Trouble, ...] = ()
+
+
+def drawn_of(counted: Iterable[Part], waiting: Sequence[Part], normal: str) -> Drawn:
+    """Give what people said of drawn parts.
+
+    Args:
+        counted: the parts whose words count.
+        waiting: those that wait for a word.
+        normal: slug of the class of good parts.
+
+    Returns:
+        The counts.
+    """
+    good = [part.verdict.outcome for part in counted if part.operator_label == normal]
+    stopped = proportion(sum(outcome is not Outcome.OK for outcome in good), len(good))
+    return Drawn(stopped, len(waiting), tuple(part.id for part in waiting[:NEXT]))
 
 
 def troubles_of(status: Status) -> Iterator[Trouble]:
@@ -127,6 +169,15 @@ def troubles_of(status: Status) -> Iterator[Trouble]:
             "uncalibrated",
             "no good parts are held out: no part can be OK",
             "teach good parts: edge-agent teach good FOLDER",
+        )
+    elif status.promise.held_out and status.promise.possible > status.promise.asked:
+        promise = status.promise
+        missing = ceil(1 / promise.asked) - 1 - promise.held_out
+        yield Trouble(
+            "few_held_out",
+            f"of {promise.held_out} held-out good parts: at best {100 * promise.possible:.2g} % of good parts found "
+            f"not normal can be promised, not {100 * promise.asked:g} %; what lies outside is mostly UNSURE",
+            f"teach {2 * missing} more good parts: every second is held out",
         )
     yield from _flow_troubles(status)
 
@@ -174,7 +225,7 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
         ("late", counts.late, "parts became UNSURE because the answer took too long"),
         ("overloaded", counts.overloaded, "parts became UNSURE because the device could not take them"),
         ("committed_late", counts.committed_late, "parts were acted on before the disk had them"),
-        ("pictures", status.pictures_dropped, "pictures could not be kept"),
+        ("evidence", status.evidence_dropped, "parts could not keep their picture and vibration window"),
         ("source_late", status.feed.late, "items came late from the source: the machine is too busy for its pace"),
         ("source_unsaved", status.feed.unsaved, "trigger numbers could not be written down by the source"),
         ("source_unusable", status.feed.unusable, "recorded files could not be used"),

@@ -1,4 +1,4 @@
-"""Teaches a running station: encodes a lesson in the gaps between parts, then changes what the line is judged by.
+"""Teaches a running station: encodes a lesson in the gaps between parts, then has it proven and proposed.
 
 At most one encoding is on the device and one chore in the background, so that a part waits for one encoding at most.
 """
@@ -6,19 +6,22 @@ At most one encoding is on the device and one chore in the background, so that a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.device import Device, Job
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.judge import Judge
+from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
-from edge_agent.recipe import Turn
-from edge_agent.records import Embedding
+from edge_agent.learning.outcome import Changed, Proposal
+from edge_agent.learning.stage import Stage, Step, following
+from edge_agent.ledger import Teaching
+from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
-from edge_agent.station import Station, Taught, teaching_of
+from edge_agent.station import Station
 
 RETRY_S: Final = 0.05
 """How long a lesson waits for a device that has too much to do."""
@@ -27,13 +30,37 @@ GIVE_UP_S: Final = 10.0
 """A lesson that the device would not take for so long is given up, and said to whoever waits for it [s]."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a lesson is to be given.
+
+    Attributes:
+        name: the class, as a person writes it.
+        who: the person, for the audit.
+        golden: nothing is learned from the examples; they are asked about whenever knowledge is to change.
+        now: promote it at once, unproven.
+        goes_on: more examples of it follow, so that it need not be proven yet.
+    """
+
+    name: str
+    who: str
+    golden: bool = False
+    now: bool = False
+    goes_on: bool = False
+
+
+Answer = Callable[[Proposal | EdgeAgentError], None]
+
+
 @dataclass(eq=False)
 class _Running:
-    lesson: Lesson
-    who: str
-    done: Callable[[Taught | EdgeAgentError], None]
+    plan: Plan
+    done: Answer
     started_s: float
     accepted_s: float
+    lesson: Lesson | None = None
+    wanted: int = 0
+    examples: list[Example] = field(default_factory=list)
     waiting: bool = False
 
 
@@ -43,7 +70,7 @@ class Teacher:
     Args:
         station: what is taught.
         device: encodes.
-        background: solves and saves.
+        background: solves, proves and saves.
         changed: hears that the judge is another one now.
         poke: asks the loop to step this component.
     """
@@ -63,81 +90,155 @@ class Teacher:
         self._background = background
         self._changed = changed
         self._poke = poke
+        self._stage = Stage.IDLE
         self._running: _Running | None = None
 
     @property
-    def progress(self) -> tuple[str, int, int] | None:
-        """The class being taught, encodings done and in all; None when nothing is."""
-        if self._running is None:
-            return None
-        lesson = self._running.lesson
-        return lesson.label, lesson.done, lesson.total
+    def stage(self) -> Stage:
+        """How far teaching has come; what waited to be promoted when the station was started still waits."""
+        if self._stage is Stage.IDLE and self._station.recipe.candidate is not None:
+            return Stage.PROPOSED
+        return self._stage
 
-    def begin(self, lesson: Lesson, who: str, done: Callable[[Taught | EdgeAgentError], None], now: float) -> None:
-        """Start a lesson; `done` hears what came of it.
+    @property
+    def progress(self) -> tuple[str, int, int] | None:
+        """The class being taught, encodings (or parts of the line) done and in all; None when nothing is."""
+        running = self._running
+        if running is None:
+            return None
+        if running.lesson is None:
+            return running.plan.name, len(running.examples), running.wanted
+        return running.lesson.label, running.lesson.done, running.lesson.total
+
+    def begin(self, lesson: Lesson, plan: Plan, done: Answer, now: float) -> None:
+        """Give a lesson; `done` hears what came of it.
 
         Args:
             lesson: what to teach.
-            who: the person, for the audit.
+            plan: how.
             done: hears what came of it.
             now: host monotonic time [s].
 
         Raises:
             Unavailable: another lesson is being given.
         """
-        if self._running is not None:
-            raise Unavailable(
-                f"the station is learning {self._running.lesson.label}", hint="teach again when that is done"
-            )
-        self._running = _Running(lesson, who, done, now, now)
-        self._poke(self.name)
+        self._start(_Running(plan, done, now, now, lesson))
+
+    def gather(self, count: int, plan: Plan, done: Answer, now: float) -> None:
+        """Teach the next parts of the line; `done` hears what came of it.
+
+        Args:
+            count: how many parts.
+            plan: how.
+            done: hears what came of it.
+            now: host monotonic time [s].
+
+        Raises:
+            BadData: the class cannot be called so.
+            Unavailable: another lesson is being given.
+        """
+        self._station.lessons.begin(plan.name, [], golden=plan.golden)
+        self._start(_Running(plan, done, now, now, wanted=count))
+
+    def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
+        """Hear of a part that was acted on, and take it where the line's next parts are wanted."""
+        running = self._running
+        if running is None or running.lesson is not None:
+            return
+        samples, rate_hz = (None, 0.0) if window is None or window.gap else (window.samples, window.rate_hz)
+        image = None if frame is None else frame.image
+        if image is None and samples is None:
+            return
+        name = f"part {part.id}" if part.id else f"{part.trigger.series} {part.trigger.number}"
+        running.examples.append(Example(name, image, samples, rate_hz))
+        if len(running.examples) == running.wanted:
+            plan = running.plan
+            running.lesson = self._station.lessons.begin(plan.name, running.examples, golden=plan.golden)
+            self._poke(self.name)
+
+    def cancel(self) -> bool:
+        """Give up the lesson that is being given; say whether there was one that could be."""
+        if self._stage is not Stage.COLLECTING:
+            return False
+        self._end(BadData("the lesson was cancelled", hint="nothing was learned from it"), Step.CANCELLED)
+        return True
+
+    def check(self, step: Step) -> None:
+        """Raise `Unavailable` where a step makes no sense now."""
+        following(self.stage, step)
 
     def step(self, now: float) -> float:
         """Move the lesson on by one encoding."""
         running = self._running
-        if running is None or running.waiting:
+        if running is None or running.waiting or running.lesson is None:
             return NEVER
-        if running.lesson.done == running.lesson.total:
-            running.waiting = self._background.submit(Chore(lambda: self._learn(running), self._learned))
+        lesson = running.lesson
+        if self._stage is Stage.PROPOSING or lesson.done == lesson.total:
+            self._stage = Stage.PROPOSING
+            running.waiting = self._background.submit(Chore(lambda: self._learn(running, lesson), self._made))
         else:
-            running.waiting = self._device.submit(Job(lambda encoder: _encode(encoder, running.lesson), self._encoded))
+            job = Job(
+                encode=lambda encoder: _encode(encoder, lesson),
+                then=lambda result, ended_s: self._encoded(running, lesson, result),
+            )
+            running.waiting = self._device.submit(job)
         if running.waiting:
             running.accepted_s = now
             return NEVER
         if now - running.accepted_s > GIVE_UP_S:
             hint = "see `edge-agent status`, and teach again when the device works"
-            self._end(Unavailable(f"the device took no example for {GIVE_UP_S:.0f} s", hint=hint))
+            self._end(Unavailable(f"the device took no example for {GIVE_UP_S:.0f} s", hint=hint), Step.FAILED)
             return NEVER
         return now + RETRY_S
 
-    def _encoded(self, result: Embedding | EdgeAgentError, ended_s: float) -> None:
-        running = self._running
-        if running is None:
-            return
+    def apply(self, made: tuple[Changed, list[Teaching]]) -> Changed:
+        """Have the line judged by what is known now, and record how that came."""
+        changed, rows = made
+        self._changed(self._station.recipe.judge)
+        for row in rows:
+            self._station.recorder.offer(row)
+        return changed
+
+    def _start(self, running: _Running) -> None:
+        self._stage = following(self.stage, Step.TEACH)
+        self._running = running
+        self._poke(self.name)
+
+    def _encoded(self, running: _Running, lesson: Lesson, result: Embedding | EdgeAgentError) -> None:
+        if running is not self._running:
+            return  # it was cancelled meanwhile
         running.waiting = False
         if isinstance(result, Embedding | BadData):
-            running.lesson.take(result)
+            lesson.take(result)
             self._poke(self.name)
         else:
-            self._end(result)
+            self._end(result, Step.FAILED)
 
-    def _learn(self, running: _Running) -> Turn:
-        """Solve and save, on the background thread; the line hears of it in `_learned`."""
-        return self._station.recipe.learn(running.lesson, running.who, self._station.clock.utc())
+    def _learn(self, running: _Running, lesson: Lesson) -> tuple[Proposal, list[Teaching]]:
+        """Solve, prove and save, on the background thread; the line hears of it in `_made`."""
+        lessons, plan = self._station.lessons, running.plan
+        if plan.now:
+            rows, sheet = [lessons.learn(lesson, plan.who)], None
+        else:
+            lessons.propose(lesson, plan.who)
+            rows, sheet = [], None if plan.goes_on else lessons.sheet()
+        seconds = self._station.clock.now() - running.started_s
+        return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows
 
-    def _learned(self, result: Turn | EdgeAgentError) -> None:
-        running = self._running
-        if running is None:
-            return
+    def _made(self, result: tuple[Proposal, list[Teaching]] | EdgeAgentError) -> None:
         if isinstance(result, EdgeAgentError):
-            self._end(result)
+            self._end(result, Step.FAILED)
             return
-        station = self._station
-        self._changed(station.recipe.judge)
-        station.recorder.offer(teaching_of(result))
-        self._end(station.taught(running.lesson, station.clock.now() - running.started_s))
+        proposal, rows = result
+        if rows:
+            self._changed(self._station.recipe.judge)
+            for row in rows:
+                self._station.recorder.offer(row)
+        self._end(proposal, Step.LEARNED if rows else Step.PROVED)
 
-    def _end(self, result: Taught | EdgeAgentError) -> None:
+    def _end(self, result: Proposal | EdgeAgentError, step: Step) -> None:
+        following(self._stage, step)
+        self._stage = Stage.IDLE  # whether a change waits is the recipe's to say, see `stage`
         running, self._running = self._running, None
         if running is not None:
             running.done(result)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from edge_agent.inspection.inspector import InspectionCounts
+from edge_agent.inspection.judge import Promise
 from edge_agent.inspection.pairing import PairingCounts
 from edge_agent.ledger import LedgerStatus
-from edge_agent.ledger.pictures import PicturesStatus
+from edge_agent.ledger.evidence import EvidenceStatus
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.worker import WorkerState, WorkerStatus
 from edge_agent.sources.feed import FeedStats
@@ -28,7 +29,8 @@ def status_of() -> Status:
         recipe="recipe",
         bundle="generic 1",
         knowledge={"good": 10},
-        calibration=10,
+        calibration=200,
+        promise=Promise(200, 0.01, 0.01, 0.012),
         teaching=None,
         source="simline",
         series="a",
@@ -42,8 +44,8 @@ def status_of() -> Status:
         device=worker_of(WorkerState.IDLE),
         background=None,
         ledger=LedgerStatus(),
-        pictures=PicturesStatus(0, 0, 0, 0),
-        pictures_dropped=0,
+        evidence=EvidenceStatus(0, 0, 0, 0),
+        evidence_dropped=0,
         mailboxes={"commits": box_of()},
         steps=(),
         components=(),

@@ -11,9 +11,10 @@ from typing import Final
 from edge_agent.agent import Agent
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example
+from edge_agent.learning.outcome import Proposal
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.loop import NEVER
-from edge_agent.station import Taught
+from edge_agent.teacher import Plan
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
 SHOTS: Final = 5
@@ -50,7 +51,7 @@ class Tray:
     name = "tray"
 
     def __init__(
-        self, agent: Agent, line: CastingLine, after: int, finished: Callable[[list[Taught | EdgeAgentError]], None]
+        self, agent: Agent, line: CastingLine, after: int, finished: Callable[[list[Proposal | EdgeAgentError]], None]
     ) -> None:
         self._agent = agent
         self._line = line
@@ -58,7 +59,7 @@ class Tray:
         self._finished = finished
         self._left = [slug for slug in CLASSES if slug != NORMAL]
         self._examples: list[Example] = []
-        self._results: list[Taught | EdgeAgentError] = []
+        self._results: list[Proposal | EdgeAgentError] = []
         self._busy = False
         self.seen = 0
 
@@ -92,14 +93,14 @@ class Tray:
         self._busy = False
 
     def _begin(self, slug: str, now: float) -> None:
-        lesson = self._agent.station.lesson(slug, self._examples)
+        lesson = self._agent.station.lessons.begin(slug, self._examples)
         self._busy = True
         try:
-            self._agent.teacher.begin(lesson, WHO, self._learned, now)
+            self._agent.teacher.begin(lesson, Plan(slug, WHO, now=True), self._learned, now)
         except Unavailable:
             self._busy = False
 
-    def _learned(self, result: Taught | EdgeAgentError) -> None:
+    def _learned(self, result: Proposal | EdgeAgentError) -> None:
         self._results.append(result)
         self._left.pop(0)
         self._examples = []

@@ -19,12 +19,13 @@ from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
 from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.learning.outcome import Proposal
 from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Part
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
-from edge_agent.station import Station, Taught
+from edge_agent.station import Station
 from edge_agent.tally import Tally
 from models.castings import NORMAL, CastingLine
 
@@ -125,11 +126,11 @@ class Demo:
         (self._after if self._taught_s else self._before).add(part)
         self._screen.told(part)
 
-    def _learned(self, results: list[Taught | EdgeAgentError]) -> None:
+    def _learned(self, results: list[Proposal | EdgeAgentError]) -> None:
         self._agent.source.release()
         failures = [result for result in results if isinstance(result, EdgeAgentError)]
-        self._taught_s = [result.seconds for result in results if isinstance(result, Taught)]
-        classes = ", ".join(result.label for result in results if isinstance(result, Taught))
+        self._taught_s = [result.taught.seconds for result in results if isinstance(result, Proposal)]
+        classes = ", ".join(result.taught.label for result in results if isinstance(result, Proposal))
         self._screen.say(f"knows {classes}" + (f"; {len(failures)} lessons failed: {failures[0]}" if failures else ""))
 
     def _report(self, seconds: float) -> DemoReport:

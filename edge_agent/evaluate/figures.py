@@ -1,4 +1,4 @@
-"""What figures are made of: shares, intervals, the limit that held-out scores set, the area under a ROC curve.
+"""What figures are made of: spreads, the limit that held-out scores set, the area under a ROC curve.
 
 Pure arithmetic; it knows no pictures and no classes.
 """
@@ -15,10 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 QUANTILES: Final = (0.025, 0.975)
-"""Between these lie 95 % of the episodes; what a Clopper-Pearson interval leaves out at each end is the same."""
-
-BISECTIONS: Final = 50
-"""Halving [0, 1] so often leaves less than a float64 can tell from nothing."""
+"""Between these lie 95 % of the episodes."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +28,6 @@ class Interval:
         high: 2.5 % of the episodes are above.
     """
 
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """A share with its exact 95 % interval (Clopper and Pearson, Biometrika 26, 1934).
-
-    Attributes:
-        count: how many.
-        of: of how many.
-        mean: the share; NaN of none.
-        low: lower end of the interval.
-        high: upper end of the interval.
-    """
-
-    count: int
-    of: int
     mean: float
     low: float
     high: float
@@ -76,30 +54,6 @@ def ratio(count: ArrayLike, of: ArrayLike) -> Floats:
     whole = np.asarray(of, dtype=np.float64)
     quotient: Floats = np.divide(count, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
     return quotient
-
-
-def proportion(count: int, of: int) -> Proportion:
-    """Give `count` of `of` with its interval: the shares under which neither so many nor so few would be odd."""
-    if not of:
-        return Proportion(0, 0, math.nan, 0.0, 1.0)
-    low = 0.0 if count == 0 else _share_where(count, of, of, QUANTILES[0])
-    high = 1.0 if count == of else 1.0 - _share_where(of - count, of, of, QUANTILES[0])
-    return Proportion(count, of, count / of, low, high)
-
-
-def _share_where(first: int, last: int, of: int, tail: float) -> float:
-    """Give the share p with which `first` to `last` of `of` come with the probability `tail`; it grows with p."""
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
-    k = np.arange(first, last + 1)
-    ways = logs[of] - logs[k] - logs[of - k]
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        p = (low + high) / 2
-        if np.exp(ways + k * math.log(p) + (of - k) * math.log1p(-p)).sum() < tail:
-            low = p
-        else:
-            high = p
-    return (low + high) / 2
 
 
 def conformal_limit(calibration: Floats, rate: float) -> float | None:

@@ -18,10 +18,11 @@ from rich.progress import Progress
 
 from edge_agent.errors import BadData
 from edge_agent.evaluate.conditions import Conditions, conditions
-from edge_agent.evaluate.figures import Floats, Interval, Proportion, auroc, conformal_limit, interval, proportion
+from edge_agent.evaluate.figures import Floats, Interval, auroc, conformal_limit, interval
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.pictures import Pictures, Rows, opened, usable
 from edge_agent.evaluate.shots import solved, taught
+from edge_agent.proportion import Proportion, proportion
 from edge_agent.runtime.clock import SystemClock
 from models.embedding import dequantise
 from models.episodes import NEIGHBOURS, Episode, draw_episodes, number_of

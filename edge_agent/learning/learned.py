@@ -86,6 +86,19 @@ class Learned:
         rows = [exemplar.rows[0] for exemplar in self.exemplars if exemplar.role is Role.RING][-MAX_CALIBRATION:]
         return np.stack(rows) if rows else np.empty((0, self.knowledge.d), np.int16)
 
+    def calibration_with(self, drawn: Iterable[NDArray[np.int16]]) -> NDArray[np.int16]:
+        """Give the newest held-out good parts, after those of `calibration` others that are kept elsewhere.
+
+        Args:
+            drawn: their embeddings, each of shape (d,), oldest first; those that were taught in any role are left out.
+
+        Returns:
+            Shape (n, d), int16.
+        """
+        taught = {exemplar.rows[0].tobytes() for exemplar in self.exemplars}
+        others = [row for row in drawn if row.tobytes() not in taught]
+        return np.stack([*self.calibration, *others])[-MAX_CALIBRATION:] if others else self.calibration
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Slugs of all that was taught in any role, sorted."""

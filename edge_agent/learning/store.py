@@ -101,13 +101,19 @@ class KnowledgeStore:
         candidate = None if mine.candidate is None else self._usable(mine.candidate, damage)
         return Stored(active or State(self._nothing), candidate, tuple(damage))
 
+    @property
+    def digests(self) -> frozenset[str]:
+        """Digests of the knowledge of all states that parts can have been judged by, as far as they are kept."""
+        mine = self._mine
+        return frozenset(slot.knowledge for slot in (*mine.history, mine.active)) - {""}
+
     def check_free(self) -> None:
         """Raise `BadData` while a candidate waits: nothing can be changed then."""
         self._now().check_free()
 
-    def propose(self, learned: Learned, change: Change) -> None:
-        """Make `learned` the candidate; raise `BadData` where another one waits."""
-        now = self._now()
+    def propose(self, learned: Learned, change: Change, *, instead: bool = False) -> None:
+        """Make `learned` the candidate; raise `BadData` where another one waits that it is not to come `instead` of."""
+        now = self._now().cancelled() if instead else self._now()
         now.check_free()
         self._turn(now.proposed(self._slot(learned, change)))
 

@@ -87,14 +87,14 @@ def test_a_lesson_is_got_ready_beside_the_loop(tmp_path: Path, monkeypatch: pyte
     threads: list[str] = []
     begin = Lesson.__init__
 
-    def noted(self: Lesson, *arguments: object) -> None:
+    def noted(self: Lesson, *arguments: object, **more: object) -> None:
         threads.append(threading.current_thread().name)
-        begin(self, *arguments)  # type: ignore[arg-type]  # it passes on whatever it was given
+        begin(self, *arguments, **more)  # type: ignore[arg-type]  # it passes on whatever it was given
 
     monkeypatch.setattr(Lesson, "__init__", noted)
     castings = [CastingLine(3).example("good", i) for i in range(3)]
     body = pack([Example(f"good {i}", c.image, c.samples, c.rate_hz) for i, c in enumerate(castings)])
     with running(tmp_path) as (_, socket):
         answer = api.call(socket, "teach", {"label": "good", "who": "me"}, body)
-    assert len(answer["taught"]) == 3
+    assert len(answer["taught"]["taught"]) == 3
     assert threads == ["background"]

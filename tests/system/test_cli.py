@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
-from edge_agent import api, cli, filework, gather
+from edge_agent import api, cli, gather, teachwork
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import unpack
+from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.partwork import parse_since
 from models.bundle import shipped_bundle
 from models.castings import CastingLine
@@ -48,7 +50,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("taught")
     state = folder / "state"
     for truth, count in (("good", 60), ("stain", 5), ("crack", 5)):
-        assert run("teach", truth, write_parts(folder / truth, truth, count), "--state", state) == 0
+        assert run("teach", truth, write_parts(folder / truth, truth, count), "--yes", "--state", state) == 0
     return state
 
 
@@ -178,20 +180,13 @@ def station(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             raise Unavailable("the station is stopping", hint="try again when it runs")
         sources = [example.source for example in unpack(body)]
         batches.append([*sources, str(len(reads))])
-        return {
-            "label": arguments["label"],
-            "taught": sources,
-            "refused": [],
-            "samples": 9,
-            "calibration": 0,
-            "knowledge": "",
-            "seconds": 1.0,
-        }
+        taught = Taught(str(arguments["label"]), tuple(sources), (), 9, 0, "", 1.0, promoted=False)
+        return msgspec.to_builtins(Proposal(taught, None))
 
     monkeypatch.setattr(gather, "read_picture", read)
     monkeypatch.setattr(api, "is_listening", lambda path: True)
     monkeypatch.setattr(api, "call", call)
-    monkeypatch.setattr(filework, "BATCH_BYTES", 2 * LINE.example("pit", 0).image.nbytes + 10)
+    monkeypatch.setattr(teachwork, "BATCH_BYTES", 2 * LINE.example("pit", 0).image.nbytes + 10)
     return batches
 
 
@@ -218,7 +213,7 @@ def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
     write_pictures(tmp_path, 5)
 
     assert run("teach", "pit", tmp_path, "--state", tmp_path) == 1
-    said = "edge-agent: 4 examples of pit were learned, then: the station is stopping\n  try again when it runs\n"
+    said = "edge-agent: 4 examples of pit were taken, then: the station is stopping\n  try again when it runs\n"
     assert capsys.readouterr().err == said
 
 
@@ -229,7 +224,7 @@ def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
         (("label", 1, "Not a slug"), "label"),
         (("label", 1, "good", "--who", "x" * 81), "who"),
         (("teach", "good", ".", "--who", ""), "who"),
-        (("teach", "x" * 41, "."), "label"),
+        (("teach", "x" * 81, "."), "label"),
         (("events", "--limit", 2**80), "limit"),
     ],
     ids=["no part", "label", "who", "nobody", "long label", "limit"],
@@ -301,13 +296,13 @@ def test_an_empty_folder_and_a_wrong_path_are_named(
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def test_a_class_that_is_no_slug_is_refused_and_nothing_is_learned(
+def test_a_class_that_has_no_slug_is_refused_and_nothing_is_learned(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (taught / "slots.json").read_bytes()
 
-    assert run("teach", "Not a slug", write_parts(tmp_path, "pit", 1), "--state", taught) == 1
-    assert "`$.label`" in capsys.readouterr().err
+    assert run("teach", "Царапина", write_parts(tmp_path, "pit", 1), "--state", taught) == 1
+    assert "letters that are not Latin" in capsys.readouterr().err
     assert (taught / "slots.json").read_bytes() == before
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge_agent import Station
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example
-from edge_agent.ledger import Reader
+from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.records import Frame, Outcome, Part, VibrationWindow
+from edge_agent.runtime.disk import RealDisk
 from models.castings import Casting, CastingLine
 
 LINE = CastingLine(5)
@@ -63,6 +65,29 @@ def test_what_it_learned_is_there_after_a_restart_and_its_teaching_is_on_record(
     with Station() as again, Reader(Path("state")) as reader:
         assert again.recipe.learned.knowledge.digest == digest
         assert [(t.slug, t.who, t.after) for t in reader.teachings(5)] == [("good", "me", digest)]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_a_part_was_judged_by_is_found_again_whether_the_station_runs_or_not(
+    station: Station, closed: bool
+) -> None:
+    casting = LINE.example("stain", 100)
+    whole, heard = judge(station, casting), station.judge(None, VibrationWindow(casting.samples, 26_667.125, 0.0))
+    if closed:
+        station.close()
+    with Reader(Path("state")) as reader:  # the picture's digest was committed with the second part
+        rows = {part.id: part for part in reader.parts()}
+    evidence = EvidenceStore(RealDisk(Path("state")))
+    png, pair, alone = (evidence.picture(rows[whole.id]), *(evidence.window(rows[p.id]) for p in (whole, heard)))
+
+    assert png is not None
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), casting.image)
+    assert evidence.picture(rows[heard.id]) is None
+    for found, rate_hz in ((pair, casting.rate_hz), (alone, 26_667.125)):
+        assert found is not None
+        np.testing.assert_array_equal(found[0], casting.samples)
+        assert found[1] == rate_hz
 
 
 @pytest.mark.system

@@ -23,6 +23,7 @@ from edge_agent.records import Outcome, Part
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
+from edge_agent.teacher import Plan
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -167,8 +168,8 @@ def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeyp
     casting = CastingLine(4).example("pit", 0)
     with running(tmp_path, []) as agent:
         wait_until(lambda: agent.is_up)
-        lesson = agent.station.lesson("pit", [Example("a", casting.image)])
-        agent.calls.post(lambda: agent.teacher.begin(lesson, "me", results.append, agent.clock.now()))
+        lesson = agent.station.lessons.begin("pit", [Example("a", casting.image)])
+        agent.calls.post(lambda: agent.teacher.begin(lesson, Plan("pit", "me"), results.append, agent.clock.now()))
         wait_until(lambda: bool(results))
         assert agent.teacher.progress is None
     assert isinstance(results[0], Unavailable)

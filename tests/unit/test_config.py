@@ -91,6 +91,9 @@ def test_resolving_twice_changes_nothing() -> None:
         ("[image_health]\nbright_mean_above = 12", 2, "image_health.dark_mean_below"),
         ("[watchdog]\nstall_s = 5\n[engine]\ntimeout_ms = 5000", 2, "watchdog.stall_s"),
         ("[source]\nkind = 'replay'", 2, "source.replay.folder"),
+        ("[recipe.costs]\nsecond_look = 9.1", 2, "recipe.costs.second_look"),
+        ("[recipe.costs]\nfalse_reject = 8\n", 2, "recipe.costs.second_look"),
+        ("[recipe.costs]\nescape = 1000\nsecond_look = 1\n[recipe]\ndefect_share = 0.05", 5, "recipe.defect_share"),
     ],
 )
 def test_what_does_not_go_together(text, line, key) -> None:
@@ -106,6 +109,8 @@ def test_what_does_not_go_together(text, line, key) -> None:
         "[pairing]\nframe_after_ms = 500\n[recipe]\nmodalities = ['vibration']",
         "[engine]\nruntime = 'openvino'\ndevice = 'npu'",
         "[source.replay]\nfolder = ''",
+        "[recipe.costs]\nsecond_look = 9.09",
+        "[recipe.costs]\nescape = 1000\nsecond_look = 1\n[recipe]\ndefect_share = 0.04",
     ],
 )
 def test_what_goes_together(text) -> None:
@@ -167,8 +172,8 @@ def test_names_that_would_not_fit_a_topic(name) -> None:
     assert problems_of(f'station.name = "{name}"') == [(1, "station.name")]
 
 
-def test_a_part_that_was_missed_has_no_picture_to_keep() -> None:
-    assert problems_of('ledger.keep_pictures = ["MISSED"]') == [(1, "ledger.keep_pictures")]
+def test_a_part_that_was_missed_has_no_evidence_to_keep() -> None:
+    assert problems_of('ledger.keep_evidence = ["MISSED"]') == [(1, "ledger.keep_evidence")]
 
 
 def test_a_config_cannot_be_changed() -> None:

@@ -15,11 +15,12 @@ from edge_agent.demo.lesson_plan import Tray
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.show import Demo, DemoOptions
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
-from edge_agent.station import Taught
 from edge_agent.tally import Tally
+from edge_agent.teacher import Plan
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
 
@@ -29,12 +30,12 @@ class Station:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.done: Callable[[Taught | EdgeAgentError], None] | None = None
+        self.done: Callable[[Proposal | EdgeAgentError], None] | None = None
         self.somebody_teaches = False
         self.busy = False
         self.triggers = 0
         self.waiting = 0
-        self.background = self.teacher = self.station = self.source = self.items = self.inspector = self
+        self.background = self.teacher = self.station = self.lessons = self.source = self.items = self.inspector = self
         self.in_flight = 0
         self.chores: list[Any] = []
 
@@ -50,20 +51,26 @@ class Station:
     def stats(self) -> Any:
         return self
 
-    def lesson(self, slug: str, examples: list[str]) -> str:
-        assert examples == ["an example"]
-        return slug
+    def begin(self, lesson: str, *plan: Any) -> str:
+        """A lesson is begun by the station with its examples, and given by the teacher with a plan."""
+        if plan == (["an example"],):
+            return lesson
+        how, self_done, _ = plan
+        assert how == Plan(lesson, lesson_plan.WHO, now=True)
+        self._give(lesson, self_done)
+        return lesson
 
-    def begin(self, lesson: str, who: str, done: Callable[[Taught | EdgeAgentError], None], now: float) -> None:
+    def _give(self, lesson: str, done: Callable[[Proposal | EdgeAgentError], None]) -> None:
         if self.somebody_teaches or self.done is not None:
             raise Unavailable("the station is learning something else")
         self.asked.append(lesson)
         self.done = done
 
-    def end(self, result: Taught | EdgeAgentError | None = None) -> None:
+    def end(self, result: Proposal | EdgeAgentError | None = None) -> None:
         done, self.done = self.done, None
         assert done is not None
-        done(result or Taught(self.asked[-1], ("x",), (), 5, 0, "", 1.0))
+        taught = Taught(self.asked[-1], ("x",), (), 5, 0, "", 1.0, promoted=True)
+        done(result or Proposal(taught, None))
 
 
 @pytest.fixture
@@ -72,12 +79,12 @@ def station() -> Station:
 
 
 @pytest.fixture
-def finished() -> list[list[Taught | EdgeAgentError]]:
+def finished() -> list[list[Proposal | EdgeAgentError]]:
     return []
 
 
 @pytest.fixture
-def tray(station: Station, finished: list[list[Taught | EdgeAgentError]]) -> Tray:
+def tray(station: Station, finished: list[list[Proposal | EdgeAgentError]]) -> Tray:
     return Tray(station, SimpleNamespace(), 3, finished.append)
 
 
@@ -109,7 +116,7 @@ def test_a_part_that_is_never_seen_does_not_keep_the_tray_away(tray: Tray, stati
 
 
 def test_each_class_is_taught_once_and_a_lesson_that_fails_does_not_stop_the_tray(
-    tray: Tray, station: Station, finished: list[list[Taught | EdgeAgentError]]
+    tray: Tray, station: Station, finished: list[list[Proposal | EdgeAgentError]]
 ) -> None:
     tray.seen = 3
     failure = BadData("cannot learn that")

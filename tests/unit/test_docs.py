@@ -20,9 +20,9 @@ from edge_agent.demo.report import ClassReport, DemoReport
 from edge_agent.evaluate import Evaluation, IncrementalEvaluation, UnknownEvaluation
 from edge_agent.evaluate.incremental import Arrival, Forgetting
 from edge_agent.evaluate.unknown import OpenSet
+from edge_agent.learning.outcome import Taught
 from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
-from edge_agent.station import Taught
 from edge_agent.status import Status, Trouble
 
 COMMANDS_MD, TEACHING = document("commands.md"), document("teaching.md")
@@ -77,7 +77,8 @@ def test_no_verb_is_described_that_is_gone() -> None:
 def test_exit_codes_are_those_of_the_program() -> None:
     numbers = {
         value.value
-        for node in modules()["edge_agent/cli.py"].body
+        for name in ("__init__", "verb")
+        for node in modules()[f"edge_agent/cli/{name}.py"].body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and "EXIT" in node.target.id
         for value in [node.value]
         if isinstance(value, ast.Constant)

@@ -68,7 +68,7 @@ def example(nbytes: int) -> Example:
 
 
 def test_a_batch_holds_no_more_bytes_than_it_may() -> None:
-    sizes = [[e.image.nbytes for e in batch] for batch in batches(map(example, (30, 60, 12, 300, 3, 90, 9)), 100)]
+    sizes = [[e.image.nbytes for e in batch] for batch, _ in batches(map(example, (30, 60, 12, 300, 3, 90, 9)), 100)]
 
     assert sizes == [[30, 60], [12], [300], [3, 90], [9]]
 
@@ -76,11 +76,11 @@ def test_a_batch_holds_no_more_bytes_than_it_may() -> None:
 def test_both_kinds_of_arrays_count() -> None:
     both = Example("part", np.zeros((1, 10, 3), np.uint8), np.zeros((10, 3), np.float32), 1.0)
 
-    assert [len(batch) for batch in batches([both] * 4, 300)] == [2, 2]
+    assert [(len(batch), more) for batch, more in batches([both] * 4, 300)] == [(2, True), (2, False)]
 
 
 def test_a_batch_fits_one_lesson() -> None:
-    assert [len(batch) for batch in batches([example(3)] * (MAX_EXAMPLES + 1), 10**9)] == [MAX_EXAMPLES, 1]
+    assert [len(batch) for batch, _ in batches([example(3)] * (MAX_EXAMPLES + 1), 10**9)] == [MAX_EXAMPLES, 1]
 
 
 def test_a_batch_is_given_before_the_next_one_is_read() -> None:

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from ledger_parts import part
 from status_values import box_of, status_of
 
 from edge_agent.inspection.inspector import InspectionCounts
+from edge_agent.inspection.judge import Promise
 from edge_agent.ledger import LedgerStatus
 from edge_agent.printing import print_status
+from edge_agent.records import Outcome, Part
 from edge_agent.runtime.loop import StepTimes
-from edge_agent.status import Status, Trouble, troubles_of
+from edge_agent.status import Status, Trouble, drawn_of, troubles_of
 
 
 def only(status: Status) -> Trouble:
@@ -28,7 +31,7 @@ def test_a_station_that_is_well_has_no_trouble() -> None:
     ("status", "kind", "count"),
     [
         (replace(status_of(), inspection=InspectionCounts(late=7)), "late", 7),
-        (replace(status_of(), pictures_dropped=3), "pictures", 3),
+        (replace(status_of(), evidence_dropped=3), "evidence", 3),
         (replace(status_of(), ledger=LedgerStatus(lost=2)), "lost", 2),
         (replace(status_of(), mailboxes={"calls": replace(box_of(), dropped=1, refused=4)}), "mailbox_calls", 5),
     ],
@@ -75,3 +78,57 @@ def test_a_status_without_a_readable_ledger_is_printed_with_its_trouble(capsys: 
 
     assert "1 troubles:\n  cannot be read\n    look" in text
     assert "  \n" not in text
+
+
+@pytest.mark.parametrize(
+    ("held_out", "possible", "kinds"),
+    [(99, 0.01, []), (98, 1 / 99, ["few_held_out"]), (40, 1 / 41, ["few_held_out"]), (0, 1.0, [])],
+)
+def test_too_few_held_out_parts_for_what_is_asked_are_a_trouble(
+    held_out: int, possible: float, kinds: list[str]
+) -> None:
+    status = replace(status_of(), promise=Promise(held_out, 0.01, possible, None))
+
+    assert [trouble.kind for trouble in troubles_of(status)] == kinds
+
+
+def test_it_says_what_can_be_promised_and_how_many_parts_are_missing() -> None:
+    trouble = only(replace(status_of(), promise=Promise(40, 0.01, 1 / 41, 0.05)))
+
+    assert "of 40 held-out good parts: at best 2.4 %" in trouble.message
+    assert "not 1 %" in trouble.message
+    assert "teach 118 more good parts" in trouble.hint
+
+
+def word(number: int, outcome: Outcome, label: str | None) -> Part:
+    return replace(part(number, outcome=outcome), id=number, operator_label=label)
+
+
+def test_what_was_observed_is_the_share_of_good_parts_that_were_stopped() -> None:
+    counted = [word(1, Outcome.NG, "good"), word(2, Outcome.UNSURE, "good"), word(3, Outcome.NG, "pit")]
+    counted += [word(number, Outcome.OK, "good") for number in range(4, 42)]
+    drawn = drawn_of(counted, [word(number, Outcome.OK, None) for number in range(50, 62)], "good")
+
+    assert (drawn.stopped.count, drawn.stopped.of) == (2, 40)
+    assert (drawn.waiting, drawn.next) == (12, (50, 51, 52))
+    assert (drawn.stopped.low, drawn.stopped.high) == pytest.approx((0.0061, 0.1692), abs=1e-4)  # Clopper-Pearson
+
+
+def test_expected_and_observed_false_rejects_stand_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    counted = [word(number, Outcome.NG if number == 1 else Outcome.OK, "good") for number in range(1, 41)]
+    drawn = drawn_of(counted, [word(77, Outcome.OK, None)], "good")
+    lines = printed(replace(status_of(), drawn=drawn), capsys).splitlines()
+    at = next(i for i, line in enumerate(lines) if "expected" in line)
+
+    assert lines[at : at + 3] == [
+        "good parts that are stopped: 1.2% expected, of 200 held out",
+        "  observed 1 of 40 drawn parts that people called good: 2.5% (95 %: 0.1% to 13.2%)",
+        "  1 drawn parts wait for a word, next: 77",
+    ]
+
+
+def test_before_anybody_said_anything_there_is_nothing_observed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(replace(status_of(), drawn=drawn_of([], [], "good")), capsys)
+
+    assert "1.2% expected" in text
+    assert "observed" not in text and "wait for a word" not in text

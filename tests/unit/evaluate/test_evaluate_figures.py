@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge_agent import tally
-from edge_agent.evaluate.figures import auroc, conformal_limit, interval, mean, proportion, ratio
+from edge_agent.evaluate.figures import auroc, conformal_limit, interval, mean, ratio
+from edge_agent.proportion import proportion
 
 
 def at_most(count: int, of: int, p: float) -> float:

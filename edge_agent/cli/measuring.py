@@ -1,0 +1,68 @@
+"""The verbs that measure: `evaluate`, `bench`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.cli.verb import AddVerb, add_verb
+from edge_agent.options import add_json, count
+
+if TYPE_CHECKING:
+    pass
+
+
+def add_verbs(add: AddVerb) -> None:
+    """Add the verbs."""
+    verb = add_verb(
+        add,
+        "evaluate",
+        _evaluate,
+        "honest numbers on a folder of class folders",
+        "edge-agent evaluate steel --shots 5",
+    )
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help="holds one folder of pictures for each class")
+    verb.add_argument("--shots", type=count, default=5, help="examples taught of each class (default: 5)")
+    verb.add_argument("--episodes", type=count, default=20, help="random choices of them (default: 20)")
+    verb.add_argument("--seed", type=count, default=1, help="of the choices (default: 1)")
+    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    question = verb.add_mutually_exclusive_group()
+    question.add_argument(
+        "--incremental", action="store_true", help="the classes come one after the other: what is forgotten?"
+    )
+    question.add_argument(
+        "--unknown",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="a class that is never taught: is it noticed? may be given several times; `all` for each in turn",
+    )
+    add_json(verb)
+
+    verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
+    verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
+    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    add_json(verb)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from edge_agent.evaluate import EvaluateOptions, run_evaluate
+
+    options = EvaluateOptions(
+        arguments.folder,
+        arguments.shots,
+        arguments.episodes,
+        arguments.seed,
+        arguments.bundle,
+        arguments.json,
+        incremental=arguments.incremental,
+        unknown=tuple(arguments.unknown),
+    )
+    return run_evaluate(options)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from edge_agent.bench import run_bench
+
+    return run_bench(arguments.parts, arguments.bundle, as_json=arguments.json)

@@ -1,0 +1,90 @@
+"""The verbs about a station as a whole: `demo`, `run`, `check`, `status`, `events`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.cli.verb import EXIT_CONFIG, AddVerb, add_verb, config_of
+from edge_agent.options import add_json, add_station, count, rate
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent
+
+
+def add_verbs(add: AddVerb) -> None:
+    """Add the verbs."""
+    verb = add_verb(add, "demo", _demo, "watch a simulated line being judged and taught", "edge-agent demo --fast")
+    verb.add_argument("--parts", type=count, default=600, help="parts in all; 0 for no end (default: 600)")
+    verb.add_argument("--rate", type=rate, default=5.0, help="parts per second (default: 5)")
+    verb.add_argument("--fast", action="store_true", help="as fast as this machine can")
+    verb.add_argument("--seed", type=count, default=1, help="of the simulated line (default: 1)")
+    verb.add_argument("--bundle", default="castings", help="a shipped bundle, or its folder (default: castings)")
+    verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
+    add_json(verb)
+
+    verb = add_verb(add, "run", _run, "run the station that a file describes", "edge-agent run -c station.toml")
+    verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+
+    verb = add_verb(add, "check", _check, "name every error of a configuration", "edge-agent check -c station.toml")
+    verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+    add_json(verb)
+
+    verb = add_verb(add, "status", _status, "ask the running station how it is", "edge-agent status")
+    add_station(verb)
+    add_json(verb)
+
+    verb = add_verb(add, "events", _events, "list what the station noticed", "edge-agent events --limit 20")
+    verb.add_argument("--limit", type=count, default=50, help="how many (default: 50)")
+    add_station(verb)
+    add_json(verb)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from edge_agent.demo import DemoOptions, run_demo
+
+    options = DemoOptions(
+        state_dir=arguments.state,
+        parts=arguments.parts,
+        parts_per_s=arguments.rate,
+        fast=arguments.fast,
+        seed=arguments.seed,
+        bundle=arguments.bundle,
+        json=arguments.json,
+    )
+    return run_demo(options, arguments.serve)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from edge_agent.configfile import load_config
+
+    config = load_config(arguments.config)
+
+    def make() -> Agent:
+        from edge_agent.app import build
+
+        return build(config)
+
+    return int(arguments.serve(make))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from edge_agent.configfile import check_config
+    from edge_agent.printing import print_problems
+
+    problems = check_config(arguments.config)
+    print_problems(arguments.config, problems, as_json=arguments.json)
+    return EXIT_CONFIG if problems else 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from edge_agent.partwork import show_status
+
+    return show_status(config_of(arguments), as_json=arguments.json)
+
+
+def _events(arguments: argparse.Namespace) -> int:
+    from edge_agent.partwork import show_events
+
+    return show_events(config_of(arguments), arguments.limit, as_json=arguments.json)

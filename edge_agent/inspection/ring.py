@@ -1,0 +1,84 @@
+"""How unusual a score is among held-out good parts: exactly, as far as they reach, and beyond them by a model.
+
+Pure arithmetic on scores of which a larger one is worse; it knows no parts and decides nothing.
+
+**Exactly.** Held-out good parts took no part in fitting, so that a further good part is exchangeable with them, and its
+rank among them is uniform. Hence the split-conformal p-value (Vovk, Gammerman and Shafer, Algorithmic Learning in a
+Random World, 2005, ch. 2): of good parts at most a share alpha gets a p-value of alpha or less, whatever the bundle,
+the head and the distribution. It holds on average over lots of n held-out parts, and only while the line makes the
+parts that it made then. No p-value is below 1 / (n + 1), so that n parts cannot promise a smaller share than that.
+
+**Beyond them** somebody has to say whether a part lies a little or far outside. Scores of good parts are taken to thin
+out exponentially beyond where the last quarter of them begins (peaks over a threshold, Pickands, Annals of Statistics
+3, 1975). How fast is known from the k parts of that quarter alone, and that is not forgotten: were k + 1 excesses
+exponential, one of them over the mean of the others would have an F distribution with 2 and 2 k degrees of freedom,
+so that a part lies beyond an excess x with probability (1 + x / (sum of the k excesses))^-k. With few held-out parts
+this falls slowly, and nothing is far enough outside to be certain; with many it is nearly the exponential.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+TAIL_OF: Final = 4
+"""The tail is the last one in so many. Measured: probabilities were best from a third and a quarter, with 40 to 400
+held-out parts of either bundle."""
+
+SMALLEST: Final = 1e-300
+"""No probability is taken as smaller; float64 ends soon after."""
+
+
+class Ring:
+    """Scores of held-out good parts.
+
+    Args:
+        scores: shape (n,), n >= 1, in any order.
+    """
+
+    def __init__(self, scores: Floats) -> None:
+        self._scores = np.sort(scores)
+        self._tail = -(-len(scores) // TAIL_OF)
+        self._start, self._excess = np.inf, 0.0
+        if self._tail < len(scores):
+            self._start = float(self._scores[-self._tail - 1])
+            self._excess = float((self._scores[-self._tail :] - self._start).sum())
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def p_value(self, score: ArrayLike) -> Floats:
+        """Give the conformal p-value of being good: (1 + held-out parts with at least this score) / (n + 1)."""
+        at_least = len(self) - np.searchsorted(self._scores, score, side="left")
+        p: Floats = (1.0 + at_least) / (len(self) + 1)
+        return p
+
+    def chance(self, score: ArrayLike) -> Floats:
+        """Give the probability that a good part has at least this score: the p-value, and in the tail the model."""
+        p = self.p_value(score)
+        if not self._excess:
+            return p
+        beyond = np.maximum(np.asarray(score, np.float64) - self._start, 0.0)
+        share = (self._tail + 1) / (len(self) + 1)
+        modelled = share * np.exp(-self._tail * (np.log(self._excess + beyond) - np.log(self._excess)))
+        chance: Floats = np.where(beyond > 0.0, np.maximum(modelled, SMALLEST), p)
+        return chance
+
+
+def promised(held_out: int, asked: float) -> float:
+    """Give the share of good parts that is found not normal, on average over lots of held-out parts.
+
+    Args:
+        held_out: how many there are.
+        asked: the share that may be.
+
+    Returns:
+        At most `asked`, or 1 / (held_out + 1) where that is more: fewer cannot be promised.
+    """
+    lowest = int(asked * (held_out + 1))
+    lowest += (lowest + 1) / (held_out + 1) <= asked  # a product that rounding put just below a whole number
+    return max(lowest, 1) / (held_out + 1)

@@ -1,0 +1,87 @@
+"""What people are told about teaching: what came of a lesson, of a change, and what is known. Frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.learning.proof import ProofSheet
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came of a lesson.
+
+    Attributes:
+        label: slug of the class.
+        taught: examples that were learned, by source.
+        refused: examples that could not be, each with its reason.
+        samples: how many samples of the class are known with it.
+        calibration: how many held-out good parts there are with it.
+        knowledge: digest of the knowledge with it.
+        seconds: how long it took [s].
+        promoted: the line is judged by it; otherwise it waits to be promoted.
+    """
+
+    label: str
+    taught: tuple[str, ...]
+    refused: tuple[str, ...]
+    samples: int
+    calibration: int
+    knowledge: str
+    seconds: float
+    promoted: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What was taught, and what is known of it before it is promoted.
+
+    Attributes:
+        taught: what came of the lesson.
+        proof: the proof sheet; None where more of the lesson is to come, or it was promoted unproven.
+    """
+
+    taught: Taught
+    proof: ProofSheet | None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A change of what the line is judged by.
+
+    Attributes:
+        action: `teach`, `forget` or `undo`.
+        slug: the class; "" where it was several.
+        sources: the examples, as people know them.
+        before: digest of the knowledge before, "" where nothing was known.
+        after: digest of the knowledge from then on.
+        overruled: the reasons against it, which somebody overruled.
+    """
+
+    action: str
+    slug: str
+    sources: tuple[str, ...]
+    before: str
+    after: str
+    overruled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassKnown:
+    """One class, for people.
+
+    Attributes:
+        slug: its slug.
+        name: what people call it.
+        fitted: samples that its statistics are made of.
+        held_out: good parts that only say how far good parts lie from good.
+        golden: samples that are only asked about when knowledge is to change.
+        samples: each with id, source, role, who taught it and when; those of a fleet are not there.
+    """
+
+    slug: str
+    name: str
+    fitted: int
+    held_out: int
+    golden: int
+    samples: tuple[dict[str, object], ...]

@@ -1,0 +1,74 @@
+"""How teaching goes on, from the first example to what the line is judged by: one table, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from edge_agent.errors import Unavailable
+
+
+class Stage(StrEnum):
+    """How far teaching has come."""
+
+    IDLE = "idle"
+    COLLECTING = "collecting"  #: examples come in and are encoded
+    PROPOSING = "proposing"  #: the candidate is solved and proven
+    PROPOSED = "proposed"  #: the candidate waits for a person
+
+
+class Step(StrEnum):
+    """What happens to it."""
+
+    TEACH = "teach"  #: a person brings examples
+    COLLECTED = "collected"  #: all of them are encoded
+    PROVED = "proved"  #: the candidate has its proof sheet, or waits for more of the lesson
+    LEARNED = "learned"  #: it was promoted at once, unproven
+    PROMOTED = "promoted"
+    REFUSED = "refused"  #: by the proof sheet; a person may overrule it, or cancel
+    CANCELLED = "cancelled"
+    FAILED = "failed"  #: nothing could be learned; what was known is still known
+
+
+TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
+    (Stage.IDLE, Step.TEACH): Stage.COLLECTING,
+    (Stage.PROPOSED, Step.TEACH): Stage.COLLECTING,
+    (Stage.COLLECTING, Step.COLLECTED): Stage.PROPOSING,
+    (Stage.COLLECTING, Step.CANCELLED): Stage.IDLE,
+    (Stage.COLLECTING, Step.FAILED): Stage.IDLE,
+    (Stage.PROPOSING, Step.PROVED): Stage.PROPOSED,
+    (Stage.PROPOSING, Step.LEARNED): Stage.IDLE,
+    (Stage.PROPOSING, Step.FAILED): Stage.IDLE,
+    (Stage.PROPOSED, Step.PROMOTED): Stage.IDLE,
+    (Stage.PROPOSED, Step.REFUSED): Stage.PROPOSED,
+    (Stage.PROPOSED, Step.CANCELLED): Stage.IDLE,
+}
+
+SENTENCES: Final[Mapping[Stage, tuple[str, str]]] = {
+    Stage.IDLE: ("nothing is being taught", "teach something first"),
+    Stage.COLLECTING: ("a lesson is being given", "wait until it is done, or `edge-agent cancel` it"),
+    Stage.PROPOSING: ("a lesson is being proven", "ask again in a few seconds"),
+    Stage.PROPOSED: ("a change is waiting to be promoted", "promote it or cancel it first"),
+}
+"""What a person is told where a step makes no sense, and what to do."""
+
+
+def following(stage: Stage, step: Step) -> Stage:
+    """Give the stage after a step.
+
+    Args:
+        stage: how far it is.
+        step: what happens.
+
+    Returns:
+        How far it is then.
+
+    Raises:
+        Unavailable: this cannot happen now.
+    """
+    try:
+        return TRANSITIONS[stage, step]
+    except KeyError:
+        message, hint = SENTENCES[stage]
+        raise Unavailable(message, hint=hint) from None

@@ -1,0 +1,132 @@
+"""The verbs about what a station learns: `learned`, `proof`, `promote`, `cancel`, `forget`, `undo`.
+
+Each asks the running station where one runs, and works on the stopped one otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent import api
+from edge_agent.commands import checked
+from edge_agent.config import Config
+from edge_agent.learning.outcome import Changed, ClassKnown
+from edge_agent.learning.proof import ProofSheet, proof_lines
+from edge_agent.printing import say, say_json
+from edge_agent.progressbar import progress_bar
+from edge_agent.proofpage import write_page
+from edge_agent.station import Station
+
+
+def show_learned(config: Config, *, as_json: bool) -> int:
+    """Print the classes and samples that are known."""
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        known = msgspec.convert(api.call(socket, "learned"), list[ClassKnown])
+    else:
+        with Station(config) as station:
+            known = station.lessons.classes()
+    if as_json:
+        say_json(known)
+        return 0
+    if not known:
+        say("nothing yet: `edge-agent teach good FOLDER` begins with good parts")
+    for one in known:
+        more = [f"{one.held_out} held out"] * bool(one.held_out) + [f"{one.golden} golden"] * bool(one.golden)
+        say(f"{one.name} ({one.slug}): {', '.join([f'{one.fitted} learned', *more])}")
+        for sample in one.samples:
+            taught = datetime.fromtimestamp(float(str(sample["utc"])), UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+            say(f"  {sample['id']}  {sample['role']:<6}  {taught}  {sample['who']}  {sample['source']}")
+    return 0
+
+
+def show_proof(config: Config, page: Path | None, *, as_json: bool) -> int:
+    """Print the proof sheet of the change that waits, and write it as a page where wanted; 1 where it refuses."""
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        sheet = msgspec.convert(api.call(socket, "proof"), ProofSheet)
+    else:
+        with Station(config) as station, progress_bar("proving") as progress:
+            sheet = station.lessons.sheet(progress)
+    if page is not None:
+        write_page(config, sheet, page)
+    if as_json:
+        say_json(sheet)
+    else:
+        print_sheet(sheet, page)
+    return 1 if sheet.refused else 0
+
+
+def promote(config: Config, who: str, *, overrule: bool, as_json: bool) -> int:
+    """Judge by the change that waits."""
+    return _say_change(change(config, "promote", {"who": who, "overrule": overrule}), as_json=as_json)
+
+
+def forget(config: Config, what: str, who: str, *, as_json: bool) -> int:
+    """Forget a class or samples."""
+    return _say_change(change(config, "forget", {"what": what, "who": who}), as_json=as_json)
+
+
+def undo(config: Config, who: str, *, as_json: bool) -> int:
+    """Go back to what was known before the last change."""
+    return _say_change(change(config, "undo", {"who": who}), as_json=as_json)
+
+
+def cancel(config: Config, who: str, *, as_json: bool) -> int:
+    """Give up the lesson that is being given, or the change that waits."""
+    checked("cancel", who=who)
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        answer = api.call(socket, "cancel", {"who": who})
+    else:
+        with Station(config) as station:
+            station.lessons.cancel()
+        answer = {"cancelled": "candidate"}
+    if as_json:
+        say_json(answer)
+    else:
+        say("the lesson was given up" if answer["cancelled"] == "lesson" else "the change that waited was dropped")
+    return 0
+
+
+def change(config: Config, name: str, arguments: dict[str, Any]) -> Changed:
+    """Have the running station, or the stopped one, change what it has learned: `promote`, `forget` or `undo`."""
+    checked(name, **arguments)
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in arguments.items()}
+        return msgspec.convert(api.call(socket, name, given), Changed)
+    with Station(config) as station:
+        changes: dict[str, Callable[..., Changed]] = {
+            "promote": station.promote,
+            "forget": station.forget,
+            "undo": station.undo,
+        }
+        return changes[name](**arguments)
+
+
+def _say_change(changed: Changed, *, as_json: bool) -> int:
+    if as_json:
+        say_json(changed)
+        return 0
+    what = {"teach": "learned", "forget": "forgot", "undo": "took back the last change of"}[changed.action]
+    count = len(changed.sources)
+    examples = f" ({count} example{'' if count == 1 else 's'})" if count else ""
+    say(f"{what} {changed.slug or 'several classes'}{examples}")
+    for reason in changed.overruled:
+        say(f"  overruled: {reason}")
+    say(f"  knowledge {changed.before[:12] or 'nothing'} → {changed.after[:12] or 'nothing'}")
+    return 0
+
+
+def print_sheet(sheet: ProofSheet, page: Path | None) -> None:
+    """Print a proof sheet, and where it went as a page."""
+    for line in proof_lines(sheet):
+        say(line)
+    if page is not None:
+        say(f"the same as a page, with pictures: {page}")

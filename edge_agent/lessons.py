@@ -1,0 +1,239 @@
+"""What is done with what a station has learned: propose, prove, promote or cancel, forget, go back.
+
+Used by the stopped station and by the running one, which calls it on its background thread. It encodes nothing and
+records nothing: rows for the audit are what it gives back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from edge_agent.config import Config
+from edge_agent.errors import BadData
+from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Role
+from edge_agent.learning.lesson import Lesson
+from edge_agent.learning.outcome import Changed, ClassKnown, Taught
+from edge_agent.learning.proof import Occasion, ProofSheet, State, prove
+from edge_agent.ledger import Reader, Teaching
+from edge_agent.recipe import Known, Recipe, Turn
+from edge_agent.records import Part
+from edge_agent.runtime.clock import Clock
+
+SHIFT_S: Final = 8 * 3600.0
+"""Parts of this long are judged again by what is proposed [s]."""
+
+NOBODY: Final = "unknown"
+"""Who proposed a candidate whose slot does not say."""
+
+
+class Lessons:
+    """Changes what one recipe has learned, and proves it first.
+
+    One thread at a time may call it.
+
+    Args:
+        recipe: what is changed.
+        config: of the station.
+        reader: opens the reading side of the ledger.
+        clock: tells the time.
+    """
+
+    def __init__(self, recipe: Recipe, config: Config, reader: Callable[[], Reader], clock: Clock) -> None:
+        self._recipe = recipe
+        self._config = config
+        self._reader = reader
+        self._clock = clock
+        self._sheet: tuple[str, ProofSheet] | None = None
+
+    def begin(self, name: str, examples: Sequence[Example], *, golden: bool = False) -> Lesson:
+        """Begin a lesson: what is to be encoded, before anything is.
+
+        Args:
+            name: the class, as a person writes it.
+            examples: labelled parts.
+            golden: they are only asked about when knowledge is to change.
+
+        Returns:
+            The lesson.
+
+        Raises:
+            BadData: the class cannot be called so.
+        """
+        candidate = self._recipe.candidate
+        learned = self._recipe.learned if candidate is None else candidate.learned
+        normal = self._recipe.bundle.normal
+        return Lesson(name, examples, learned, normal, self._config.image_health, golden=golden)
+
+    def propose(self, lesson: Lesson, who: str) -> None:
+        """Propose what an encoded lesson teaches; see `Recipe.propose`."""
+        self._recipe.propose(lesson, who, self._clock.utc())
+
+    def learn(self, lesson: Lesson, who: str) -> Teaching:
+        """Judge by what an encoded lesson teaches from now on, without proof; see `Recipe.learn`."""
+        return _row(self._recipe.learn(lesson, who, self._clock.utc()))
+
+    def sheet(self, progress: Callable[[int, int], None] = lambda done, total: None) -> ProofSheet:
+        """Prove the candidate; a second or more, the second time at once.
+
+        Args:
+            progress: hears how many samples of how many have been asked about.
+
+        Returns:
+            The proof sheet.
+
+        Raises:
+            BadData: nothing waits to be promoted.
+        """
+        candidate = self._waiting()
+        digest = candidate.learned.knowledge.digest
+        if self._sheet is None or self._sheet[0] != digest:
+            recipe = self._recipe
+            prior = recipe.bundle.prior()
+            self._sheet = (
+                digest,
+                prove(
+                    State(recipe.learned, prior, recipe.judge.judge),
+                    State(candidate.learned, prior, candidate.judge.judge),
+                    normal=recipe.bundle.normal,
+                    protected=self._config.recipe.protected,
+                    parts=self._last_shift(),
+                    occasion=self._occasion(candidate),
+                    clock=self._clock.now,
+                    progress=progress,
+                ),
+            )
+        return self._sheet[1]
+
+    def promote(self, who: str, *, overrule: bool = False) -> tuple[Changed, list[Teaching]]:
+        """Judge by the candidate from now on, where nothing speaks against it or somebody overrules that.
+
+        Args:
+            who: the person who answers for it.
+            overrule: also where the proof sheet refuses it.
+
+        Returns:
+            The change, and the rows that the audit needs.
+
+        Raises:
+            BadData: nothing waits, or the proof sheet refuses it; the reasons are in the message.
+        """
+        refused = tuple(refusal.reason for refusal in self.sheet().refused)
+        if refused and not overrule:
+            raise BadData(
+                f"refused: {' '.join(refused)}",
+                hint="`edge-agent proof` shows why; `edge-agent promote --overrule` does it in your name",
+            )
+        turn = self._recipe.promote()
+        row = replace(_row(turn), who=who, utc=self._clock.utc())
+        overruled = [replace(row, action="overrule", sources=refused)] if refused else []
+        return _changed(turn, refused), [*overruled, row]
+
+    def cancel(self) -> None:
+        """Drop the candidate; raise `BadData` without one."""
+        self._waiting()
+        self._recipe.cancel()
+
+    def forget(self, what: str, who: str) -> tuple[Changed, list[Teaching]]:
+        """Forget a class, or samples by id or source, as if they had never been learned.
+
+        Args:
+            what: a class by name or slug, an id, or what a sample was taught from.
+            who: the person who asks for it.
+
+        Returns:
+            The change, and the rows that the audit needs.
+
+        Raises:
+            BadData: there is no such thing, or a change waits to be promoted.
+        """
+        recipe = self._recipe
+        slugs = {what, *(slug for slug, name in recipe.learned.names.items() if name == what)}
+        found = recipe.learned.find(what)
+        if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
+            return _rows(recipe.forget_class(slug, who, self._clock.utc()))
+        if not found:
+            raise BadData(
+                f"nothing was learned that is called {what}", hint="`edge-agent learned` lists classes and samples"
+            )
+        return _rows(recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc()))
+
+    def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
+        """Go back to what was known before the last change; raises as `Recipe.undo` does."""
+        return _rows(self._recipe.undo(who, self._clock.utc()))
+
+    def taught(self, lesson: Lesson, seconds: float, *, promoted: bool) -> Taught:
+        """Say what came of a lesson that was just proposed, or learned."""
+        known = self._recipe.learned if promoted else self._waiting().learned
+        return Taught(
+            label=lesson.label,
+            taught=tuple(lesson.taught),
+            refused=tuple(lesson.refused),
+            samples=known.knowledge.samples(lesson.label),
+            calibration=len(known.calibration),
+            knowledge=known.knowledge.digest,
+            seconds=seconds,
+            promoted=promoted,
+        )
+
+    def classes(self) -> list[ClassKnown]:
+        """Give everything that is known, class by class, the good parts first."""
+        learned, normal = self._recipe.learned, self._recipe.bundle.normal
+        samples = learned.exemplars
+        return [
+            ClassKnown(
+                slug=slug,
+                name=learned.names.get(slug, slug),
+                fitted=learned.knowledge.samples(slug),
+                held_out=learned.count(slug, Role.RING),
+                golden=learned.count(slug, Role.GOLDEN),
+                samples=tuple(
+                    {"id": e.id, "source": e.source, "role": str(e.role), "who": e.who, "utc": e.utc}
+                    for e in samples
+                    if e.label == slug
+                ),
+            )
+            for slug in sorted(learned.classes, key=lambda slug: (slug != normal, slug))
+        ]
+
+    def _waiting(self) -> Known:
+        candidate = self._recipe.candidate
+        if candidate is None:
+            raise BadData("no change is waiting to be promoted", hint="teach something first")
+        return candidate
+
+    def _last_shift(self) -> list[Part]:
+        with self._reader() as reader:
+            parts = reader.parts(self._clock.utc() - SHIFT_S)
+            name = self._config.recipe.name
+            return [part for part in parts if part.embedding is not None and part.recipe == name]
+
+    def _occasion(self, candidate: Known) -> Occasion:
+        recipe, change = self._recipe, candidate.change
+        name = candidate.learned.names.get(change.slug, change.slug) if change is not None else ""
+        examples = 0 if change is None else len(change.sources)
+        return Occasion(
+            station=self._config.station.name,
+            recipe=recipe.config.name,
+            bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
+            change=f"learn {name} from {examples} example{'' if examples == 1 else 's'}",
+            who=NOBODY if change is None else change.who,
+            utc=0.0 if change is None else change.utc,
+        )
+
+
+def _row(turn: Turn) -> Teaching:
+    """Give the audit row of a change of what is judged by."""
+    change = turn.change
+    return Teaching(change.utc, change.action, change.slug, turn.before, turn.after, change.sources, change.who)
+
+
+def _rows(turn: Turn) -> tuple[Changed, list[Teaching]]:
+    return _changed(turn), [_row(turn)]
+
+
+def _changed(turn: Turn, overruled: tuple[str, ...] = ()) -> Changed:
+    change = turn.change
+    return Changed(change.action, change.slug, change.sources, turn.before, turn.after, overruled)

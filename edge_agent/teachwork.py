@@ -1,0 +1,225 @@
+"""The verb `teach`: from files, recorded parts or the line to a proof sheet, and to the line where somebody says so."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge_agent import api
+from edge_agent.commands import checked
+from edge_agent.config import Config
+from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.gather import batches, part_files, readable
+from edge_agent.learning.example import Example, pack
+from edge_agent.learning.outcome import Proposal, Taught
+from edge_agent.learnwork import change, print_sheet
+from edge_agent.ledger import EvidenceStore, Reader
+from edge_agent.printing import say, say_json, warn
+from edge_agent.progressbar import progress_bar
+from edge_agent.proofpage import write_page
+from edge_agent.runtime.disk import RealDisk
+from edge_agent.station import Station
+from models.picturefile import decode_picture
+
+BATCH_BYTES: Final = 100 * 10**6
+"""Examples that travel to a running station at once: well below what it takes, with room for one large picture."""
+
+
+SAID: Final = {
+    (True, False): "the line is judged by it from now on; `edge-agent undo` goes back",
+    (False, False): "waiting: `edge-agent promote` makes the line judge by it, `edge-agent cancel` drops it",
+    (False, True): "refused, and waiting: `edge-agent cancel` drops it, `edge-agent promote --overrule` does it anyway",
+}
+"""What a person is told at the end, by whether it was promoted and whether the proof sheet refuses it."""
+
+
+@dataclass(frozen=True)
+class TeachOptions:
+    """What a person may choose.
+
+    Attributes:
+        label: the class, as a person writes it.
+        paths: picture and vibration files, or folders.
+        parts: recorded parts, by their number, of which the station keeps picture or window.
+        next: how many of the line's next parts are taught instead.
+        who: the person.
+        golden: the examples are only asked about, whenever knowledge is to change.
+        now: promote at once, unproven.
+        yes: promote without asking where nothing speaks against it.
+        page: where the proof sheet goes as a page; None for nowhere.
+        json: print JSON.
+    """
+
+    label: str
+    paths: tuple[Path, ...]
+    parts: tuple[int, ...]
+    next: int
+    who: str
+    golden: bool
+    now: bool
+    yes: bool
+    page: Path | None
+    json: bool
+
+
+def teach(config: Config, options: TeachOptions) -> int:
+    """Teach a class, show the proof sheet, and promote it where somebody says so.
+
+    Args:
+        config: the station's.
+        options: what a person chose.
+
+    Returns:
+        0 where it was promoted or waits for it, 1 where the proof sheet refuses it.
+
+    Raises:
+        BadData: no example could be learned.
+    """
+    _check(options)
+    unusable: list[BadData] = []
+
+    def left_out(error: BadData) -> None:
+        unusable.append(error)
+        warn(error)
+
+    proposal = _proposed(config, options, left_out)
+    sheet = proposal.proof
+    if sheet is not None and options.page is not None:
+        write_page(config, sheet, options.page)
+    if not options.json:
+        _print_lesson(proposal, options)
+    refused = sheet is not None and bool(sheet.refused)
+    promoted = proposal.taught.promoted
+    if not promoted and not refused and (options.yes or _says_yes(options)):
+        change(config, "promote", {"who": options.who})
+        promoted = True
+    if options.json:
+        taught = replace(proposal.taught, promoted=promoted)
+        say_json({"taught": taught, "proof": sheet, "unusable": [error.message for error in unusable]})
+    else:
+        say(SAID[promoted, refused])
+    return 1 if refused else 0
+
+
+def _check(options: TeachOptions) -> None:
+    """Refuse what makes no sense; raises `BadData`."""
+    checked("teach", label=options.label, who=options.who, next=options.next)
+    if bool(options.next) == bool(options.paths or options.parts):
+        raise BadData("what should be learned from is not clear", hint="name files, or --part N, or --next N alone")
+    if options.golden and options.now:
+        raise BadData("golden examples teach nothing that could be promoted at once", hint="leave out --now")
+
+
+def _proposed(config: Config, options: TeachOptions, left_out: Callable[[BadData], None]) -> Proposal:
+    socket = Path(config.api.socket)
+    if options.next:
+        return _asked(socket, options, b"", next=options.next)
+    files = readable(part_files(options.paths), left_out) if options.paths else iter(())
+    examples = chain(files, recorded(config, options.parts))
+    if api.is_listening(socket):
+        return _teach_running(socket, options, examples)
+    return _teach_stopped(config, options, list(examples))
+
+
+def recorded(config: Config, numbers: Sequence[int]) -> Iterator[Example]:
+    """Give recorded parts as examples.
+
+    Args:
+        config: of the station.
+        numbers: the parts, as the ledger numbers them.
+
+    Yields:
+        The examples.
+
+    Raises:
+        BadData: there is no such part, or nothing is kept of it.
+    """
+    if not numbers:
+        return
+    evidence = EvidenceStore(RealDisk(Path(config.station.state_dir)))
+    with Reader(Path(config.station.state_dir)) as reader:
+        for number in numbers:
+            part = reader.part(number)
+            picture, window = evidence.picture(part), evidence.window(part)
+            if picture is None and window is None:
+                kept = ", ".join(config.ledger.keep_evidence) or "none"
+                raise BadData(
+                    f"of part {number} neither picture nor window is kept",
+                    hint=f"kept are parts that were {kept}: [ledger] keep_evidence",
+                )
+            image = None if picture is None else decode_picture(picture)
+            samples, rate_hz = (None, 0.0) if window is None else window
+            yield Example(f"part {number}", image, samples, rate_hz)
+
+
+def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Example]) -> Proposal:
+    proposals: list[Proposal] = []
+    for batch, goes_on in batches(examples, BATCH_BYTES):
+        try:
+            proposals.append(_asked(socket, options, pack(batch), goes_on=goes_on))
+        except EdgeAgentError as error:
+            learned = sum(len(proposal.taught.taught) for proposal in proposals)
+            if not learned:
+                raise
+            raise type(error)(
+                f"{learned} examples of {options.label} were taken, then: {error}", hint=error.hint
+            ) from error
+    if not proposals:
+        raise _nothing_read(options.label)
+    last = proposals[-1]
+    return replace(last, taught=_together([proposal.taught for proposal in proposals]))
+
+
+def _asked(socket: Path, options: TeachOptions, body: bytes, **more: object) -> Proposal:
+    arguments = {"label": options.label, "who": options.who, "golden": options.golden, "now": options.now, **more}
+    given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in arguments.items()}
+    return msgspec.convert(api.call(socket, "teach", given, body), Proposal)
+
+
+def _together(parts: Sequence[Taught]) -> Taught:
+    return replace(
+        parts[-1],
+        taught=tuple(source for part in parts for source in part.taught),
+        refused=tuple(line for part in parts for line in part.refused),
+        seconds=sum(part.seconds for part in parts),
+    )
+
+
+def _teach_stopped(config: Config, options: TeachOptions, examples: Sequence[Example]) -> Proposal:
+    if not examples:
+        raise _nothing_read(options.label)
+    with Station(config) as station, progress_bar(f"learning {options.label}") as progress:
+        if options.now:
+            return Proposal(station.teach(options.label, examples, who=options.who, progress=progress), None)
+        return station.propose(options.label, examples, who=options.who, golden=options.golden, progress=progress)
+
+
+def _print_lesson(proposal: Proposal, options: TeachOptions) -> None:
+    taught = proposal.taught
+    for line in taught.refused:
+        say(f"left out {line}")
+    say(f"{len(taught.taught)} examples of {options.label} in {taught.seconds:.1f} s{_state(taught)}")
+    if proposal.proof is not None:
+        say()
+        print_sheet(proposal.proof, options.page)
+        say()
+
+
+def _state(taught: Taught) -> str:
+    return f": {taught.samples} known, {taught.calibration} good parts held out"
+
+
+def _says_yes(options: TeachOptions) -> bool:
+    if options.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return input("promote it? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _nothing_read(label: str) -> BadData:
+    return BadData(f"no example of {label} could be read", hint="see the lines above")

@@ -1,0 +1,247 @@
+"""Teaching as people do it: proposed and proven, promoted by name, taken back; on a running and a stopped station."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from edge_agent import Station, api
+from edge_agent.agent import Agent
+from edge_agent.app import build
+from edge_agent.cli import main
+from edge_agent.config import Config, RecipeConfig
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.learning.example import Example, pack
+from edge_agent.learning.stage import Stage
+from edge_agent.ledger import Reader
+from edge_agent.runtime.clock import SystemClock
+from edge_agent.sources.simline import SimLine
+from models.castings import CastingLine
+
+pytestmark = pytest.mark.system
+
+LINE = CastingLine(5)
+
+
+def example(truth: str, index: int, name: str = "") -> Example:
+    casting = LINE.example(truth, index)
+    return Example(name or f"{truth} {index}", casting.image, casting.samples, casting.rate_hz)
+
+
+def config(state_dir: Path, *protected: str) -> Config:
+    recipe = RecipeConfig(bundle="castings", protected=protected)
+    return msgspec.structs.replace(Config.defaults(state_dir), recipe=recipe).resolved(Path())
+
+
+def good(count: int) -> list[Example]:
+    return [example("good", i) for i in range(count)]
+
+
+def several(truth: str, count: int, start: int = 0) -> list[Example]:
+    return [example(truth, start + i) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory whose station knows good parts and pits."""
+    state_dir = tmp_path_factory.mktemp("begun") / "state"
+    with Station(config(state_dir)) as station:
+        station.teach("good", good(40))
+        station.teach("pit", several("pit", 5))
+    return state_dir
+
+
+@pytest.fixture
+def state_dir(begun: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(begun, tmp_path / "state"))
+
+
+def test_nothing_changes_before_somebody_promotes_it(state_dir: Path) -> None:
+    with Station(config(state_dir)) as station:
+        before = station.recipe.judge.digest
+        proposal = station.propose("Kratzer", several("scratch", 5), who="Anna")
+
+        assert station.recipe.judge.digest == before == proposal.proof.digest_before  # type: ignore[union-attr]
+        assert not proposal.taught.promoted
+        with pytest.raises(BadData, match="waiting to be promoted"):
+            station.undo()
+    with Station(config(state_dir)) as station:
+        assert station.recipe.judge.digest == before
+        changed = station.promote("Ben")
+        assert (changed.before, changed.after) == (before, station.recipe.judge.digest) != (before, before)
+        assert station.recipe.learned.names["kratzer"] == "Kratzer"
+        undone = station.undo("Anna")
+        assert undone.after == before == station.recipe.judge.digest
+        with Reader(state_dir) as reader:
+            assert [(row.action, row.slug, row.who) for row in reader.teachings(2)][::-1] == [
+                ("teach", "kratzer", "Ben"),
+                ("undo", "kratzer", "Anna"),
+            ]
+
+
+def test_what_harms_good_parts_is_refused_and_overruled_only_by_name(state_dir: Path) -> None:
+    with Station(config(state_dir)) as station:
+        proposal = station.propose("scratch", several("good", 8, start=500), who="Anna")
+        assert proposal.proof is not None and [refusal.slug for refusal in proposal.proof.refused] == ["good"]
+        with pytest.raises(BadData, match="refused: good"):
+            station.promote("Anna")
+        changed = station.promote("Ben", overrule=True)
+        assert changed.overruled == tuple(refusal.reason for refusal in proposal.proof.refused)
+        with Reader(state_dir) as reader:
+            rows = [(row.action, row.who, row.sources) for row in reader.teachings(2)]
+        assert ("overrule", "Ben", changed.overruled) in rows
+
+
+def test_forgetting_a_class_gives_the_bytes_of_never_having_taught_it(state_dir: Path) -> None:
+    with Station(config(state_dir)) as station:
+        before = station.recipe.judge.digest
+        station.teach("stain", several("stain", 3))
+        station.teach("crack", several("crack", 3))
+        station.forget("crack")
+        changed = station.forget("stain 0")
+        assert changed.sources == ("stain 0",)
+        station.forget("stain")
+        assert station.recipe.judge.digest == before
+        with pytest.raises(BadData, match="nothing was learned that is called"):
+            station.forget("stain")
+
+
+def test_golden_examples_teach_nothing_and_are_asked_about(state_dir: Path) -> None:
+    with Station(config(state_dir, "pit")) as station:
+        before = station.recipe.learned.knowledge.digest
+        station.propose("pit", several("pit", 3, start=50), golden=True)
+        station.promote()
+        assert station.recipe.learned.knowledge.digest == before
+        proposal = station.propose("scratch", several("scratch", 3))
+        assert proposal.proof is not None
+        assert {recall.slug: recall.asked for recall in proposal.proof.golden} == {"pit": 3}
+
+
+def test_the_same_class_taught_again_while_it_waits_is_added_to_it(state_dir: Path) -> None:
+    with Station(config(state_dir)) as station:
+        station.propose("scratch", several("scratch", 2))
+        proposal = station.propose("scratch", several("scratch", 3, start=10))
+        assert proposal.taught.samples == 5
+        with pytest.raises(BadData, match="waiting to be promoted"):
+            station.propose("stain", several("stain", 2))
+        station.lessons.cancel()
+        assert station.recipe.learned.knowledge.samples("scratch") == 0
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    clock = SystemClock()
+    until = clock.now() + seconds
+    while not what():
+        assert clock.now() < until, "it never came to that"
+        clock.wait(threading.Event(), clock.now() + 0.02)
+
+
+@contextmanager
+def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
+    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
+    loop = threading.Thread(target=agent.run)
+    loop.start()
+    try:
+        wait_until(lambda: agent.is_up)
+        yield agent, Path(settings.api.socket)
+    finally:
+        agent.loop.stop()
+        loop.join()
+        agent.close()
+        assert agent.api.join(agent.clock.now() + 5.0)
+
+
+def test_a_running_station_is_taught_proven_promoted_and_taken_back(state_dir: Path) -> None:
+    settings = config(state_dir)
+    with running(settings) as (agent, socket):
+        before = agent.station.recipe.judge.digest
+        answer = api.call(socket, "teach", {"label": "Kratzer", "who": "Anna"}, pack(several("scratch", 5)))
+        assert answer["taught"]["promoted"] is False and answer["proof"]["digest_before"] == before
+        assert agent.teacher.stage is Stage.PROPOSED
+        assert agent.station.recipe.judge.digest == before
+        assert api.call(socket, "proof")["digest_after"] == answer["proof"]["digest_after"]
+
+        changed = api.call(socket, "promote", {"who": "Ben"})
+        assert agent.station.recipe.judge.digest == changed["after"] != before
+        since = agent.inspector.counts.triggers
+        wait_until(lambda: agent.inspector.counts.triggers > since + 2 and not agent.inspector.in_flight)
+        assert {one["slug"] for one in api.call(socket, "learned")} == {"good", "pit", "kratzer"}
+        with pytest.raises(Unavailable, match="nothing is being taught"):
+            api.call(socket, "promote", {"who": "Ben"})
+        assert api.call(socket, "undo", {"who": "Anna"})["after"] == before
+    with Reader(state_dir) as reader:
+        assert reader.recent(1)[0].knowledge in (before, changed["after"])
+        assert {part.knowledge for part in reader.parts()} >= {before, changed["after"]}
+        assert [row.who for row in reader.teachings(2)] == ["Anna", "Ben"]
+
+
+def test_the_next_parts_of_the_line_are_taught_and_a_lesson_can_be_given_up(state_dir: Path) -> None:
+    with running(config(state_dir)) as (agent, socket):
+        answer = api.call(socket, "teach", {"label": "good", "who": "Anna", "next": 3})
+        assert len(answer["taught"]["taught"]) == 3
+        assert all(source.startswith("part ") for source in answer["taught"]["taught"])
+        assert api.call(socket, "cancel", {"who": "Anna"}) == {"cancelled": "candidate"}
+
+        said: list[Exception] = []
+
+        def teach() -> None:
+            try:
+                api.call(socket, "teach", {"label": "good", "who": "Anna", "next": 100})
+            except BadData as error:
+                said.append(error)
+
+        caller = threading.Thread(target=teach)
+        caller.start()
+        wait_until(lambda: agent.teacher.stage is Stage.COLLECTING)
+        with pytest.raises(Unavailable, match="a lesson is being given"):
+            api.call(socket, "teach", {"label": "stain", "who": "Ben"}, pack(several("stain", 1)))
+        assert api.call(socket, "cancel", {"who": "Ben"}) == {"cancelled": "lesson"}
+        caller.join()
+        assert "cancelled" in str(said[0])
+        assert agent.teacher.stage is Stage.IDLE
+
+
+def typed(*words: str) -> int:
+    return main(words, lambda make: 0)
+
+
+def test_the_verbs_from_examples_to_a_page_and_back(
+    state_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one in several("scratch", 3):
+        cv2.imwrite(str(tmp_path / f"{one.source}.png"), one.image if one.image is not None else np.zeros((1, 1, 3)))
+        np.savez(tmp_path / f"{one.source}.npz", samples=one.samples, rate_hz=one.rate_hz)
+    where = ("-c", str(tmp_path / "station.toml"))
+    (tmp_path / "station.toml").write_text(f'[station]\nstate_dir = "{state_dir}"\n[recipe]\nbundle = "castings"\n')
+    pictures = [str(tmp_path / f"scratch {i}.png") for i in range(3)] + [
+        str(tmp_path / f"scratch {i}.npz") for i in range(3)
+    ]
+
+    assert typed("teach", "Kratzer", *pictures, "--page", str(tmp_path / "proof.html"), *where) == 0
+    said = capsys.readouterr().out
+    assert "MAY BE PROMOTED" in said and "waiting: `edge-agent promote`" in said
+    assert "data:image/png" in (tmp_path / "proof.html").read_text()
+    assert typed("proof", *where) == 0
+    assert typed("promote", "--who", "Ben", *where) == 0
+    assert typed("learned", *where) == 0
+    assert "Kratzer (kratzer): 3 learned" in capsys.readouterr().out
+    assert typed("undo", *where) == 0
+    assert typed("undo", *where) == 0
+    assert typed("undo", *where) == 0
+    assert typed("undo", *where) == 1
+    assert "nothing to undo" in capsys.readouterr().err
+    assert typed("teach", "good", *where) == 1
+    assert "what should be learned from is not clear" in capsys.readouterr().err
+    assert typed("teach", "pit", *pictures, "--now", "--json", *where) == 0
+    assert json.loads(capsys.readouterr().out)["taught"]["promoted"] is True
+    assert typed("teach", "pit", "--part", "1", *where) == 1
+    assert "there is no part 1" in capsys.readouterr().err

@@ -38,6 +38,12 @@ def add_verbs(add: AddVerb) -> None:
         metavar="CLASS",
         help="a class that is never taught: is it noticed? may be given several times; `all` for each in turn",
     )
+    question.add_argument(
+        "--good-only", action="store_true", help="only the pictures in good/ are learned: do the others stand out?"
+    )
+    verb.add_argument(
+        "--train-good", type=count, metavar="N", help="good pictures that --good-only learns (default: 100, or half)"
+    )
     add_json(verb)
 
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
@@ -58,6 +64,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         arguments.json,
         incremental=arguments.incremental,
         unknown=tuple(arguments.unknown),
+        good_only=arguments.good_only,
+        train_good=arguments.train_good,
     )
     return run_evaluate(options)
 

@@ -30,6 +30,8 @@ class EvaluateOptions:
         json: print JSON.
         incremental: the classes come one after the other.
         unknown: classes that are never taught and asked all the same; `all` for each in turn.
+        good_only: only good parts are learned, and defects must stand out.
+        train_good: how many of them; None for what `goodonly` takes.
     """
 
     folder: Path
@@ -40,6 +42,8 @@ class EvaluateOptions:
     json: bool
     incremental: bool = False
     unknown: tuple[str, ...] = ()
+    good_only: bool = False
+    train_good: int | None = None
 
     @property
     def known_at_least(self) -> int:
@@ -57,6 +61,8 @@ class EvaluateOptions:
         """Raise `BadData` for what makes no sense with these classes."""
         if not self.shots or not self.episodes:
             raise BadData("at least one shot and one episode are needed", hint="--shots 5 --episodes 20")
+        if self.train_good is not None and not self.good_only:
+            raise BadData("--train-good says how much --good-only learns", hint="add --good-only, or leave it out")
         if self.incremental and self.unknown:
             raise BadData("--incremental and --unknown are two questions", hint="ask one after the other")
         if ALL in self.unknown and ALL in classes:

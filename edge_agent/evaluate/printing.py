@@ -6,6 +6,7 @@ import math
 
 from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Interval
+from edge_agent.evaluate.goodonly import Detection, GoodOnlyEvaluation
 from edge_agent.evaluate.incremental import IncrementalEvaluation
 from edge_agent.evaluate.shots import Evaluation
 from edge_agent.evaluate.unknown import OpenSet, UnknownEvaluation
@@ -54,6 +55,34 @@ def print_unknown(evaluation: UnknownEvaluation) -> None:
         say(f"  {slug:<{width}} {_text(figures.auroc)}   {_pictures(evaluation, slug)}")
         for rate in figures.recall_at_fpr:
             say(f"    {_at_rate(figures, rate)}")
+
+
+def print_good_only(evaluation: GoodOnlyEvaluation) -> None:
+    """Print how well each kind of defect stands out from good parts alone."""
+    facts = evaluation
+    say(
+        f"{facts.train_good} good pictures learned, {facts.episodes} episodes, seed {facts.seed}, "
+        f"{facts.tested} pictures tested, {facts.seconds:.0f} s"
+    )
+    width = max(map(len, (*facts.by_class, "all defects")))
+    say(f"{'':<{width + 2}}  AUROC (95 % of the episodes)")
+    _say_detection("all defects", facts, width, "")
+    for slug, detection in facts.by_class.items():
+        _say_detection(slug, detection, width, _pictures(facts, slug))
+    for rate, false in facts.fpr.items():
+        by = "a model of their scores" if facts.modelled[rate] else "their own order"
+        say(
+            f"false alarms asked for {float(rate):.1%}, came to {false.mean:.1%} ({false.low:.1%} – {false.high:.1%}); "
+            f"limit from {facts.calibrated_on} good pictures by {by}"
+        )
+
+
+def _say_detection(name: str, detection: Detection, width: int, pictures: str) -> None:
+    say(f"  {name:<{width}} {_text(detection.image_auroc)}   {pictures}".rstrip())
+    for rate, found in detection.recall_at_fpr.items():
+        say(f"    found with {float(rate):.1%} false alarms {found.mean:6.1%}  {found.low:.1%} – {found.high:.1%}")
+    if detection.pixel_auroc is not None:
+        say(f"    pixels {_text(detection.pixel_auroc)}")
 
 
 def _at_rate(figures: OpenSet, rate: str) -> str:

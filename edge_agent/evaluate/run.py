@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import Progress
 
+from edge_agent.evaluate.goodonly import GoodOnlyEvaluation, evaluate_good_only
 from edge_agent.evaluate.incremental import IncrementalEvaluation, evaluate_incremental
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.evaluate.printing import print_evaluation, print_incremental, print_unknown
+from edge_agent.evaluate.printing import print_evaluation, print_good_only, print_incremental, print_unknown
 from edge_agent.evaluate.shots import Evaluation, evaluate
 from edge_agent.evaluate.unknown import UnknownEvaluation, evaluate_unknown
 from edge_agent.printing import say_json
@@ -33,14 +34,20 @@ def run_evaluate(options: EvaluateOptions) -> int:
                 print_incremental(evaluation)
             case UnknownEvaluation():
                 print_unknown(evaluation)
+            case GoodOnlyEvaluation():
+                print_good_only(evaluation)
             case Evaluation():
                 print_evaluation(evaluation)
     return int(isinstance(evaluation, IncrementalEvaluation) and not evaluation.identical_bytes)
 
 
-def _evaluated(options: EvaluateOptions, progress: Progress) -> Evaluation | IncrementalEvaluation | UnknownEvaluation:
+def _evaluated(
+    options: EvaluateOptions, progress: Progress
+) -> Evaluation | IncrementalEvaluation | UnknownEvaluation | GoodOnlyEvaluation:
     if options.incremental:
         return evaluate_incremental(options, progress)
+    if options.good_only:
+        return evaluate_good_only(options, progress)
     if options.unknown:
         return evaluate_unknown(options, progress)
     return evaluate(options, progress)

@@ -23,7 +23,7 @@ from models.embedding import assemble
 from models.features import prepare_picture, vibration_features
 from models.manifest import Block, FittedOn
 from models.source import PictureSpec, VibrationSpec
-from models.workshop import encoder
+from models.workshop import encoder, tokens
 from models.workshop.export import OPSET
 from models.workshop.fit import Material, principal, prior_of, within
 from models.workshop.material import DESIGNS, TEXTURE_LINES, Thing, castings, textures
@@ -31,7 +31,7 @@ from models.workshop.pack import Contents, write_bundle
 from models.workshop.quantize import quantised
 from models.workshop.runner import RUNTIMES, Model
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 
 SIDE_PX: Final = 320
 """Larger than the 224 that the weights were trained at: small defects of a casting need it (docs/bundles.md)."""
@@ -107,6 +107,17 @@ def run_all(model: onnx.ModelProto, pictures: list[NDArray[np.uint8]], what: str
     return np.array(rows)
 
 
+def token_projections(
+    model: onnx.ModelProto, pictures: list[NDArray[np.uint8]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit the projections of the fine and the coarse map of a picture part on pictures."""
+    runner, seen = Model(tokens.maps_only(model).SerializeToString()), []
+    for picture in pictures:
+        maps = runner.run({"picture": prepare_picture(picture, PICTURE)}).values()
+        seen.append([values[0].reshape(values.shape[1], -1).astype(np.float64) for values in maps])
+    return tokens.projection([maps[0] for maps in seen]), tokens.projection([maps[1] for maps in seen])
+
+
 def build(seed: int, folder: Path, *, unseen: bool) -> None:
     """Build the bundle.
 
@@ -143,6 +154,9 @@ def build(seed: int, folder: Path, *, unseen: bool) -> None:
         within(seen[:count], Material(seen[:count], drawn.lines, drawn.classes))
         + within(seen[count:], Material(seen[count:], cast.lines, cast.classes))
     ) / 2.0
+    _say("the tokens, as the quantised model sees things")
+    fine, coarse = token_projections(small, [pictures[i] for i in sorted(chosen)])
+    parts["image"] = tokens.with_tokens(parts["image"], fine, coarse)
     felt = vibration.embed(cast.windows) * WEIGHTS[1] ** 0.5
     prior = prior_of([image_prior, within(felt, heard)])
     golden, apart = _golden(parts, cast, seed)
@@ -241,6 +255,8 @@ The bundle to begin with for a part that nobody has seen: pictures of any kind, 
 
 - **Picture encoder.** EfficientNet-Lite0 with its ImageNet weights, frozen, at {SIDE_PX} x {SIDE_PX}; mean and maximum
   of the outputs of blocks {", ".join(map(str, encoder.BLOCKS))}; INT8 (nncf, {CALIBRATION_PICTURES} drawn pictures).
+- **Tokens**, for normality only: of each 16 x 16 pixels the outputs of blocks {encoder.BLOCKS[tokens.FINE]} and
+  {encoder.BLOCKS[tokens.COARSE]}, each projected to {tokens.EACH} numbers; fitted on the pictures that calibrate INT8.
 - **Vibration.** {VIBRATION.bands} logarithmic bands of each of three axes, how fast each decays, the spectrum of the
   envelope, level, kurtosis and crest.
 - **Embedding.** {IMAGE_DIMS} dimensions from the picture (principal components, half whitened), {VIBRATION_DIMS} from

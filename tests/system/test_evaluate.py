@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edge_agent import cli
@@ -101,6 +102,50 @@ def test_each_class_is_unknown_in_turn_or_several_at_once(castings: Path, capsys
     assert both["unknown"]["pit"]["calibrated_on"] == 10
 
 
+@pytest.fixture(scope="module")
+def marked(castings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good castings, others with a spot painted on, and masks of the spots."""
+    folder = tmp_path_factory.mktemp("marked")
+    (folder / "good").symlink_to(castings / "good")
+    (folder / "spot").mkdir()
+    (folder / "ground_truth" / "spot").mkdir(parents=True)
+    for i in range(5):
+        image = LINE.example("good", 100 + i).image.copy()
+        mask = np.zeros(image.shape[:2], np.uint8)
+        for drawn, colour in ((image, (20, 20, 20)), (mask, 255)):
+            cv2.circle(drawn, (120 + 50 * i, 150 + 40 * i), 26, colour, -1)
+        assert cv2.imwrite(str(folder / "spot" / f"{i:03d}.png"), image)
+        assert cv2.imwrite(str(folder / "ground_truth" / "spot" / f"{i:03d}_mask.png"), mask)
+    return folder
+
+
+@pytest.mark.parametrize("bundle", ["generic", "castings"])
+def test_good_parts_alone_make_a_defect_stand_out(
+    marked: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = report(capsys, marked, "--good-only", "--train-good", 10, "--bundle", bundle)
+
+    assert list(answer["by_class"]) == ["spot"]
+    assert answer["by_class"]["spot"]["image_auroc"] == answer["image_auroc"]
+    assert answer["image_auroc"]["mean"] > 0.9
+    assert answer["recall_at_fpr"]["0.01"]["of"] == answer["recall_at_fpr"]["0.001"]["of"] == 2 * 5
+    assert answer["modelled"] == {"0.01": True, "0.001": True}
+    assert (answer["train_good"], answer["shots"], answer["calibrated_on"]) == (10, 10, 6)
+    assert answer["fpr"]["0.01"]["of"] == 2 * 6
+    assert answer["pixel_auroc"]["mean"] > 0.9
+    assert answer["pictures"] == {"good": 22, "spot": 5}
+
+
+def test_good_only_is_said_in_words_and_without_masks(castings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", castings, "--good-only", *SMALL) == 0
+    out = capsys.readouterr().out
+
+    assert "11 good pictures learned" in out
+    assert "\n  all defects" in out and "\n  stain" in out
+    assert "found with 0.1% false alarms" in out and "pixels" not in out
+    assert "limit from 5 good pictures by a model" in out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -108,8 +153,11 @@ def test_each_class_is_unknown_in_turn_or_several_at_once(castings: Path, capsys
         (("--unknown", "pit", "--incremental"), 2, "not allowed with argument"),
         (("--unknown", "good", "--unknown", "pit", "--unknown", "stain"), 1, "no known class has more than 1"),
         (("--incremental", "--shots", "5"), 1, "fewer than three classes have more than 5"),
+        (("--good-only", "--incremental"), 2, "not allowed with argument"),
+        (("--train-good", "5"), 1, "--train-good says how much --good-only learns"),
+        (("--good-only", "--train-good", "21"), 1, "22 usable good pictures, 21 to learn from"),
     ],
-    ids=["no such class", "two questions", "nothing known", "too few"],
+    ids=["no such class", "two questions", "nothing known", "too few", "two again", "without", "too many"],
 )
 def test_what_cannot_be_asked_is_answered_with_what_can(
     castings: Path, words: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]
@@ -120,6 +168,16 @@ def test_what_cannot_be_asked_is_answered_with_what_can(
         given = usage.code
     assert given == code
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_without_good_parts_is_answered_with_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for truth in ("fine", "stain", "masks"):
+        (tmp_path / truth).mkdir()
+
+    assert run("evaluate", tmp_path, "--good-only") == 1
+    assert "want a folder good and one for each kind of defect, found fine, stain" in capsys.readouterr().err
 
 
 def test_an_unknown_class_without_a_usable_picture_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The verbs about parts: `inspect`, `label`, `export`."""
+"""The verbs about parts: `inspect`, `label`, `why`, `escape`, `export`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ def add_verbs(add: AddVerb) -> None:
     add_station(verb)
     add_json(verb)
 
+    verb = add_verb(add, "why", _why, "say why a part got its answer", "edge-agent why 8123 --picture heat.png")
+    verb.add_argument("part", type=count, metavar="PART", help="number of the part")
+    verb.add_argument("--picture", type=Path, metavar="FILE", help="write the heat map as PNG")
+    verb.add_argument("--page", type=Path, metavar="FILE", help="write all of it as one HTML page")
+    add_station(verb)
+    add_json(verb)
+
+    verb = add_verb(
+        add, "escape", _escape, "find parts like one that got past", "edge-agent escape 8123 --class scratch"
+    )
+    verb.add_argument("part", type=count, metavar="PART", help="number of the part that got past")
+    verb.add_argument("--class", dest="label", required=True, metavar="CLASS", help="what it is")
+    verb.add_argument("--since", default="24h", metavar="WHEN", help=f"{WHEN_HELP} (default: 24h)")
+    verb.add_argument("--page", type=Path, metavar="FILE", help="write the list as one HTML page, to be ticked off")
+    add_station(verb)
+    add_json(verb)
+
     verb = add_verb(add, "export", _export, "write parts as CSV or Parquet", "edge-agent export --since 8h parts.csv")
     verb.add_argument("file", type=Path, metavar="FILE", help="ends in .csv or .parquet")
     verb.add_argument("--since", metavar="WHEN", help=WHEN_HELP)
@@ -55,6 +72,23 @@ def _label(arguments: argparse.Namespace) -> int:
         confirm=arguments.confirm,
         who=arguments.who,
         as_json=arguments.json,
+    )
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    from edge_agent.partview.verbs import show_why
+
+    return show_why(config_of(arguments), arguments.part, arguments.picture, arguments.page, as_json=arguments.json)
+
+
+def _escape(arguments: argparse.Namespace) -> int:
+    from edge_agent.partview.verbs import show_escape
+    from edge_agent.partwork import parse_since
+    from edge_agent.runtime.clock import SystemClock
+
+    since_utc = parse_since(arguments.since, SystemClock().utc())
+    return show_escape(
+        config_of(arguments), arguments.part, arguments.label, since_utc, arguments.page, as_json=arguments.json
     )
 
 

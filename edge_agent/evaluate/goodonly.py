@@ -21,6 +21,7 @@ from rich.progress import Progress
 from edge_agent.errors import BadData
 from edge_agent.evaluate.conditions import Conditions, conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
+from edge_agent.evaluate.goodscores import FEWEST_HELD_OUT, Joint, Known
 from edge_agent.evaluate.goodtokens import FINER, Folder, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.unknown import halves
@@ -28,7 +29,7 @@ from edge_agent.inspection.ring import Ring
 from edge_agent.proportion import Proportion, proportion
 from edge_agent.runtime.clock import SystemClock
 from models.episodes import NEIGHBOURS, number_of
-from models.normality import FEWEST, MAX_PICTURES, Seen, picture_score
+from models.normality import FEWEST, MAX_PICTURES
 
 RATES: Final = (0.01, 0.001)
 """Shares of the good pictures that may be called not normal."""
@@ -114,7 +115,7 @@ def evaluate_good_only(options: EvaluateOptions, progress: Progress) -> GoodOnly
     started_s = clock.now()
     folder = read_folder(options, progress)
     normal = folder.bundle.normal
-    names = {slug: list(tokens) for slug, tokens in folder.tokens.items()}
+    names = {slug: list(pictures) for slug, pictures in folder.pictures.items()}
     count = learned_of(len(names.get(normal, [])), options.train_good)
     if len(names) < 2:
         raise BadData(f"{options.folder}: no usable picture of a defect", hint="add pictures")
@@ -134,10 +135,10 @@ def evaluate_good_only(options: EvaluateOptions, progress: Progress) -> GoodOnly
 def learned_of(good: int, wanted: int | None) -> int:
     """Say how many of the good pictures are learned; raise `BadData` where that is none, or leaves none to ask."""
     count = min(ENOUGH_GOOD, good // 2) if wanted is None else wanted
-    if not FEWEST <= count <= MAX_PICTURES or good < count + 2:
+    if not FEWEST <= count <= MAX_PICTURES or good < count + 2 * FEWEST_HELD_OUT:
         raise BadData(
-            f"{good} usable good pictures, {count} to learn from: {FEWEST} to {MAX_PICTURES} can be learned, and two "
-            "or more must be left to ask",
+            f"{good} usable good pictures, {count} to learn from: {FEWEST} to {MAX_PICTURES} can be learned, and "
+            f"{2 * FEWEST_HELD_OUT} or more must be left to ask",
             hint="add pictures of good parts, or learn fewer: --train-good",
         )
     return count
@@ -164,7 +165,7 @@ def split(names: Sequence[str], count: int, rng: np.random.Generator) -> tuple[l
     taken = {number for name in learned if (number := number_of(name)) is not None}
     near = {number + gap for number in taken for gap in range(-NEIGHBOURS, NEIGHBOURS + 1)}
     calibration, good = halves([name for name in others if number_of(name) not in near], rng)
-    if not calibration or not good:
+    if len(calibration) < FEWEST_HELD_OUT or not good:
         raise BadData(
             f"of {len(names)} good pictures {count} are learned, and too few others are no neighbour of these",
             hint="add pictures of good parts, or learn fewer: --train-good",
@@ -176,7 +177,7 @@ def asked(folder: Folder, learned: Sequence[str], calibration: Sequence[str], go
     """Learn some good pictures and ask about all others.
 
     Args:
-        folder: the tokens.
+        folder: the pictures.
         learned: names of the good pictures that are.
         calibration: of those that set the limits.
         good: of those that the limits are tried on.
@@ -184,28 +185,31 @@ def asked(folder: Folder, learned: Sequence[str], calibration: Sequence[str], go
     Returns:
         What came out.
     """
-    normal = folder.tokens[folder.bundle.normal]
-    seen = Seen.of(np.stack([normal[name] for name in learned]), folder.grid)
-    maps = {name: seen.anomaly(normal[name]) for name in (*calibration, *good)}
-    held_out = [_enlarged(one) for one in maps.values()] if any(folder.masks.values()) else []
-    clean = np.concatenate([one.ravel() for one in held_out]) if held_out else np.empty(0)
+    known, normal = Known(folder, learned), folder.pictures[folder.bundle.normal]
+    masked = any(folder.masks.values())
+    held_out: list[Floats] = []
+    clean: list[Floats] = []
+    for name in (*calibration, *good):
+        anomaly = known.anomaly(normal[name])
+        held_out.append(known.scores(normal[name], anomaly))
+        clean += [_enlarged(anomaly).ravel()] if masked else []
+    joint = Joint(np.array(held_out[: len(calibration)]))
     faulty: dict[str, Floats] = {}
     pixels: dict[str, tuple[Floats, Floats]] = {}
-    for slug, tokens in folder.tokens.items():
+    for slug, pictures in folder.pictures.items():
         if slug != folder.bundle.normal:
-            of_class = {name: seen.anomaly(one) for name, one in tokens.items()}
-            faulty[slug] = np.array([picture_score(one) for one in of_class.values()])
+            maps = {name: known.anomaly(picture) for name, picture in pictures.items()}
+            faulty[slug] = joint.score(np.array([known.scores(pictures[name], one) for name, one in maps.items()]))
             if masks := folder.masks[slug]:
-                marked = np.concatenate([_enlarged(of_class[name])[mask] for name, mask in masks.items()])
-                beside = np.concatenate([_enlarged(of_class[name])[~mask] for name, mask in masks.items()])
+                marked = np.concatenate([_enlarged(maps[name])[mask] for name, mask in masks.items()])
+                beside = np.concatenate([_enlarged(maps[name])[~mask] for name, mask in masks.items()])
                 pixels[slug] = marked, beside
-    scores = {name: picture_score(one) for name, one in maps.items()}
     return Asked(
-        np.array([scores[name] for name in calibration]),
-        np.array([scores[name] for name in good]),
+        joint.own(),
+        joint.score(np.array(held_out[len(calibration) :])),
         faulty,
         pixels,
-        clean,
+        np.concatenate(clean) if clean else np.empty(0),
     )
 
 

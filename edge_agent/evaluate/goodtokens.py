@@ -1,6 +1,6 @@
-"""The tokens of a folder's pictures, made by the same runtime and pre-processing as on the station, and their masks.
+"""The tokens and embeddings of a folder's pictures, made as on the station, and the masks beside them.
 
-Each picture is read once and only its rounded tokens are kept. What cannot be used is said and left out.
+Each picture is read once and only its rounded tokens and embedding are kept. What cannot be used is said and left out.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,6 +35,18 @@ FINER: Final = 4
 """Pixels of a mask in one region of the picture, each way."""
 
 
+class Looked(NamedTuple):
+    """What is kept of a picture.
+
+    Attributes:
+        tokens: shape (regions, width), int8.
+        q: the embedding, int16, (d,).
+    """
+
+    tokens: Small
+    q: NDArray[np.int16]
+
+
 @dataclass(frozen=True, eq=False)
 class Folder:
     """What is there to ask about.
@@ -42,27 +54,27 @@ class Folder:
     Attributes:
         bundle: what made the tokens.
         grid: rows and columns of the tokens.
-        tokens: by class and name, (regions, width), int8.
+        pictures: by class and name.
         masks: by class and name, (rows * FINER, columns * FINER), bool: where the defect is.
         left_out: what is not used, and why.
     """
 
     bundle: Bundle
     grid: tuple[int, int]
-    tokens: Mapping[str, Mapping[str, Small]]
+    pictures: Mapping[str, Mapping[str, Looked]]
     masks: Mapping[str, Mapping[str, NDArray[np.bool_]]]
     left_out: tuple[str, ...]
 
 
 def read_folder(options: EvaluateOptions, progress: Progress) -> Folder:
-    """Make the tokens of a folder's pictures.
+    """Make the tokens and embeddings of a folder's pictures.
 
     Args:
         options: what a person chose.
         progress: shows how far it is.
 
     Returns:
-        The tokens and masks.
+        All that is there to ask about.
 
     Raises:
         BadData: the folder has no good parts, or nothing else.
@@ -82,25 +94,26 @@ def read_folder(options: EvaluateOptions, progress: Progress) -> Folder:
     try:
         left_out: list[str] = []
         task = progress.add_task("encoding", total=sum(map(len, listed.values())))
-        tokens: dict[str, dict[str, Small]] = {}
+        pictures: dict[str, dict[str, Looked]] = {}
         for slug, paths in listed.items():
-            made = tokens.setdefault(slug, {})
+            made = pictures.setdefault(slug, {})
             for path in paths:
                 try:
-                    made[path.name] = rounded(tracer.trace(Perceived(read_picture(path))).seen[TOKENS][0])
+                    trace = tracer.trace(Perceived(read_picture(path)))
+                    made[path.name] = Looked(rounded(trace.seen[TOKENS][0]), trace.q)
                 except BadData as error:
                     left_out.append(error.message)
                     warn(error)
                 progress.advance(task)
     finally:
         tracer.close()
-    for slug in [slug for slug, made in tokens.items() if not made]:
+    for slug in [slug for slug, made in pictures.items() if not made]:
         few = BadData(f"class {slug} has no usable picture")
         left_out.append(few.message)
         warn(few)
-        del tokens[slug]
-    masks = {slug: _masks(options.folder, slug, list(made), grid) for slug, made in tokens.items()}
-    return Folder(bundle, grid, tokens, masks, tuple(left_out))
+        del pictures[slug]
+    masks = {slug: _masks(options.folder, slug, list(made), grid) for slug, made in pictures.items()}
+    return Folder(bundle, grid, pictures, masks, tuple(left_out))
 
 
 def _grid(bundle: Bundle) -> tuple[int, int]:

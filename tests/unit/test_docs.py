@@ -17,9 +17,13 @@ from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
 from edge_agent.demo.report import ClassReport, DemoReport
-from edge_agent.evaluate import Evaluation, IncrementalEvaluation, UnknownEvaluation
+from edge_agent.evaluate import Evaluation, GoodOnlyEvaluation, IncrementalEvaluation, UnknownEvaluation
+from edge_agent.evaluate.goodonly import Detection
 from edge_agent.evaluate.incremental import Arrival, Forgetting
 from edge_agent.evaluate.unknown import OpenSet
+from edge_agent.inspection.explanation import Explanation, Neighbour
+from edge_agent.inspection.featureshares import FeatureShares
+from edge_agent.learning.escape import LookAlikes
 from edge_agent.learning.outcome import Taught
 from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
@@ -146,6 +150,12 @@ def test_each_outcome_is_in_the_table_of_causes() -> None:
         ("evaluate", Forgetting),
         ("evaluate", UnknownEvaluation),
         ("evaluate", OpenSet),
+        ("evaluate", GoodOnlyEvaluation),
+        ("evaluate", Detection),
+        ("why", Explanation),
+        ("why", FeatureShares),
+        ("why", Neighbour),
+        ("escape", LookAlikes),
         ("bench", Measurement),
     ],
 )

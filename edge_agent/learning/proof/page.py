@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from edge_agent.learning.proof.html import POLICY, STYLE, Html, attribute, element, figure, interval, table
 from edge_agent.learning.proof.sheet import Call, ProofSheet, Recall, Shown
 from edge_agent.learning.proof.shift import ANSWERS
 from edge_agent.learning.proof.text import called, doubt, minute, shift_notes, span, summary
+from edge_agent.markup import Html, document, element, figure, interval, table
 
 Picture = Callable[[str], bytes | None]
 """Gives the PNG thumbnail of a picture by its digest; None where there is none any more."""
@@ -46,12 +46,7 @@ def proof_page(sheet: ProofSheet, picture: Picture) -> str:
         *_basis(sheet),
         *_signature(sheet),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{attribute(POLICY)}">'
-        '<meta name="viewport" content="width=device-width">'
-        f"{element('title', title)}<style>{STYLE}</style></head>\n{element('body', *body)}\n</html>\n"
-    )
+    return document(title, body)
 
 
 def _heading(sheet: ProofSheet) -> Iterator[Html]:

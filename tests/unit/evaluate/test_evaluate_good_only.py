@@ -11,17 +11,23 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_agent.errors import BadData
 from edge_agent.evaluate import EvaluateOptions
 from edge_agent.evaluate.goodonly import Asked, asked, detections, learned_of, split
-from edge_agent.evaluate.goodtokens import FINER, Folder, _masks
+from edge_agent.evaluate.goodscores import Joint
+from edge_agent.evaluate.goodtokens import FINER, Folder, Looked, _masks
 from models import Bundle
+from models.embedding import assemble, quantise
 from models.episodes import number_of
+from models.head import Prior
+from models.manifest import Block
 from models.tokenbank import rounded
 
 NUMBERED = [f"{n}.png" for n in range(100, 200) if n % 7]
 PLAIN = [f"{letter}{digit}.png" for letter in "abcdefghijk" for digit in "xyz"]
+BLOCKS = (Block("image", 0, 6, 1.0, "a"),)
 Split = Callable[[list[str], int, np.random.Generator], tuple[list[str], list[str], list[str]]]
 
 
@@ -67,13 +73,13 @@ def test_where_neighbours_leave_nothing_it_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("good", "wanted", "learned"),
-    [(40, None, 20), (200, None, 100), (900, None, 100), (900, 300, 300), (4, None, 2), (4, 2, 2)],
+    [(40, None, 20), (200, None, 100), (900, None, 100), (900, 300, 300), (8, None, 4), (6, 2, 2)],
 )
 def test_half_is_learned_up_to_a_hundred_or_what_was_asked_for(good: int, wanted: int | None, learned: int) -> None:
     assert learned_of(good, wanted) == learned
 
 
-@pytest.mark.parametrize(("good", "wanted"), [(3, None), (0, None), (40, 39), (40, 40), (40, 1), (40, 0), (5000, 2000)])
+@pytest.mark.parametrize(("good", "wanted"), [(5, None), (0, None), (40, 37), (40, 40), (40, 1), (40, 0), (5000, 2000)])
 def test_too_few_or_too_many_are_refused(good: int, wanted: int | None) -> None:
     with pytest.raises(BadData, match=f"{good} usable good pictures"):
         learned_of(good, wanted)
@@ -135,14 +141,18 @@ def test_masks_are_found_under_both_names_and_brought_to_the_grid(tmp_path: Path
 def test_a_marked_place_is_found_where_it_is() -> None:
     rng = np.random.default_rng(3)
     places = rng.normal(size=(16, 6))
-    good = {f"{n}.png": rounded(places + 0.2 * rng.normal(size=(16, 6))) for n in range(0, 300, 10)}
+
+    def looked(tokens: NDArray[np.float64]) -> Looked:
+        return Looked(rounded(tokens), quantise(assemble(BLOCKS, {"image": tokens.mean(axis=0)})))
+
+    good = {f"{n}.png": looked(places + 0.2 * rng.normal(size=(16, 6))) for n in range(0, 300, 10)}
     faulty = places + 0.2 * rng.normal(size=(16, 6))
     faulty[5] = rng.normal(size=6)
     mask = np.zeros((4 * FINER, 4 * FINER), bool)
     mask[FINER : 2 * FINER, FINER : 2 * FINER] = True
-    tokens = {"good": good, "pit": {"0.png": rounded(faulty)}}
-    bundle = cast(Bundle, SimpleNamespace(normal="good"))
-    folder = Folder(bundle, (4, 4), tokens, {"good": {}, "pit": {"0.png": mask}}, ())
+    pictures = {"good": good, "pit": {"0.png": looked(faulty)}}
+    bundle = SimpleNamespace(normal="good", digest="0" * 64, blocks=BLOCKS, prior=lambda: Prior(np.eye(6) * 0.01, 5.0))
+    folder = Folder(cast(Bundle, bundle), (4, 4), pictures, {"good": {}, "pit": {"0.png": mask}}, ())
     names = list(good)
 
     right = asked(folder, names[:15], names[15:22], names[22:])
@@ -154,6 +164,26 @@ def test_a_marked_place_is_found_where_it_is() -> None:
     located, elsewhere = (detections([one], 15).pixel_auroc for one in (right, wrong))
     assert located is not None and elsewhere is not None
     assert located.mean > 0.95 > elsewhere.mean
+
+
+def test_either_score_is_enough_and_neither_drowns_the_other() -> None:
+    rng = np.random.default_rng(8)
+    joint = Joint(rng.normal(size=(60, 2)) * [1.0, 100.0])
+    usual, by_regions, as_a_whole = joint.score(np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 900.0]]))
+
+    assert min(by_regions, as_a_whole) > max(usual, joint.own().max())
+
+
+def test_held_out_pictures_score_as_further_good_ones_do() -> None:
+    """Each is weighed by the others: weighed by itself as well, it would seem more usual than it is."""
+    rng = np.random.default_rng(9)
+    held_out, further = rng.normal(size=(8, 2)), rng.normal(size=(4000, 2))
+    own = [Joint(rng.normal(size=(8, 2))).own().mean() for _ in range(300)]
+    alike = [Joint(rng.normal(size=(8, 2))).score(further).mean() for _ in range(300)]
+    by_itself = [Joint(rows).score(rows).mean() for rows in rng.normal(size=(300, 8, 2))]
+
+    assert Joint(held_out).own().shape == (8,)
+    assert abs(np.mean(own) - np.mean(alike)) < 0.5 * abs(np.mean(by_itself) - np.mean(alike))
 
 
 @pytest.mark.parametrize("options", [{"train_good": 5}, {"train_good": 0}])

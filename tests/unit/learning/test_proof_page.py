@@ -5,61 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from page_reading import EVIL, Reading, dangers
 from proof_states import line, several, sheet_of, whole_sheet
 
-from edge_agent.learning.proof.html import MAX_PICTURE_BYTES, PNG, Html, element, figure, joined, table
 from edge_agent.learning.proof.page import proof_page
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
-
-EVIL = "<script>alert(1)</script>\"'><img src=http://x onerror=alert(1)>&\x00\x1b\ud800"
-VOID = {"meta", "img", "br", "path", "circle"}
-ALLOWED = {
-    *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div", "span", "strong", "ul", "li", "br"),
-    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "svg", "path", "circle"),
-}
-
-
-class Reading(HTMLParser):
-    """Collects what a browser would see."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def dangers(page: str) -> list[str]:
-    """Give whatever on a page would be run or fetched, or does not belong there."""
-    found = []
-    for tag, attributes in Reading(page).tags:
-        if tag not in ALLOWED:
-            found.append(tag)
-        for name, value in attributes.items():
-            fetched = name in ("src", "href", "style") and not (value or "").startswith("data:image/png;base64,")
-            if fetched or name.startswith("on"):
-                found.append(f"{tag} {name}={value}")
-    found += [word for word in ("url(", "@import") if word in page]
-    return found
+from edge_agent.markup import MAX_PICTURE_BYTES, PNG, Html, element, figure, joined, table
 
 
 def evil() -> ProofSheet:
@@ -107,7 +60,7 @@ def test_the_search_for_dangers_has_teeth(bad: str) -> None:
 
 
 def test_an_element_that_does_not_escape_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.learning.proof.html.attribute", str)
+    monkeypatch.setattr("edge_agent.markup.attribute", str)
 
     assert "script" in dangers(element("p", EVIL))
 

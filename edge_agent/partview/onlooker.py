@@ -1,0 +1,122 @@
+"""A station as somebody sees it who only looks: running or not, its ledger, its evidence and what it knows.
+
+It has a bundle of its own and asks the running station for nothing, so that no part waits for it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.config import Config
+from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.learning.draw import Drawing, rows_of
+from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Exemplar
+from edge_agent.ledger import EvidenceStore, Reader
+from edge_agent.recipe import Recipe
+from edge_agent.records import Part
+from edge_agent.runtime.disk import RealDisk
+from models.waveform import Waveform
+
+LAST_PART: Final = 2**63 - 1
+"""The largest number that SQLite gives a row."""
+
+
+class Onlooker:
+    """Looks at one station.
+
+    Args:
+        config: of the station.
+
+    Raises:
+        ConfigError: the bundle is refused, or what is known was learned with another one.
+        Unavailable: there is no ledger yet, or the disk fails.
+        StateDamaged: the ledger is damaged.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        with self.reader() as reader:
+            disk = _Untouched(Path(config.station.state_dir))
+            self.evidence = EvidenceStore(disk)
+            self.recipe = Recipe(config.recipe, disk)
+            drawing = Drawing(config.recipe.name, config.recipe.draw_one_in)
+            drawn = rows_of(drawing.counted(reader, self.recipe.digests), self.recipe.bundle.normal)
+        self.recipe.hold_out(drawn)
+        self.held_out: NDArray[np.int16] = self.recipe.learned.calibration_with(drawn)
+
+    def reader(self) -> Reader:
+        """Open the reading side of the ledger."""
+        return Reader(Path(self.config.station.state_dir))
+
+    def part(self, number: int) -> Part:
+        """Give a recorded part of this recipe.
+
+        Args:
+            number: as the ledger numbers it.
+
+        Returns:
+            The part.
+
+        Raises:
+            BadData: there is none, or it was judged by another recipe.
+        """
+        if number > LAST_PART:
+            raise BadData(f"there is no part {number}", hint="`edge-agent export` lists the parts")
+        with self.reader() as reader:
+            part = reader.part(number)
+        recipe = self.config.recipe.name
+        if part.recipe != recipe:
+            raise BadData(
+                f"part {number} was judged by recipe {part.recipe!r}, and this station's is {recipe!r}",
+                hint="give the configuration with that recipe: -c FILE; [recipe] name says which it is",
+            )
+        return part
+
+    def window(self, part: Part) -> Waveform | None:
+        """Give the vibration window of a part and its rate [Hz]; None where none is kept, or it is damaged."""
+        try:
+            return self.evidence.window(part)
+        except EdgeAgentError:
+            return None
+
+    def example(self, exemplar: Exemplar) -> Example | None:
+        """Give what an exemplar was made from; None where it was not kept, or is damaged."""
+        try:
+            return self.recipe.example_of(exemplar)
+        except EdgeAgentError:
+            return None
+
+    def picture(self, part: Part) -> bytes | None:
+        """Give the picture of a part as PNG; None where none is kept, or it is damaged."""
+        try:
+            return self.evidence.picture(part)
+        except EdgeAgentError:
+            return None
+
+    def called(self, slug: str | None) -> str:
+        """Give what people call a class; None is none."""
+        return "no class" if slug is None else self.recipe.learned.names.get(slug, slug)
+
+
+def local_time(utc: float) -> str:
+    """Give a wall time [s since the epoch] as the clock on the wall shows it, to the second."""
+    return datetime.fromtimestamp(utc, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+class _Untouched(RealDisk):
+    """A state directory that stays as it is: what is damaged is left for the station to keep aside."""
+
+    def write(self, name: str, data: bytes) -> None:
+        raise AssertionError(f"who looks does not write {name}")
+
+    def rename(self, old: str, new: str) -> None:
+        """Leave the file where it is."""
+
+    def remove(self, name: str) -> None:
+        raise AssertionError(f"who looks does not remove {name}")

@@ -25,6 +25,7 @@ from edge_agent.progressbar import progress_bar
 from edge_agent.proofpage import write_page
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.station import Station
+from models.errors import FileRefused
 from models.picturefile import decode_picture
 
 BATCH_BYTES: Final = 100 * 10**6
@@ -153,7 +154,10 @@ def recorded(config: Config, numbers: Sequence[int]) -> Iterator[Example]:
                     f"of part {number} neither picture nor window is kept",
                     hint=f"kept are parts that were {kept}: [ledger] keep_evidence",
                 )
-            image = None if picture is None else decode_picture(picture)
+            try:
+                image = None if picture is None else decode_picture(picture)
+            except FileRefused as error:
+                raise BadData(f"the kept picture of part {number}: {error}", hint="teach another part") from error
             samples, rate_hz = (None, 0.0) if window is None else window
             yield Example(f"part {number}", image, samples, rate_hz)
 

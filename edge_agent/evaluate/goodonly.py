@@ -21,7 +21,7 @@ from rich.progress import Progress
 from edge_agent.errors import BadData
 from edge_agent.evaluate.conditions import Conditions, conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
-from edge_agent.evaluate.goodscores import FEWEST_HELD_OUT, Joint, Known
+from edge_agent.evaluate.goodscores import DISTANCE, FEWEST_HELD_OUT, REGIONS, SCORES, Joint, Known
 from edge_agent.evaluate.goodtokens import FINER, Folder, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.unknown import halves
@@ -38,14 +38,19 @@ ENOUGH_GOOD: Final = 100
 """As many are learned where nobody says otherwise, or half of them where there are fewer than twice that."""
 
 
+WAYS: Final = SCORES + 1
+JOINT: Final = SCORES
+"""Column of both scores together, after the two."""
+
+
 @dataclass(frozen=True, eq=False)
 class Asked:
     """What came out of one episode.
 
     Attributes:
-        calibration: scores of the good pictures that set the limits, (n,).
-        good: scores of the good pictures that the limits are tried on, (n,).
-        faulty: scores by class of defect, (n,).
+        calibration: scores of the good pictures that set the limits, (n, `WAYS`).
+        good: scores of the good pictures that the limits are tried on, (n, `WAYS`).
+        faulty: scores by class of defect, (n, `WAYS`).
         pixels: anomaly of marked and of other pixels by class of defect with masks.
         clean: anomaly of the pixels of good pictures; none without masks.
     """
@@ -62,13 +67,17 @@ class Detection:
     """How well defects of a class, or of all, are told from good parts.
 
     Attributes:
-        image_auroc: probability that a picture of it scores higher than a held-out good picture.
+        image_auroc: probability that a picture of it scores higher by its regions than a held-out good picture.
+        distance_auroc: the same of the distance of the embedding.
+        joint_auroc: the same of both together.
         recall_at_fpr: by the share of good pictures that may be called not normal: its pictures that were, over all
             episodes.
         pixel_auroc: probability that a marked pixel is more anomalous than one that is not; None without masks.
     """
 
     image_auroc: Interval
+    distance_auroc: Interval
+    joint_auroc: Interval
     recall_at_fpr: dict[str, Proportion]
     pixel_auroc: Interval | None
 
@@ -199,14 +208,14 @@ def asked(folder: Folder, learned: Sequence[str], calibration: Sequence[str], go
     for slug, pictures in folder.pictures.items():
         if slug != folder.bundle.normal:
             maps = {name: known.anomaly(picture) for name, picture in pictures.items()}
-            faulty[slug] = joint.score(np.array([known.scores(pictures[name], one) for name, one in maps.items()]))
+            faulty[slug] = _with_joint(joint, [known.scores(pictures[name], one) for name, one in maps.items()])
             if masks := folder.masks[slug]:
                 marked = np.concatenate([_enlarged(maps[name])[mask] for name, mask in masks.items()])
                 beside = np.concatenate([_enlarged(maps[name])[~mask] for name, mask in masks.items()])
                 pixels[slug] = marked, beside
     return Asked(
-        joint.own(),
-        joint.score(np.array(held_out[len(calibration) :])),
+        np.column_stack([joint.held_out, joint.own()]),
+        _with_joint(joint, held_out[len(calibration) :]),
         faulty,
         pixels,
         np.concatenate(clean) if clean else np.empty(0),
@@ -217,13 +226,18 @@ def detections(episodes: Sequence[Asked], count: int) -> Detections:
     """Give the figures of some episodes, each of which learned `count` good pictures."""
     fewest = min(len(one.calibration) for one in episodes)
     modelled = {str(rate): fewest < math.ceil(1 / rate - 1e-9) - 1 for rate in RATES}
-    rings = [Ring(one.calibration) for one in episodes]
+    rings = [Ring(one.calibration[:, REGIONS]) for one in episodes]
 
     def beyond(scores: Sequence[Floats]) -> dict[str, Proportion]:
         return {
             str(rate): proportion(
                 sum(
-                    int(((ring.chance(one) if modelled[str(rate)] else ring.p_value(one)) <= rate).sum())
+                    int(
+                        (
+                            (ring.chance(one[:, REGIONS]) if modelled[str(rate)] else ring.p_value(one[:, REGIONS]))
+                            <= rate
+                        ).sum()
+                    )
                     for ring, one in zip(rings, scores, strict=True)
                 ),
                 sum(map(len, scores)),
@@ -234,9 +248,17 @@ def detections(episodes: Sequence[Asked], count: int) -> Detections:
     def detection(slugs: Sequence[str]) -> Detection:
         faulty = [np.concatenate([one.faulty[slug] for slug in slugs]) for one in episodes]
         held_out = [np.concatenate([one.calibration, one.good]) for one in episodes]
-        told = np.array([auroc(low, high) for low, high in zip(held_out, faulty, strict=True)])
+        told = np.array(
+            [[auroc(low[:, i], high[:, i]) for i in range(WAYS)] for low, high in zip(held_out, faulty, strict=True)]
+        )
         located = np.array(list(_located(episodes, slugs)))
-        return Detection(interval(told), beyond(faulty), interval(located) if len(located) else None)
+        return Detection(
+            image_auroc=interval(told[:, REGIONS]),
+            distance_auroc=interval(told[:, DISTANCE]),
+            joint_auroc=interval(told[:, JOINT]),
+            recall_at_fpr=beyond(faulty),
+            pixel_auroc=interval(located) if len(located) else None,
+        )
 
     slugs = sorted(episodes[0].faulty)
     return Detections(
@@ -256,6 +278,12 @@ def _located(episodes: Sequence[Asked], slugs: Sequence[str]) -> Iterator[float]
         if parts:
             marked, beside = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
             yield auroc(np.concatenate([beside, one.clean]), marked)
+
+
+def _with_joint(joint: Joint, scores: Sequence[Floats]) -> Floats:
+    """Give scores, (SCORES,) each, with what `joint` makes of both beside them, (n, WAYS)."""
+    rows = np.array(scores)
+    return np.column_stack([rows, joint.score(rows)])
 
 
 def _enlarged(anomaly: Floats) -> NDArray[np.float64]:

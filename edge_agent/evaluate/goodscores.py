@@ -1,9 +1,9 @@
-"""How unlike good parts a picture is: region by region, as a whole, and both in one number. Pure.
+"""How unlike good parts a picture is: by its regions, as a whole, and by both in one number. Pure.
 
 A small defect is far from good in a few regions and drowns in the embedding of the whole picture; a picture of
-something else altogether may have no single region that is far. So there are two scores, and each is turned into how
-much more probable a defective part is to have it than a good one, as on the station (`inspection.decision`); these
-ratios are averaged.
+something else altogether may have no single region that is far, but its embedding is. Both together are what a
+station would do with them: each score becomes how much more probable a defective part is to have it than a good one
+(`inspection.decision`), and these ratios are averaged.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from models import Knowledge
 from models.embedding import dequantise
 from models.normality import Seen, picture_score
 
+REGIONS: Final = 0
+DISTANCE: Final = 1
 SCORES: Final = 2
-"""The most unusual regions, and the distance of the embedding."""
+"""Columns of scores: the most unusual regions, and the distance of the embedding."""
 
 FEWEST_HELD_OUT: Final = 2
 """So that each has another one to be compared with."""
@@ -63,7 +65,7 @@ class Joint:
     """
 
     def __init__(self, held_out: Floats) -> None:
-        self._held_out = held_out
+        self.held_out = held_out
         self._rings = [Ring(column) for column in held_out.T]
 
     def score(self, scores: Floats) -> Floats:
@@ -72,8 +74,8 @@ class Joint:
 
     def own(self) -> Floats:
         """Give the same of the held-out pictures, each as the others weigh it, (n,); they are like any other then."""
-        others = [[Ring(np.delete(column, i)) for column in self._held_out.T] for i in range(len(self._held_out))]
-        each = [_joined(rings, row[np.newaxis]) for rings, row in zip(others, self._held_out, strict=True)]
+        others = [[Ring(np.delete(column, i)) for column in self.held_out.T] for i in range(len(self.held_out))]
+        each = [_joined(rings, row[np.newaxis]) for rings, row in zip(others, self.held_out, strict=True)]
         return np.concatenate(each)
 
 

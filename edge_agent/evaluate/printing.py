@@ -79,6 +79,7 @@ def print_good_only(evaluation: GoodOnlyEvaluation) -> None:
 
 def _say_detection(name: str, detection: Detection, width: int, pictures: str) -> None:
     say(f"  {name:<{width}} {_text(detection.image_auroc)}   {pictures}".rstrip())
+    say(f"    by the embedding alone {detection.distance_auroc.mean:.3f}, by both {detection.joint_auroc.mean:.3f}")
     for rate, found in detection.recall_at_fpr.items():
         say(f"    found with {float(rate):.1%} false alarms {found.mean:6.1%}  {found.low:.1%} – {found.high:.1%}")
     if detection.pixel_auroc is not None:

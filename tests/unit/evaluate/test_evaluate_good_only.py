@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import BadData
 from edge_agent.evaluate import EvaluateOptions
 from edge_agent.evaluate.goodonly import Asked, asked, detections, learned_of, split
-from edge_agent.evaluate.goodscores import Joint
+from edge_agent.evaluate.goodscores import REGIONS, Joint
 from edge_agent.evaluate.goodtokens import FINER, Folder, Looked, _masks
 from models import Bundle
 from models.embedding import assemble, quantise
@@ -85,11 +85,22 @@ def test_too_few_or_too_many_are_refused(good: int, wanted: int | None) -> None:
         learned_of(good, wanted)
 
 
+def columns(regions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By regions; by a distance that says nothing; by both."""
+    return np.column_stack([regions, np.zeros(len(regions)), regions])
+
+
 def episode(seed: int, calibration: int = 400, shift: float = 0.0) -> Asked:
     rng = np.random.default_rng(seed)
-    faulty = {"near": rng.normal(size=50) + 1, "far": rng.normal(size=80) + 30}
+    faulty = {"near": columns(rng.normal(size=50) + 1), "far": columns(rng.normal(size=80) + 30)}
     marked, beside, clean = rng.normal(size=40) + 30, rng.normal(size=90), rng.normal(size=200)
-    return Asked(rng.normal(size=calibration), rng.normal(size=300) + shift, faulty, {"far": (marked, beside)}, clean)
+    return Asked(
+        columns(rng.normal(size=calibration)),
+        columns(rng.normal(size=300) + shift),
+        faulty,
+        {"far": (marked, beside)},
+        clean,
+    )
 
 
 def test_far_ones_are_found_and_few_good_ones_with_them() -> None:
@@ -97,6 +108,7 @@ def test_far_ones_are_found_and_few_good_ones_with_them() -> None:
     near, far = figures.by_class["near"], figures.by_class["far"]
 
     assert (far.image_auroc.low, far.recall_at_fpr["0.01"].count, far.recall_at_fpr["0.01"].of) == (1.0, 800, 800)
+    assert far.distance_auroc.mean == 0.5 and far.joint_auroc == far.image_auroc
     assert near.image_auroc.mean < figures.image_auroc.mean < far.image_auroc.mean
     assert near.recall_at_fpr["0.001"].mean < near.recall_at_fpr["0.01"].mean < 0.3
     assert figures.recall_at_fpr["0.01"].of == 10 * 130
@@ -160,7 +172,7 @@ def test_a_marked_place_is_found_where_it_is() -> None:
         replace(folder, masks={"good": {}, "pit": {"0.png": mask.T[::-1]}}), names[:15], names[15:22], names[22:]
     )
 
-    assert right.faulty["pit"][0] > right.calibration.max()
+    assert right.faulty["pit"][0, REGIONS] > right.calibration[:, REGIONS].max()
     located, elsewhere = (detections([one], 15).pixel_auroc for one in (right, wrong))
     assert located is not None and elsewhere is not None
     assert located.mean > 0.95 > elsewhere.mean

@@ -79,6 +79,6 @@ def promised(held_out: int, asked: float) -> float:
     Returns:
         At most `asked`, or 1 / (held_out + 1) where that is more: fewer cannot be promised.
     """
-    lowest = int(asked * (held_out + 1))
-    lowest += (lowest + 1) / (held_out + 1) <= asked  # a product that rounding put just below a whole number
+    near = int(asked * (held_out + 1))  # rounding may have put the product just below or above a whole number
+    lowest = max(rank for rank in (near - 1, near, near + 1) if rank / (held_out + 1) <= asked)
     return max(lowest, 1) / (held_out + 1)

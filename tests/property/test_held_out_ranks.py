@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.inspection.ring import Ring, promised
@@ -111,6 +111,8 @@ def test_what_can_be_promised_with_so_many(held_out: int, asked: float, possible
 
 
 @given(st.integers(1, 3000), st.floats(0.0001, 0.2))
+@example(1584, 0.19999999999999998)
+@example(199, 0.01)
 def test_what_is_promised_is_what_the_ranks_give(held_out: int, asked: float) -> None:
     ranks = np.arange(1, held_out + 2) / (held_out + 1)
     stopped = np.mean(ranks <= max(asked, 1 / (held_out + 1)))

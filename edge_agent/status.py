@@ -14,7 +14,7 @@ from edge_agent.inspection.judge import Promise
 from edge_agent.inspection.pairing import PairingCounts
 from edge_agent.ledger import Latency, LedgerStatus
 from edge_agent.ledger.evidence import EvidenceStatus
-from edge_agent.proportion import Proportion, proportion
+from edge_agent.proportion import Proportion, exact
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.loop import STEP_BUDGET_S, StepTimes
 from edge_agent.runtime.mailbox import MailboxStats
@@ -142,7 +142,7 @@ def drawn_of(counted: Iterable[Part], waiting: Sequence[Part], normal: str) -> D
         The counts.
     """
     good = [part.verdict.outcome for part in counted if part.operator_label == normal]
-    stopped = proportion(sum(outcome is not Outcome.OK for outcome in good), len(good))
+    stopped = exact(sum(outcome is not Outcome.OK for outcome in good), len(good))
     return Drawn(stopped, len(waiting), tuple(part.id for part in waiting[:NEXT]))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_agent.ledger import Latency
-from edge_agent.tally import Share, Tally
+from edge_agent.proportion import Proportion
+from edge_agent.tally import Tally
 
 WEAK_BELOW = 0.8
 """A class whose recall is lower is named as weak."""
@@ -23,10 +24,10 @@ class ClassReport:
         recall_before: `recall` before teaching.
     """
 
-    recall: Share
-    named: Share | None
-    stopped: Share
-    recall_before: Share
+    recall: Proportion
+    named: Proportion | None
+    stopped: Proportion
+    recall_before: Proportion
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class DemoReport:
     triggers: int
     taught_after: int
     teaching_s: float | None
-    right_before: Share
-    right_after: Share
+    right_before: Proportion
+    right_after: Proportion
     classes: dict[str, ClassReport]
     weak: tuple[str, ...]
     latencies: tuple[Latency, ...]
@@ -110,5 +111,5 @@ def report_lines(report: DemoReport) -> Iterator[str]:
     yield f"database: {report.ledger}"
 
 
-def _percent(value: Share) -> str:
+def _percent(value: Proportion) -> str:
     return f"{value.mean:.0%}" if value.of else "–"

@@ -26,7 +26,7 @@ from edge_agent.evaluate.goodtokens import FINER, Folder, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.unknown import halves
 from edge_agent.inspection.ring import Ring
-from edge_agent.proportion import Proportion, proportion
+from edge_agent.proportion import Proportion, exact
 from edge_agent.runtime.clock import SystemClock
 from models.episodes import NEIGHBOURS, number_of
 from models.normality import FEWEST, MAX_PICTURES
@@ -230,7 +230,7 @@ def detections(episodes: Sequence[Asked], count: int) -> Detections:
 
     def beyond(scores: Sequence[Floats]) -> dict[str, Proportion]:
         return {
-            str(rate): proportion(
+            str(rate): exact(
                 sum(
                     int(
                         (

@@ -22,7 +22,7 @@ from edge_agent.evaluate.figures import Floats, Interval, auroc, conformal_limit
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.pictures import Pictures, Rows, opened, usable
 from edge_agent.evaluate.shots import solved, taught
-from edge_agent.proportion import Proportion, proportion
+from edge_agent.proportion import Proportion, exact
 from edge_agent.runtime.clock import SystemClock
 from models.embedding import dequantise
 from models.episodes import NEIGHBOURS, Episode, draw_episodes, number_of
@@ -207,4 +207,4 @@ def beyond(scored: Sequence[Floats], limits: Sequence[float | None]) -> Proporti
         if limit is None:
             return None
         count += int((one > limit).sum())
-    return proportion(count, sum(map(len, scored)))
+    return exact(count, sum(map(len, scored)))

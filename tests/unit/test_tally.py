@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from edge_agent.proportion import wilson
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
-from edge_agent.tally import Tally, share
+from edge_agent.tally import Tally
 
 
 def part(truth: str | None, outcome: Outcome, label: str | None = None) -> Part:
@@ -57,14 +58,14 @@ def test_good_comes_first_and_a_part_without_a_truth_does_not_count() -> None:
     [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
 )
 def test_the_interval_is_wilsons(count: int, of: int, low: float, high: float) -> None:
-    interval = share(count, of)
+    interval = wilson(count, of)
 
     assert (interval.mean, interval.low, interval.high) == pytest.approx((count / of, low, high), abs=1e-4)
     assert f"{count} of {of}" in str(interval)
 
 
 def test_of_none_nothing_is_known() -> None:
-    nothing = share(0, 0)
+    nothing = wilson(0, 0)
 
     assert math.isnan(nothing.mean)
     assert (nothing.low, nothing.high, str(nothing)) == (0.0, 1.0, "–")

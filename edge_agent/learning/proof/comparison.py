@@ -15,11 +15,11 @@ import numpy as np
 
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.learned import Learned
-from edge_agent.learning.proof.proportion import proportion
 from edge_agent.learning.proof.rule import refusals, remarks
 from edge_agent.learning.proof.sheet import Count, Occasion, ProofSheet, Recall, Shown, Suspect
 from edge_agent.learning.proof.shift import Judging, rejudge
 from edge_agent.learning.proof.witness import Witness
+from edge_agent.proportion import Proportion, wilson
 from edge_agent.records import Part
 from models.head import Prior
 
@@ -192,8 +192,8 @@ def _recall(slug: str, samples: Sequence[Exemplar], there: int, old: Witness, ne
         slug=slug,
         asked=len(samples),
         there=there,
-        before=proportion(first.count(slug), len(first)) if slug in old.knowledge.classes else None,
-        after=proportion(then.count(slug), len(then)) if slug in new.knowledge.classes else None,
+        before=_share(first.count(slug), len(first)) if slug in old.knowledge.classes else None,
+        after=_share(then.count(slug), len(then)) if slug in new.knowledge.classes else None,
         lost=paired.count((True, False)),
         gained=paired.count((False, True)),
         paired=len(paired),
@@ -239,3 +239,7 @@ def _suspect(sample: Exemplar, of_class: Sequence[Exemplar], old: Witness, new: 
     answers = [(new.call(other), new.call(other, without=sample)) for other in others]
     right = [(a.label == sample.label, b.label == sample.label) for a, b in answers if a is not None and b is not None]
     return Suspect(_shown(sample, old, new), len(right), sum(a for a, _ in right), sum(b for _, b in right))
+
+
+def _share(count: int, of: int) -> Proportion | None:
+    return wilson(count, of) if of else None

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edge_agent.learning.proof.proportion import loss_p_value
+from edge_agent.learning.proof.mcnemar import loss_p_value
 from edge_agent.learning.proof.sheet import ProofSheet, Recall, Refusal
 
 MARGIN: Final = 0.05

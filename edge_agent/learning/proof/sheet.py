@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edge_agent.learning.proof.proportion import Proportion
+from edge_agent.proportion import Proportion
 from edge_agent.records import Outcome
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Final
 
-from edge_agent.learning.proof.proportion import Proportion
 from edge_agent.learning.proof.sheet import PartChange, ProofSheet, Recall, Rejudged, Suspect
 from edge_agent.learning.proof.shift import ANSWERS
+from edge_agent.proportion import Proportion
 
 WIDTH: Final = 100
 """Columns."""

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge_agent import tally
 from edge_agent.evaluate.figures import auroc, conformal_limit, interval, mean, ratio
-from edge_agent.proportion import proportion
+from edge_agent.proportion import exact, wilson
 
 
 def at_most(count: int, of: int, p: float) -> float:
@@ -19,7 +18,7 @@ def at_most(count: int, of: int, p: float) -> float:
 
 @pytest.mark.parametrize(("count", "of"), [(1, 7), (5, 10), (29, 30), (3, 400)])
 def test_at_the_ends_of_the_interval_so_many_or_so_few_come_once_in_forty(count: int, of: int) -> None:
-    share = proportion(count, of)
+    share = exact(count, of)
 
     assert at_most(count, of, share.high) == pytest.approx(0.025, rel=1e-9)
     assert 1 - at_most(count - 1, of, share.low) == pytest.approx(0.025, rel=1e-9)
@@ -28,7 +27,7 @@ def test_at_the_ends_of_the_interval_so_many_or_so_few_come_once_in_forty(count:
 
 @pytest.mark.parametrize("of", [1, 12, 9000])
 def test_none_and_all_have_an_end_at_the_edge(of: int) -> None:
-    none, everything = proportion(0, of), proportion(of, of)
+    none, everything = exact(0, of), exact(of, of)
 
     assert (none.low, everything.high) == (0.0, 1.0)
     assert none.high == pytest.approx(1 - 0.025 ** (1 / of))
@@ -36,11 +35,11 @@ def test_none_and_all_have_an_end_at_the_edge(of: int) -> None:
 
 
 def test_the_score_interval_of_wilson_is_another_one() -> None:
-    assert tally.share(3, 400).low > proportion(3, 400).low * 1.1
+    assert wilson(3, 400).low > exact(3, 400).low * 1.1
 
 
 def test_a_share_of_nothing_is_unknown() -> None:
-    share = proportion(0, 0)
+    share = exact(0, 0)
 
     assert math.isnan(share.mean) and (share.low, share.high) == (0.0, 1.0)
 

@@ -8,17 +8,16 @@ import pytest
 from proof_states import line, several, sheet_of
 
 from edge_agent.learning.exemplar import Role
-from edge_agent.learning.proof.proportion import loss_p_value, proportion
+from edge_agent.learning.proof.mcnemar import loss_p_value
 from edge_agent.learning.proof.rule import is_loss, refusals, remarks
 from edge_agent.learning.proof.sheet import Count, ProofSheet, Recall
+from edge_agent.proportion import wilson
 
 
 def recall(slug: str, of: int, lost: int, gained: int = 0) -> Recall:
     first = of - gained
     then = first - lost + gained
-    return Recall(
-        slug, of, of, proportion(first, of), proportion(then, of), lost, gained, of, {slug: first}, {slug: then}
-    )
+    return Recall(slug, of, of, wilson(first, of), wilson(then, of), lost, gained, of, {slug: first}, {slug: then})
 
 
 def sheet(

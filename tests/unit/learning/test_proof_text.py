@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from proof_states import line, several, sheet_of, whole_sheet
 
-from edge_agent.learning.proof.proportion import proportion
 from edge_agent.learning.proof.sheet import Count, ProofSheet, Recall, Refusal
 from edge_agent.learning.proof.text import WIDTH, proof_lines, span
+from edge_agent.proportion import wilson
 
 SCREEN = 45
 """Lines of an ordinary sheet."""
@@ -22,7 +22,7 @@ def hostile() -> ProofSheet:
     sheet = whole_sheet()
     slugs = [f"class_{i}" for i in range(40)]
     rows = tuple(
-        Recall(s, 9, 9, proportion(9, 9), proportion(i % 10, 9), 9, 0, 9, {s: 9}, dict.fromkeys(slugs, 1))
+        Recall(s, 9, 9, wilson(9, 9), wilson(i % 10, 9), 9, 0, 9, {s: 9}, dict.fromkeys(slugs, 1))
         for i, s in enumerate(slugs)
     )
     evil = "\x1b[2J\x1b[31mevil\r\n\x07" + "very long name " * 9
@@ -81,7 +81,7 @@ def test_the_figures_of_the_sheet_are_on_it() -> None:
 
 def test_classes_where_something_changes_are_shown_before_others() -> None:
     sheet = whole_sheet()
-    still = tuple(Recall(f"still_{i}", 9, 9, proportion(9, 9), proportion(9, 9), 0, 0, 9, {}, {}) for i in range(20))
+    still = tuple(Recall(f"still_{i}", 9, 9, wilson(9, 9), wilson(9, 9), 0, 0, 9, {}, {}) for i in range(20))
     counts = tuple(Count(row.slug, 9, 9, 0, 0, 0) for row in still)
     text = "\n".join(proof_lines(replace(sheet, recalls=(*still, *sheet.recalls), counts=(*counts, *sheet.counts))))
 

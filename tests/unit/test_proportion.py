@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from edge_agent.learning.proof.proportion import loss_p_value, proportion
+from edge_agent.learning.proof.mcnemar import loss_p_value
+from edge_agent.proportion import wilson
 
 
 @pytest.mark.parametrize(
@@ -15,14 +16,9 @@ from edge_agent.learning.proof.proportion import loss_p_value, proportion
 )
 def test_the_interval_is_that_of_newcombes_examples(count: int, of: int, low: float, high: float) -> None:
     """R. G. Newcombe, Statistics in Medicine 17, 1998, table I, score method without continuity correction."""
-    share = proportion(count, of)
+    share = wilson(count, of)
 
-    assert share is not None
     assert (share.low, share.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
-
-
-def test_of_none_there_is_no_proportion() -> None:
-    assert proportion(0, 0) is None
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (0, 3), (1, 0), (2, 1), (5, 0), (4, 4), (6, 2)])

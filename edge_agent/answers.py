@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.agent import Agent
 from edge_agent.api import Handler, Request
 from edge_agent.commands import (
+    CancelArguments,
     EventsArguments,
     ForgetArguments,
     LabelArguments,
@@ -135,7 +136,7 @@ class Answers:
             teacher.gather(arguments.next, plan, answer, now)
             return
         body = request.body
-        self._later(request, lambda: lessons.begin(plan.name, unpack(body), golden=plan.golden), begin)
+        self._later(request, lambda: lessons.begin(plan.name, unpack(body), golden=plan.golden, now=plan.now), begin)
 
     def _learned(self, request: Request, now: float) -> None:
         self._later(request, self._agent.station.lessons.classes, request.done)
@@ -154,10 +155,16 @@ class Answers:
         if self._agent.teacher.cancel():
             request.done({"cancelled": "lesson"})
             return
+        arguments = request.arguments
+        assert isinstance(arguments, CancelArguments)
         self._agent.teacher.check(Step.CANCELLED)
-        self._later(
-            request, self._agent.station.lessons.cancel, lambda result: request.done({"cancelled": "candidate"})
-        )
+        station = self._agent.station
+
+        def cancelled(row: Teaching) -> None:
+            station.recorder.offer(row)
+            request.done({"cancelled": "candidate"})
+
+        self._later(request, lambda: station.lessons.cancel(arguments.who), cancelled)
 
     def _forget(self, request: Request, now: float) -> None:
         arguments = request.arguments

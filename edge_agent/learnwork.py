@@ -40,8 +40,8 @@ def show_learned(config: Config, *, as_json: bool) -> int:
         more = [f"{one.held_out} held out"] * bool(one.held_out) + [f"{one.golden} golden"] * bool(one.golden)
         say(f"{one.name} ({one.slug}): {', '.join([f'{one.fitted} learned', *more])}")
         for sample in one.samples:
-            taught = datetime.fromtimestamp(float(str(sample["utc"])), UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-            say(f"  {sample['id']}  {sample['role']:<6}  {taught}  {sample['who']}  {sample['source']}")
+            taught = datetime.fromtimestamp(sample.utc, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+            say(f"  {sample.id}  {sample.role:<6}  {taught}  {sample.who}  {sample.source}")
     return 0
 
 
@@ -85,7 +85,7 @@ def cancel(config: Config, who: str, *, as_json: bool) -> int:
         answer = api.call(socket, "cancel", {"who": who})
     else:
         with Station(config) as station:
-            station.lessons.cancel()
+            station.cancel(who)
         answer = {"cancelled": "candidate"}
     if as_json:
         say_json(answer)
@@ -99,8 +99,7 @@ def change(config: Config, name: str, arguments: dict[str, Any]) -> Changed:
     checked(name, **arguments)
     socket = Path(config.api.socket)
     if api.is_listening(socket):
-        given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in arguments.items()}
-        return msgspec.convert(api.call(socket, name, given), Changed)
+        return msgspec.convert(api.call(socket, name, arguments), Changed)
     with Station(config) as station:
         changes: dict[str, Callable[..., Changed]] = {
             "promote": station.promote,

@@ -15,8 +15,8 @@ from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.outcome import Changed, ClassKnown, Taught
-from edge_agent.learning.proof import Occasion, ProofSheet, State, prove
+from edge_agent.learning.outcome import Changed, ClassKnown, SampleKnown, Taught
+from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
 from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Known, Recipe, Turn
 from edge_agent.records import Part
@@ -46,26 +46,29 @@ class Lessons:
         self._config = config
         self._reader = reader
         self._clock = clock
-        self._sheet: tuple[str, ProofSheet] | None = None
+        self._proven: tuple[Known, ProofSheet] | None = None
 
-    def begin(self, name: str, examples: Sequence[Example], *, golden: bool = False) -> Lesson:
+    def begin(self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False) -> Lesson:
         """Begin a lesson: what is to be encoded, before anything is.
 
         Args:
             name: the class, as a person writes it.
             examples: labelled parts.
             golden: they are only asked about when knowledge is to change.
+            now: it is to be promoted at once.
 
         Returns:
             The lesson.
 
         Raises:
-            BadData: the class cannot be called so.
+            BadData: the class cannot be called so, or another change waits to be promoted.
         """
-        candidate = self._recipe.candidate
-        learned = self._recipe.learned if candidate is None else candidate.learned
-        normal = self._recipe.bundle.normal
-        return Lesson(name, examples, learned, normal, self._config.image_health, golden=golden)
+        recipe, candidate = self._recipe, self._recipe.candidate
+        learned = recipe.learned if candidate is None else candidate.learned
+        lesson = Lesson(name, examples, learned, recipe.bundle.normal, self._config.image_health, golden=golden)
+        if now or not recipe.can_add(lesson.label):
+            recipe.check_free()
+        return lesson
 
     def propose(self, lesson: Lesson, who: str) -> None:
         """Propose what an encoded lesson teaches; see `Recipe.propose`."""
@@ -88,24 +91,25 @@ class Lessons:
             BadData: nothing waits to be promoted.
         """
         candidate = self._waiting()
-        digest = candidate.learned.knowledge.digest
-        if self._sheet is None or self._sheet[0] != digest:
+        if self._proven is None or self._proven[0] is not candidate:
             recipe = self._recipe
             prior = recipe.bundle.prior()
-            self._sheet = (
-                digest,
+            parts, older = self._last_shift()
+            self._proven = (
+                candidate,
                 prove(
                     State(recipe.learned, prior, recipe.judge.judge),
                     State(candidate.learned, prior, candidate.judge.judge),
                     normal=recipe.bundle.normal,
                     protected=self._config.recipe.protected,
-                    parts=self._last_shift(),
+                    parts=parts,
+                    older=older,
                     occasion=self._occasion(candidate),
                     clock=self._clock.now,
                     progress=progress,
                 ),
             )
-        return self._sheet[1]
+        return self._proven[1]
 
     def promote(self, who: str, *, overrule: bool = False) -> tuple[Changed, list[Teaching]]:
         """Judge by the candidate from now on, where nothing speaks against it or somebody overrules that.
@@ -131,10 +135,12 @@ class Lessons:
         overruled = [replace(row, action="overrule", sources=refused)] if refused else []
         return _changed(turn, refused), [*overruled, row]
 
-    def cancel(self) -> None:
-        """Drop the candidate; raise `BadData` without one."""
-        self._waiting()
+    def cancel(self, who: str) -> Teaching:
+        """Drop the candidate; raise `BadData` without one. Gives the row that the audit needs."""
+        candidate, active = self._waiting(), self._recipe.judge.digest
         self._recipe.cancel()
+        slug, sources = ("", ()) if candidate.change is None else (candidate.change.slug, candidate.change.sources)
+        return Teaching(self._clock.utc(), "cancel", slug, active, active, sources, who)
 
     def forget(self, what: str, who: str) -> tuple[Changed, list[Teaching]]:
         """Forget a class, or samples by id or source, as if they had never been learned.
@@ -190,9 +196,7 @@ class Lessons:
                 held_out=learned.count(slug, Role.RING),
                 golden=learned.count(slug, Role.GOLDEN),
                 samples=tuple(
-                    {"id": e.id, "source": e.source, "role": str(e.role), "who": e.who, "utc": e.utc}
-                    for e in samples
-                    if e.label == slug
+                    SampleKnown(e.id, e.source, str(e.role), e.who, e.utc) for e in samples if e.label == slug
                 ),
             )
             for slug in sorted(learned.classes, key=lambda slug: (slug != normal, slug))
@@ -204,11 +208,11 @@ class Lessons:
             raise BadData("no change is waiting to be promoted", hint="teach something first")
         return candidate
 
-    def _last_shift(self) -> list[Part]:
+    def _last_shift(self) -> tuple[list[Part], int]:
+        """Give the newest parts of the shift that can be judged again, and how many older ones there are."""
+        since_utc, recipe = self._clock.utc() - SHIFT_S, self._config.recipe.name
         with self._reader() as reader:
-            parts = reader.parts(self._clock.utc() - SHIFT_S)
-            name = self._config.recipe.name
-            return [part for part in parts if part.embedding is not None and part.recipe == name]
+            return reader.newest(recipe, since_utc, MAX_PARTS), max(reader.embedded(recipe, since_utc) - MAX_PARTS, 0)
 
     def _occasion(self, candidate: Known) -> Occasion:
         recipe, change = self._recipe, candidate.change

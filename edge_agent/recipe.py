@@ -124,6 +124,15 @@ class Recipe:
             if (waiting := self._candidate) is not None:
                 self._candidate = self._known(State(waiting.learned, waiting.change))
 
+    def can_add(self, slug: str) -> bool:
+        """Say whether a lesson on a class would be added to the change that waits, or none waits."""
+        waiting = self._candidate
+        return waiting is None or (waiting.change is not None and waiting.change.slug == slug)
+
+    def check_free(self) -> None:
+        """Raise `BadData` while a change waits to be promoted."""
+        self._store.check_free()
+
     def propose(self, lesson: Lesson, who: str, utc: float) -> Known:
         """Make what would be known with a lesson the candidate; nothing changes for the line.
 
@@ -143,13 +152,11 @@ class Recipe:
             Unavailable: the disk is full or failing.
         """
         waiting = self._candidate
-        if waiting is not None and waiting.change is not None and waiting.change.slug == lesson.label:
-            learned, change = self._with_lesson(lesson, waiting.learned, who, utc)
-            change = msgspec.structs.replace(change, sources=(*waiting.change.sources, *change.sources))
-        else:
-            waiting = None
+        if not self.can_add(lesson.label):
             self._store.check_free()
-            learned, change = self._with_lesson(lesson, self.learned, who, utc)
+        learned, change = self._with_lesson(lesson, self.learned if waiting is None else waiting.learned, who, utc)
+        if waiting is not None and waiting.change is not None:
+            change = msgspec.structs.replace(change, sources=(*waiting.change.sources, *change.sources))
         candidate = self._known(State(learned, change))
         self._store.propose(learned, change, instead=waiting is not None)
         self._candidate = candidate

@@ -5,7 +5,6 @@ The running agent is built on it: `app.py` joins the same recipe and ledger to a
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -27,7 +26,6 @@ from edge_agent.ledger import (
     LedgerWriter,
     Pictured,
     Reader,
-    Receipt,
     Rejected,
     Teaching,
     Word,
@@ -40,9 +38,6 @@ from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
-
-RECEIPT_TIMEOUT_S: Final = 10.0
-"""How long a program waits for the disk before it is told that the disk fails."""
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long the ledger may take to commit what waits when the station is closed."""
@@ -201,7 +196,7 @@ class Station:
             Unavailable: the disk fails; nothing changed, or only the audit row of the change is missing.
         """
         started_s = self.clock.now()
-        lesson = self._encoded_lesson(label, examples, progress, golden=False)
+        lesson = self._encoded_lesson(self.lessons.begin(label, examples, now=True), progress)
         self._committed(self.lessons.learn(lesson, who))
         return self.lessons.taught(lesson, self.clock.now() - started_s, promoted=True)
 
@@ -231,7 +226,7 @@ class Station:
             Unavailable: the disk fails; nothing changed.
         """
         started_s = self.clock.now()
-        lesson = self._encoded_lesson(label, examples, progress, golden=golden)
+        lesson = self._encoded_lesson(self.lessons.begin(label, examples, golden=golden), progress)
         self.lessons.propose(lesson, who)
         sheet = self.lessons.sheet()
         return Proposal(self.lessons.taught(lesson, self.clock.now() - started_s, promoted=False), sheet)
@@ -239,6 +234,10 @@ class Station:
     def promote(self, who: str = "program", *, overrule: bool = False) -> Changed:
         """Judge by what was proposed from now on; see `Lessons.promote`."""
         return self._changed(self.lessons.promote(who, overrule=overrule))
+
+    def cancel(self, who: str = "program") -> None:
+        """Drop what was proposed; see `Lessons.cancel`."""
+        self._committed(self.lessons.cancel(who))
 
     def forget(self, what: str, who: str = "program") -> Changed:
         """Forget a class or samples as if they had never been learned; see `Lessons.forget`."""
@@ -322,10 +321,7 @@ class Station:
         except BadData as error:
             return error
 
-    def _encoded_lesson(
-        self, label: str, examples: Sequence[Example], progress: Callable[[int, int], None], *, golden: bool
-    ) -> Lesson:
-        lesson = self.lessons.begin(label, examples, golden=golden)
+    def _encoded_lesson(self, lesson: Lesson, progress: Callable[[int, int], None]) -> Lesson:
         while (variant := lesson.next_variant()) is not None:
             lesson.take(self._encoded(variant))
             progress(lesson.done, lesson.total)
@@ -338,25 +334,14 @@ class Station:
         return changed
 
     def _committed(self, item: Item) -> Committed:
-        answered = threading.Event()
-        receipts: list[Receipt] = []
-
-        def hear(receipt: Receipt) -> None:
-            receipts.append(receipt)
-            answered.set()
-
-        accepted = self.recorder.offer(item, hear)
-        if accepted:
-            self.clock.wait(answered, self.clock.now() + RECEIPT_TIMEOUT_S)
-        match receipts:
-            case [Committed() as committed]:
+        match self.recorder.commit(item, self.clock):
+            case Committed() as committed:
                 return committed
-            case [Rejected() as rejected]:
+            case Rejected() as rejected:
                 raise Unavailable(f"the ledger did not record it: {rejected.reason}", hint="see `edge-agent status`")
             case _:
-                status = self.ledger.status()
                 raise Unavailable(
-                    f"the ledger cannot be written: {status.reason or 'it does not answer'}",
+                    f"the ledger cannot be written: {self.ledger.status().reason or 'it does not answer'}",
                     hint=f"check the disk of {self.config.station.state_dir}",
                 )
 

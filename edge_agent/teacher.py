@@ -137,13 +137,13 @@ class Teacher:
             BadData: the class cannot be called so.
             Unavailable: another lesson is being given.
         """
-        self._station.lessons.begin(plan.name, [], golden=plan.golden)
+        self._station.lessons.begin(plan.name, [], golden=plan.golden, now=plan.now)
         self._start(_Running(plan, done, now, now, wanted=count))
 
     def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Hear of a part that was acted on, and take it where the line's next parts are wanted."""
         running = self._running
-        if running is None or running.lesson is not None:
+        if running is None or len(running.examples) >= running.wanted:
             return
         samples, rate_hz = (None, 0.0) if window is None or window.gap else (window.samples, window.rate_hz)
         image = None if frame is None else frame.image
@@ -152,8 +152,6 @@ class Teacher:
         name = f"part {part.id}" if part.id else f"{part.trigger.series} {part.trigger.number}"
         running.examples.append(Example(name, image, samples, rate_hz))
         if len(running.examples) == running.wanted:
-            plan = running.plan
-            running.lesson = self._station.lessons.begin(plan.name, running.examples, golden=plan.golden)
             self._poke(self.name)
 
     def cancel(self) -> bool:
@@ -170,11 +168,15 @@ class Teacher:
     def step(self, now: float) -> float:
         """Move the lesson on by one encoding."""
         running = self._running
-        if running is None or running.waiting or running.lesson is None:
+        if running is None or running.waiting or len(running.examples) < running.wanted:
             return NEVER
         lesson = running.lesson
-        if self._stage is Stage.PROPOSING or lesson.done == lesson.total:
-            self._stage = Stage.PROPOSING
+        if lesson is None:
+            work = Chore(lambda: self._begun(running), lambda result: self._prepared(running, result))
+            running.waiting = self._background.submit(work)
+        elif self._stage is Stage.PROPOSING or lesson.done == lesson.total:
+            if self._stage is Stage.COLLECTING:
+                self._stage = following(self._stage, Step.COLLECTED)
             running.waiting = self._background.submit(Chore(lambda: self._learn(running, lesson), self._made))
         else:
             job = Job(
@@ -203,6 +205,21 @@ class Teacher:
         self._stage = following(self.stage, Step.TEACH)
         self._running = running
         self._poke(self.name)
+
+    def _begun(self, running: _Running) -> Lesson:
+        """Look at the line's parts, on the background thread: a hundred pictures take a tenth of a second."""
+        plan = running.plan
+        return self._station.lessons.begin(plan.name, running.examples, golden=plan.golden, now=plan.now)
+
+    def _prepared(self, running: _Running, result: Lesson | EdgeAgentError) -> None:
+        if running is not self._running:
+            return  # it was cancelled meanwhile
+        running.waiting = False
+        if isinstance(result, EdgeAgentError):
+            self._end(result, Step.FAILED)
+        else:
+            running.lesson = result
+            self._poke(self.name)
 
     def _encoded(self, running: _Running, lesson: Lesson, result: Embedding | EdgeAgentError) -> None:
         if running is not self._running:

@@ -31,7 +31,6 @@ from models.picturefile import decode_picture
 BATCH_BYTES: Final = 100 * 10**6
 """Examples that travel to a running station at once: well below what it takes, with room for one large picture."""
 
-
 SAID: Final = {
     (True, False): "the line is judged by it from now on; `edge-agent undo` goes back",
     (False, False): "waiting: `edge-agent promote` makes the line judge by it, `edge-agent cancel` drops it",
@@ -182,8 +181,7 @@ def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Examp
 
 def _asked(socket: Path, options: TeachOptions, body: bytes, **more: object) -> Proposal:
     arguments = {"label": options.label, "who": options.who, "golden": options.golden, "now": options.now, **more}
-    given = {key: str(value).lower() if isinstance(value, bool) else value for key, value in arguments.items()}
-    return msgspec.convert(api.call(socket, "teach", given, body), Proposal)
+    return msgspec.convert(api.call(socket, "teach", arguments, body), Proposal)
 
 
 def _together(parts: Sequence[Taught]) -> Taught:
@@ -208,7 +206,8 @@ def _print_lesson(proposal: Proposal, options: TeachOptions) -> None:
     taught = proposal.taught
     for line in taught.refused:
         say(f"left out {line}")
-    say(f"{len(taught.taught)} examples of {options.label} in {taught.seconds:.1f} s{_state(taught)}")
+    count = len(taught.taught)
+    say(f"{count} example{'' if count == 1 else 's'} of {options.label} in {taught.seconds:.1f} s{_state(taught)}")
     if proposal.proof is not None:
         say()
         print_sheet(proposal.proof, options.page)

@@ -60,7 +60,7 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
         Unavailable: no station runs there, it belongs to another user, or it did not answer.
         BadData: the station refused, with its reason.
     """
-    query = urlencode({k: v for k, v in (arguments or {}).items() if v is not None})
+    query = urlencode({k: _text(v) for k, v in (arguments or {}).items() if v is not None})
     connection = _Connection(path, COMMANDS[name].timeout_s + 1.0)
     try:
         connection.request("POST", f"/v1/{name}?{query}", body=body)
@@ -74,6 +74,11 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
         kind = Unavailable if response.status == 503 else BadData
         raise kind(str(answer.get("error")), hint=str(answer.get("hint", "")))
     return answer
+
+
+def _text(value: object) -> str:
+    """Write an argument as the station reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _why_no_answer(path: Path, error: Exception) -> Unavailable:

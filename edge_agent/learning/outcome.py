@@ -67,6 +67,25 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class SampleKnown:
+    """One kept sample, for people.
+
+    Attributes:
+        id: names it.
+        source: where it came from.
+        role: what it is for: `fit`, `ring` (held out) or `golden`.
+        who: who taught it.
+        utc: when [s since the epoch].
+    """
+
+    id: str
+    source: str
+    role: str
+    who: str
+    utc: float
+
+
+@dataclass(frozen=True)
 class ClassKnown:
     """One class, for people.
 
@@ -76,7 +95,7 @@ class ClassKnown:
         fitted: samples that its statistics are made of.
         held_out: good parts that only say how far good parts lie from good.
         golden: samples that are only asked about when knowledge is to change.
-        samples: each with id, source, role, who taught it and when; those of a fleet are not there.
+        samples: those that are kept; what came without its samples is not there.
     """
 
     slug: str
@@ -84,4 +103,4 @@ class ClassKnown:
     fitted: int
     held_out: int
     golden: int
-    samples: tuple[dict[str, object], ...]
+    samples: tuple[SampleKnown, ...]

@@ -17,6 +17,9 @@ from edge_agent.ledger.rows import event_of, part_of, teaching_of, word_of
 from edge_agent.ledger.tables import FILE_NAME, MIGRATIONS
 from edge_agent.records import Event, Outcome, Part
 
+_EMBEDDED: Final = "WHERE recipe = ? AND decided_utc >= ? AND embedding IS NOT NULL"
+"""Parts of a recipe that were judged by an embedding since a wall time."""
+
 PAGE_ROWS: Final = 500
 """Rows fetched at once: no snapshot is held between pages, so that an export does not make the log grow."""
 
@@ -155,6 +158,24 @@ class Reader:
         marks = ", ".join("?" * len(outcomes))
         clause = f"WHERE outcome IN ({marks}) ORDER BY id DESC LIMIT ?"
         return list(self._parts(clause, (*[outcome.value for outcome in outcomes], most)))
+
+    def newest(self, recipe: str, since_utc: float, most: int) -> list[Part]:
+        """Give the newest parts of a recipe that were judged by an embedding, oldest first.
+
+        Args:
+            recipe: its name.
+            since_utc: only those decided since [s since the epoch].
+            most: how many at most.
+
+        Returns:
+            The parts.
+        """
+        clause = f"{_EMBEDDED} ORDER BY decided_utc DESC LIMIT ?"
+        return list(self._parts(clause, (recipe, since_utc, most)))[::-1]
+
+    def embedded(self, recipe: str, since_utc: float) -> int:
+        """Count the parts of a recipe that were judged by an embedding since a wall time [s since the epoch]."""
+        return int(self._database.value(f"SELECT count(*) FROM parts {_EMBEDDED}", (recipe, since_utc)))
 
     def parts(self, since_utc: float | None = None) -> Iterator[Part]:
         """Give parts one by one, in the order they were committed; memory stays the same for any number.

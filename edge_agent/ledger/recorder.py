@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from edge_agent.ledger.items import Item, Receipt
+from edge_agent.runtime.clock import Clock
 
 Then = Callable[[Receipt], None]
+
+
+RECEIPT_TIMEOUT_S: Final = 10.0
+"""How long a program waits for the disk before it is told that the disk fails."""
 
 
 class Offers(Protocol):
@@ -47,6 +52,27 @@ class Recorder:
             with self._lock:
                 self._waiting.pop(id(item), None)
         return accepted
+
+    def commit(self, item: Item, clock: Clock) -> Receipt | None:
+        """Record `item` and wait for its receipt; not on the thread that receipts are posted to.
+
+        Args:
+            item: what is recorded.
+            clock: does the waiting.
+
+        Returns:
+            The receipt; None where the writer cannot take the item, or does not answer in time.
+        """
+        answered = threading.Event()
+        receipts: list[Receipt] = []
+
+        def hear(receipt: Receipt) -> None:
+            receipts.append(receipt)
+            answered.set()
+
+        if self.offer(item, hear):
+            clock.wait(answered, clock.now() + RECEIPT_TIMEOUT_S)
+        return next(iter(receipts), None)
 
     def deliver(self, receipt: Receipt) -> None:
         """Take a receipt from the writer, on its thread."""

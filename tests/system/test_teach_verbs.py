@@ -20,9 +20,12 @@ from edge_agent.app import build
 from edge_agent.cli import main
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, Unavailable
+from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import Example, pack
+from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
+from edge_agent.records import Frame, VibrationWindow
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
@@ -133,8 +136,49 @@ def test_the_same_class_taught_again_while_it_waits_is_added_to_it(state_dir: Pa
         assert proposal.taught.samples == 5
         with pytest.raises(BadData, match="waiting to be promoted"):
             station.propose("stain", several("stain", 2))
-        station.lessons.cancel()
+        station.cancel("Ben")
+        with Reader(state_dir) as reader:
+            (row,) = reader.teachings(1)
+        assert (row.action, row.slug, row.who, row.before == row.after) == ("cancel", "scratch", "Ben", True)
         assert station.recipe.learned.knowledge.samples("scratch") == 0
+
+
+def test_a_sheet_is_of_the_change_that_waits_and_of_no_other(state_dir: Path) -> None:
+    """Golden examples leave knowledge as it is, so that two such changes have the same knowledge."""
+    with Station(config(state_dir)) as station:
+        first = station.propose("pit", several("pit", 2, start=50), golden=True)
+        station.cancel()
+        second = station.propose("good", several("good", 3, start=300), golden=True)
+        assert first.proof is not None and second.proof is not None
+        assert first.proof.digest_after == second.proof.digest_after
+        assert [recall.slug for recall in first.proof.golden] == ["pit"]
+        assert [recall.slug for recall in second.proof.golden] == ["good"]
+        assert station.lessons.sheet() is second.proof
+
+
+def test_what_could_not_be_promoted_is_refused_before_anything_is_encoded(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Station(config(state_dir)) as station:
+        station.propose("scratch", several("scratch", 1))
+        monkeypatch.setattr(Encoder, "encode", lambda *arguments: pytest.fail("it was encoded"))
+        with pytest.raises(BadData, match="waiting to be promoted"):
+            station.propose("stain", several("stain", 1))
+        with pytest.raises(BadData, match="waiting to be promoted"):
+            station.teach("scratch", several("scratch", 1, start=9))
+
+
+def test_the_sheet_judges_the_newest_parts_again_and_counts_the_older_ones(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.lessons.MAX_PARTS", 3)
+    with Station(config(state_dir)) as station:
+        for i in range(5):
+            casting = LINE.example("good", 600 + i)
+            station.judge(Frame(casting.image, 0.0), VibrationWindow(casting.samples, casting.rate_hz, 0.0))
+        proposal = station.propose("scratch", several("scratch", 2))
+        assert proposal.proof is not None and proposal.proof.shift is not None
+        assert (proposal.proof.shift.parts, proposal.proof.shift.older) == (3, 2)
 
 
 def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -210,21 +254,60 @@ def test_the_next_parts_of_the_line_are_taught_and_a_lesson_can_be_given_up(stat
         assert agent.teacher.stage is Stage.IDLE
 
 
+def test_the_lines_parts_are_looked_at_beside_the_loop(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    begin = Lesson.__init__
+
+    def noted(self: Lesson, name: str, examples: list[Example], *arguments: object, **more: object) -> None:
+        if examples:
+            threads.append(threading.current_thread().name)
+        begin(self, name, examples, *arguments, **more)  # type: ignore[arg-type]  # it passes on what it was given
+
+    monkeypatch.setattr(Lesson, "__init__", noted)
+    with running(config(state_dir)) as (_, socket):
+        api.call(socket, "teach", {"label": "good", "who": "Anna", "next": 2, "now": True})
+    assert threads == ["background"]
+
+
 def typed(*words: str) -> int:
     return main(words, lambda make: 0)
+
+
+def written(folder: Path, examples: list[Example]) -> list[str]:
+    """Write picture and vibration of each example; give the files, those of one example side by side."""
+    files = []
+    for one in examples:
+        assert one.image is not None
+        cv2.imwrite(str(folder / f"{one.source}.png"), one.image)
+        np.savez(folder / f"{one.source}.npz", samples=one.samples, rate_hz=one.rate_hz)
+        files += [str(folder / f"{one.source}.png"), str(folder / f"{one.source}.npz")]
+    return files
+
+
+def station_file(folder: Path, state_dir: Path) -> tuple[str, str]:
+    (folder / "station.toml").write_text(f'[station]\nstate_dir = "{state_dir}"\n[recipe]\nbundle = "castings"\n')
+    return "-c", str(folder / "station.toml")
+
+
+def test_a_refusal_is_said_with_what_to_do_and_overruled_on_record(
+    state_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = station_file(tmp_path, state_dir)
+
+    assert typed("teach", "scratch", *written(tmp_path, several("good", 8, start=500)), "--yes", *where) == 1
+    assert "refused, and waiting: `edge-agent cancel` drops it" in capsys.readouterr().out
+    assert typed("proof", "--json", *where) == 1
+    assert json.loads(capsys.readouterr().out)["refused"][0]["slug"] == "good"
+    assert typed("promote", *where) == 1
+    assert "refused: good" in capsys.readouterr().err
+    assert typed("promote", "--overrule", "--who", "Ben", *where) == 0
+    assert "overruled: good" in capsys.readouterr().out
 
 
 def test_the_verbs_from_examples_to_a_page_and_back(
     state_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for one in several("scratch", 3):
-        cv2.imwrite(str(tmp_path / f"{one.source}.png"), one.image if one.image is not None else np.zeros((1, 1, 3)))
-        np.savez(tmp_path / f"{one.source}.npz", samples=one.samples, rate_hz=one.rate_hz)
-    where = ("-c", str(tmp_path / "station.toml"))
-    (tmp_path / "station.toml").write_text(f'[station]\nstate_dir = "{state_dir}"\n[recipe]\nbundle = "castings"\n')
-    pictures = [str(tmp_path / f"scratch {i}.png") for i in range(3)] + [
-        str(tmp_path / f"scratch {i}.npz") for i in range(3)
-    ]
+    pictures, where = written(tmp_path, several("scratch", 3)), station_file(tmp_path, state_dir)
 
     assert typed("teach", "Kratzer", *pictures, "--page", str(tmp_path / "proof.html"), *where) == 0
     said = capsys.readouterr().out
@@ -243,5 +326,9 @@ def test_the_verbs_from_examples_to_a_page_and_back(
     assert "what should be learned from is not clear" in capsys.readouterr().err
     assert typed("teach", "pit", *pictures, "--now", "--json", *where) == 0
     assert json.loads(capsys.readouterr().out)["taught"]["promoted"] is True
+    assert typed("teach", "good", *pictures[:2], *where) == 1
+    assert "already an example of pit" in capsys.readouterr().err
+    assert typed("teach", "pit", "--next", "3", *where) == 1
+    assert "no station runs" in capsys.readouterr().err
     assert typed("teach", "pit", "--part", "1", *where) == 1
     assert "there is no part 1" in capsys.readouterr().err

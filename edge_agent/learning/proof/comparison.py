@@ -66,6 +66,7 @@ def prove(
     parts: Sequence[Part],
     occasion: Occasion,
     clock: Callable[[], float],
+    older: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ProofSheet:
     """Prove a change.
@@ -78,6 +79,7 @@ def prove(
         parts: past parts, oldest first, with embeddings that both can judge: none where the bundle changes.
         occasion: what the sheet is about.
         clock: tells monotonic time [s].
+        older: past parts of the shift that came before `parts` and are not given.
         progress: hears how many samples of how many have been asked about; what it raises ends the work.
 
     Returns:
@@ -123,7 +125,7 @@ def prove(
         suspects=tuple(suspects[:MAX_SHOWN]),
         suspects_more=len(suspects[MAX_SHOWN:]),
         lost=tuple(sorted(lost, key=lambda example: example.label not in guarded)[:MAX_LOST]),
-        shift=rejudge(parts, before.judge, after.judge, [*before.learned.exemplars, *samples], normal),
+        shift=rejudge(parts, before.judge, after.judge, [*before.learned.exemplars, *samples], normal, older),
         refused=(),
         remarks=(),
         took_s=0.0,

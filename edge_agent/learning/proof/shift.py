@@ -29,7 +29,12 @@ ANSWERS: Final = (Outcome.OK, Outcome.UNSURE, Outcome.NG)
 
 
 def rejudge(
-    parts: Sequence[Part], before: Judging, after: Judging, samples: Collection[Exemplar], normal: str
+    parts: Sequence[Part],
+    before: Judging,
+    after: Judging,
+    samples: Collection[Exemplar],
+    normal: str,
+    older: int = 0,
 ) -> Rejudged | None:
     """Judge parts again.
 
@@ -39,6 +44,7 @@ def rejudge(
         after: gives the verdict of what would be known.
         samples: what either was taught with; parts that are among them are left aside.
         normal: slug of the class of good parts.
+        older: parts of the shift that came before these and are not given.
 
     Returns:
         What changes; None where no part can be judged.
@@ -69,7 +75,7 @@ def rejudge(
         last_utc=max(part.decided_utc for part, _ in asked),
         examples=len(stored) - len(unused),
         unstored=len(parts) - len(stored),
-        older=len(unused) - len(asked),
+        older=older + len(unused) - len(asked),
         table=table,
         changes=tuple(changes[:MAX_CHANGES]),
         more=len(changes[MAX_CHANGES:]),

@@ -15,6 +15,7 @@ import msgspec
 from edge_agent import api
 from edge_agent.commands import checked
 from edge_agent.config import Config
+from edge_agent.errors import BadData
 from edge_agent.learning.outcome import Changed, ClassKnown
 from edge_agent.learning.proof import ProofSheet, proof_lines
 from edge_agent.printing import say, say_json
@@ -23,14 +24,30 @@ from edge_agent.proofpage import write_page
 from edge_agent.station import Station
 
 
-def show_learned(config: Config, *, as_json: bool) -> int:
-    """Print the classes and samples that are known."""
+def show_learned(config: Config, label: str | None, *, as_json: bool) -> int:
+    """Print the classes that are known, or one class with its samples.
+
+    Args:
+        config: the station's.
+        label: the class, by name or slug; None for all of them.
+        as_json: print JSON, always with the samples.
+
+    Returns:
+        0.
+
+    Raises:
+        BadData: there is no such class.
+    """
     socket = Path(config.api.socket)
     if api.is_listening(socket):
         known = msgspec.convert(api.call(socket, "learned"), list[ClassKnown])
     else:
         with Station(config) as station:
             known = station.lessons.classes()
+    if label is not None:
+        known = [one for one in known if label in (one.slug, one.name)]
+        if not known:
+            raise BadData(f"nothing was learned that is called {label}", hint="`edge-agent learned` lists the classes")
     if as_json:
         say_json(known)
         return 0
@@ -39,7 +56,7 @@ def show_learned(config: Config, *, as_json: bool) -> int:
     for one in known:
         more = [f"{one.held_out} held out"] * bool(one.held_out) + [f"{one.golden} golden"] * bool(one.golden)
         say(f"{one.name} ({one.slug}): {', '.join([f'{one.fitted} learned', *more])}")
-        for sample in one.samples:
+        for sample in one.samples if label is not None else ():
             taught = datetime.fromtimestamp(sample.utc, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
             say(f"  {sample.id}  {sample.role:<6}  {taught}  {sample.who}  {sample.source}")
     return 0

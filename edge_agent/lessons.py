@@ -162,7 +162,8 @@ class Lessons:
             return _rows(recipe.forget_class(slug, who, self._clock.utc()))
         if not found:
             raise BadData(
-                f"nothing was learned that is called {what}", hint="`edge-agent learned` lists classes and samples"
+                f"nothing was learned that is called {what}",
+                hint="`edge-agent learned` lists the classes, `edge-agent learned CLASS` its samples",
             )
         return _rows(recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc()))
 

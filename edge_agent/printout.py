@@ -34,6 +34,12 @@ def write_file(path: Path, data: bytes) -> None:
         ) from error
 
 
+def check_folder(path: Path) -> None:
+    """Raise `BadData` where there is no folder to write a file into, before work is done for it."""
+    if not path.parent.is_dir():
+        raise BadData(f"{path}: there is no folder {path.parent}", hint="name a file in a folder that you may write")
+
+
 def thumbnail(png: bytes | None, side_px: int = SIDE_PX) -> bytes | None:
     """Give a picture small, as PNG; None for what is none."""
     image = None if png is None else cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)

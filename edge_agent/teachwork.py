@@ -21,6 +21,7 @@ from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.learnwork import change, print_sheet
 from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.printing import say, say_json, warn
+from edge_agent.printout import check_folder
 from edge_agent.progressbar import progress_bar
 from edge_agent.proofpage import write_page
 from edge_agent.runtime.disk import RealDisk
@@ -112,6 +113,10 @@ def _check(options: TeachOptions) -> None:
     checked("teach", label=options.label, who=options.who, next=options.next)
     if bool(options.next) == bool(options.paths or options.parts):
         raise BadData("what should be learned from is not clear", hint="name files, or --part N, or --next N alone")
+    if options.page is not None:
+        check_folder(options.page)
+        if options.now:
+            raise BadData("without proof there is no proof sheet to write", hint="leave out --page or --now")
     if options.golden and options.now:
         raise BadData("golden examples teach nothing that could be promoted at once", hint="leave out --now")
 

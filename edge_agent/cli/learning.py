@@ -33,7 +33,10 @@ def add_verbs(add: AddVerb) -> None:
     add_station(verb)
     add_json(verb)
 
-    verb = add_verb(add, "learned", _learned, "list the classes and samples that are known", "edge-agent learned")
+    verb = add_verb(
+        add, "learned", _learned, "list the classes that are known, or a class's samples", "edge-agent learned"
+    )
+    verb.add_argument("label", nargs="?", metavar="CLASS", help="list its samples")
     add_station(verb)
     add_json(verb)
 
@@ -90,7 +93,7 @@ def _teach(arguments: argparse.Namespace) -> int:
 def _learned(arguments: argparse.Namespace) -> int:
     from edge_agent.learnwork import show_learned
 
-    return show_learned(config_of(arguments), as_json=arguments.json)
+    return show_learned(config_of(arguments), arguments.label, as_json=arguments.json)
 
 
 def _proof(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from edge_agent.partview.why import Why, explained
 from edge_agent.partview.whypage import why_page
 from edge_agent.partview.whytext import why_lines
 from edge_agent.printing import say, say_json
-from edge_agent.printout import write_file
+from edge_agent.printout import check_folder, write_file
 from edge_agent.progressbar import progress_bar
 
 
@@ -34,6 +34,9 @@ def show_why(config: Config, number: int, picture: Path | None, page: Path | Non
     Raises:
         BadData: there is no such part, another bundle judged it, or a file cannot be written.
     """
+    for file in (picture, page):
+        if file is not None:
+            check_folder(file)
     onlooker = Onlooker(config)
     with progress_bar("looking at good parts") as progress:
         why = explained(onlooker, number, progress)
@@ -72,6 +75,8 @@ def show_escape(config: Config, number: int, name: str, since_utc: float, page: 
     Raises:
         BadData: there is no such part, it cannot be compared, or the page cannot be written.
     """
+    if page is not None:
+        check_folder(page)
     onlooker = Onlooker(config)
     with progress_bar("comparing parts") as progress:
         containment = searched(onlooker, number, name, since_utc, progress)

@@ -22,7 +22,7 @@ from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.partview.onlooker import Onlooker
 from edge_agent.partview.why import explained
-from edge_agent.records import Embedding, Frame, Outcome, Part, Times, Trigger, Verdict, VibrationWindow
+from edge_agent.records import Embedding, Frame, Modality, Outcome, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
@@ -131,8 +131,9 @@ def test_a_part_that_was_seen_or_felt_alone_is_explained_by_that(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Reader(file.parent / "state") as reader:
-        seen, felt = list(reader.parts())[-2:]
-    for part, modality, missing in ((seen, "image", "vibration window"), (felt, "vibration", "picture")):
+        alone = {tuple(p.embedding.present): p for p in reader.parts() if p.embedding and len(p.embedding.present) == 1}
+    for modality, missing in ((Modality.IMAGE, "vibration window"), (Modality.VIBRATION, "picture")):
+        part = alone[modality,]
         value = asked(capsys, "why", part.id, "-c", file)
         assert isinstance(value["explanation"], dict) and isinstance(value["notes"], list)
         assert list(value["explanation"]["modalities"]) == [modality]

@@ -316,12 +316,22 @@ def test_the_verbs_from_examples_to_a_page_and_back(
     assert typed("proof", *where) == 0
     assert typed("promote", "--who", "Ben", *where) == 0
     assert typed("learned", *where) == 0
-    assert "Kratzer (kratzer): 3 learned" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Kratzer (kratzer): 3 learned" in said and "scratch 0.png" not in said
+    assert typed("learned", "Kratzer", *where) == 0
+    said = capsys.readouterr().out
+    assert "scratch 0.png" in said and "good" not in said
+    assert typed("learned", "dent", *where) == 1
+    assert "nothing was learned that is called dent" in capsys.readouterr().err
     assert typed("undo", *where) == 0
     assert typed("undo", *where) == 0
     assert typed("undo", *where) == 0
     assert typed("undo", *where) == 1
     assert "nothing to undo" in capsys.readouterr().err
+    assert typed("teach", "Kratzer", *pictures, "--page", str(tmp_path / "no" / "proof.html"), *where) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    assert typed("proof", *where) == 1
+    assert "no change is waiting" in capsys.readouterr().err
     assert typed("teach", "good", *where) == 1
     assert "what should be learned from is not clear" in capsys.readouterr().err
     assert typed("teach", "pit", *pictures, "--now", "--json", *where) == 0

@@ -12,7 +12,7 @@ from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.gather import modalities_of, part_files
 from edge_agent.inspection.encode import Encoder
-from edge_agent.learning.draw import Drawing, rows_of
+from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.printing import outcome_word, say, say_json, warn
@@ -70,7 +70,7 @@ def inspect_files(config: Config, as_configured: bool, paths: Sequence[Path], *,
 def _hold_out_drawn(recipe: Recipe, state_dir: Path) -> None:
     drawing = Drawing(recipe.config.name, recipe.config.draw_one_in)
     with contextlib.suppress(Unavailable), Reader(state_dir) as reader:  # without a ledger nobody has said anything
-        recipe.hold_out(rows_of(drawing.counted(reader, recipe.digests), recipe.bundle.normal))
+        recipe.hold_out(good_among(drawing.counted(reader, recipe.digests), recipe.bundle.normal))
 
 
 def _perceive(encoder: Encoder, example: Example, modalities: Sequence[Modality], config: Config) -> Embedding:

@@ -98,8 +98,8 @@ class Lessons:
             self._proven = (
                 candidate,
                 prove(
-                    State(recipe.learned, prior, recipe.judge.judge),
-                    State(candidate.learned, prior, candidate.judge.judge),
+                    State(recipe.learned, prior, recipe.judge.judge, recipe.judge.normality),
+                    State(candidate.learned, prior, candidate.judge.judge, candidate.judge.normality),
                     normal=recipe.bundle.normal,
                     protected=self._config.recipe.protected,
                     parts=parts,

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.inspection.encode import load_bundle
-from edge_agent.inspection.judge import Judge
+from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.judge import DIGITS, Judge
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
-from edge_agent.learning.learned import Learned
+from edge_agent.learning.learned import MAX_CALIBRATION, Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.raw import example_of, keep_raw
+from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import Change, nothing_waits
 from edge_agent.learning.store import KnowledgeStore, State
+from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
 
 
@@ -79,7 +80,7 @@ class Recipe:
         self._store = KnowledgeStore(disk, config.name, self.bundle)
         stored = self._store.load()
         self._damage = list(stored.damage)
-        self._drawn: tuple[NDArray[np.int16], ...] = ()
+        self._drawn: tuple[Embedding, ...] = ()
         self._active = self._known(stored.active)
         self._candidate = None if stored.candidate is None else self._known(stored.candidate)
 
@@ -112,13 +113,18 @@ class Recipe:
         """Digests of the states of knowledge that are kept."""
         return self._store.digests
 
-    def hold_out(self, drawn: Sequence[NDArray[np.int16]]) -> None:
+    @property
+    def held_out(self) -> HeldOut:
+        """The good parts that parts are ranked among: those that were taught, and those that were drawn."""
+        return self._held_out(self.learned)
+
+    def hold_out(self, drawn: Sequence[Embedding]) -> None:
         """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.
 
         Args:
-            drawn: embeddings of parts that were drawn at random and that people called good, each of shape (d,).
+            drawn: parts that were drawn at random and that people called good.
         """
-        if [row.tobytes() for row in drawn] != [row.tobytes() for row in self._drawn]:
+        if [one.q.tobytes() for one in drawn] != [one.q.tobytes() for one in self._drawn]:
             self._drawn = tuple(drawn)
             self._active = self._known(State(self._active.learned, self._active.change))
             if (waiting := self._candidate) is not None:
@@ -201,7 +207,8 @@ class Recipe:
 
     def forget_class(self, slug: str, who: str, utc: float) -> Turn:
         """Forget a class and all its exemplars; raises as `forget` does."""
-        return self._changed(self.learned.without_class(slug), Change("forget", slug, (), who, utc))
+        learned = self._store.completed(self.learned.without_class(slug))
+        return self._changed(learned, Change("forget", slug, (), who, utc))
 
     def undo(self, who: str, utc: float) -> Turn:
         """Go back to the state before the last change.
@@ -225,13 +232,13 @@ class Recipe:
         return self._turn(known, Change("undo", slug, sources, who, utc))
 
     def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> tuple[Learned, Change]:
-        kept = keep_raw(self._store.blobs, lesson.exemplars(known, who, utc), known)
-        learned = known.with_exemplars(lesson.name, kept)
+        kept = keep(self._store.blobs, lesson.exemplars(known, who, utc), known)
+        learned = self._store.completed(known.with_exemplars(lesson.name, kept))
         return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
 
     def _without(self, ids: Iterable[str], who: str, utc: float) -> tuple[Learned, Change]:
         gone = frozenset(ids)
-        learned = self.learned.without(gone)
+        learned = self._store.completed(self.learned.without(gone))
         exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
         labels = {exemplar.label for exemplar in exemplars}
         slug = labels.pop() if len(labels) == 1 else ""
@@ -248,6 +255,24 @@ class Recipe:
 
     def _known(self, state: State) -> Known:
         learned = state.learned
-        judge = Judge(self.bundle, learned.knowledge, learned.calibration_with(self._drawn), self.config)
+        good = learned.good if self.config.normality else None
+        judge = Judge(
+            self.bundle,
+            learned.knowledge,
+            self._held_out(learned),
+            self.config,
+            None if good is None else good.normality,
+        )
         judge.prepare()
         return Known(state.learned, judge, state.change)
+
+    def _held_out(self, learned: Learned) -> HeldOut:
+        drawn = learned.untaught(self._drawn)
+        normality = "" if learned.good is None else learned.good.normality.digest[:DIGITS]
+        anomaly = [
+            (a.picture, a.window) if (a := one.anomaly) is not None and a.normality == normality else (None, None)
+            for one in drawn
+        ]
+        rows = np.concatenate([learned.calibration, *(one.q[np.newaxis] for one in drawn)])
+        known = np.concatenate([learned.anomaly, np.array(anomaly, np.float64).reshape(-1, 2)])
+        return HeldOut(rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:])

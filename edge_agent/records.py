@@ -124,6 +124,35 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
+class Details:
+    """What a part looked and sounded like in detail, before it became an embedding. Nobody stores it with the part.
+
+    Attributes:
+        tokens: of its picture, shape (regions, width); None without a picture, or where the bundle gives none. Only
+            their directions count.
+        features: of its vibration window, shape (features,); None without a window.
+    """
+
+    tokens: NDArray[np.float32] | NDArray[np.int8] | None = None
+    features: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """How unlike good parts a part is in its most unusual details [spreads of good parts].
+
+    Attributes:
+        normality: which knowledge of good parts says so, the first 16 digits of its digest.
+        picture: of the picture; None without one, or where nothing is known of good ones.
+        window: of the vibration window; None without one, or where nothing is known of good ones.
+    """
+
+    normality: str
+    picture: float | None = None
+    window: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Embedding:
     """What a head sees of one part.
 
@@ -131,11 +160,15 @@ class Embedding:
         q: trunc(z * 2^14), int16, shape (d,), d = 128; dimensions of an absent modality are 0.
         present: the modalities that went in.
         degraded: what was wrong with the inputs, one word each (`dark`, `frozen`, …).
+        details: what it is made from; None once nobody needs it.
+        anomaly: how unlike good parts the part is by those; None where nobody has looked, or could.
     """
 
     q: NDArray[np.int16]
     present: frozenset[Modality]
     degraded: tuple[str, ...] = ()
+    details: Details | None = None
+    anomaly: Anomaly | None = None
 
 
 @dataclass(frozen=True)

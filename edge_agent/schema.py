@@ -169,6 +169,8 @@ def _words(info: inspect.Type) -> str:
     match info:
         case inspect.Metadata(extra_json_schema={"description": str(words)}):
             return words
+        case inspect.BoolType():
+            return "true or false"
         case inspect.IntType():
             return f"a whole number from {info.ge} to {info.le}"
         case inspect.FloatType():

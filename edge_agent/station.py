@@ -15,7 +15,7 @@ from edge_agent.config import Config
 from edge_agent.configfile import load_config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
-from edge_agent.learning.draw import Drawing, rows_of
+from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal, Taught
@@ -127,17 +127,18 @@ class Station:
         words = tuple(
             f"no_{'frame' if m is Modality.IMAGE else 'window'}" for m in self.recipe.config.modalities if missing[m]
         )
-        embedding = self._encoder.encode(image, samples, rate_hz, words)
+        judge = self.recipe.judge
+        embedding = judge.look(self._encoder.encode(image, samples, rate_hz, words))
         inferred_s = self.clock.now()
         self._number += 1
         part = Part(
             trigger=Trigger(self._series, self._number, started_s, truth),
-            verdict=self.recipe.judge.judge(embedding),
+            verdict=judge.judge(embedding),
             times=Times(
                 started_s, started_s if frame is None else frame.time_s, started_s, inferred_s, self.clock.now()
             ),
             recipe=self.recipe.config.name,
-            knowledge=self.recipe.judge.digest,
+            knowledge=judge.digest,
             embedding=embedding,
             decided_utc=self.clock.utc(),
         )
@@ -271,7 +272,7 @@ class Station:
         """Rank parts among the drawn ones that people called good, as far as their words count by now."""
         with self.reader() as reader:
             counted = self.drawing.counted(reader, self.recipe.digests)
-        self.recipe.hold_out(rows_of(counted, self.recipe.bundle.normal))
+        self.recipe.hold_out(good_among(counted, self.recipe.bundle.normal))
 
     def word(self, part_id: int, label: str | None, who: str) -> Word:
         """Say what kind of word this is; raise `BadData` where it makes no sense."""

@@ -9,17 +9,19 @@ Everything is little-endian. Arrays: the tokens (int8), their sums and squares (
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Final, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from models.errors import KnowledgeDamaged
 from models.manifest import Digest
 from models.moments import MAX_COUNT, Moments
-from models.normality import FEWEST, Heard, Seen
-from models.tokenbank import KEPT, MAX_SIDE, MAX_WIDTH
+from models.normality import FEWEST, Heard, Seen, picture_score, window_score
+from models.tokenbank import KEPT, MAX_SIDE, MAX_WIDTH, Tokens
 
 MAX_BYTES: Final = 64 * 1024**2
 """Refuse to read a larger file: 64 x 64 places of 16 tokens of 1,000 numbers."""
@@ -36,7 +38,8 @@ _Examples = Annotated[int, msgspec.Meta(ge=FEWEST, le=MAX_COUNT)]
 _Side = Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)]
 
 
-class Normality(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Normality:
     """What is known of good parts.
 
     Attributes:
@@ -48,6 +51,31 @@ class Normality(NamedTuple):
     bundle_digest: str
     seen: Seen | None = None
     heard: Heard | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file that holds it, hexadecimal."""
+        return hashlib.sha256(encode(self)).hexdigest()
+
+    def scores(self, tokens: Tokens | None, features: ArrayLike | None) -> tuple[float | None, float | None]:
+        """Say how unlike good ones a part is.
+
+        Args:
+            tokens: of its picture, shape (regions, width); None without one.
+            features: of its vibration window, shape (features,); None without one.
+
+        Returns:
+            Of picture and of window [spreads]; None where there is none, or nothing is known of good ones.
+
+        Raises:
+            ValueError: another shape than those of good ones, or not finite.
+        """
+        picture = window = None
+        if self.seen is not None and tokens is not None:
+            picture = picture_score(self.seen.anomaly(tokens))
+        if self.heard is not None and features is not None:
+            window = window_score(self.heard.anomaly(features))
+        return picture, window
 
     def merged(self, other: Normality) -> Normality:
         """Give what two stations know; raise `ValueError` where they have different bundles."""

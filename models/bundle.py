@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from models.errors import BundleRefused
 from models.head import Prior
 from models.manifest import Block, Manifest, parse_manifest
+from models.normality import grid_of
 from models.npy import decode_npy
 
 MANIFEST: Final = "manifest.toml"
@@ -32,6 +33,9 @@ MAX_BUNDLE_BYTES: Final = 512 * 1024**2
 """All files of a bundle together, as declared and as unpacked; a station has a few gigabytes of memory."""
 
 COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+TOKENS: Final = "image_tokens"
+"""Output of a part: a token for each region of the picture, (1, regions, width), row by row."""
 
 SHIPPED: Final = Path(__file__).parent / "bundles"
 
@@ -93,6 +97,10 @@ class Bundle:
             bundle._verified(file)
         bundle.prior()
         bundle.golden()
+        try:
+            bundle._grid()
+        except ValueError as error:
+            raise BundleRefused(folder.name, MANIFEST, str(error)) from None
         return bundle
 
     @property
@@ -109,6 +117,11 @@ class Bundle:
     def normal(self) -> str:
         """Slug of the class of good parts."""
         return self.manifest.label_policy.normal
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of the regions of a picture that it gives tokens of; None where it gives none."""
+        return self._grid()
 
     def part_bytes(self, role: str) -> bytes:
         """Give the ONNX model of the part `role`; raise `BundleRefused` when it is not there or not as declared."""
@@ -148,6 +161,12 @@ class Bundle:
             raise self._refused(spec, error) from None
         z = arrays.pop("z")
         return Golden(arrays, z, spec.tolerance)
+
+    def _grid(self) -> tuple[int, int] | None:
+        tokens = next((t for part in self.manifest.judging for t in part.outputs if t.name == TOKENS), None)
+        if tokens is None or self.manifest.picture is None:
+            return None
+        return grid_of(tokens.shape, self.manifest.picture)
 
     def _verified(self, file: _Declared) -> bytes:
         """Read a file whose size and digest are as declared."""

@@ -6,7 +6,7 @@ Pure: it is told how to run a part and runs none itself. The station and the des
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,18 @@ from models.source import MASKS, SOURCES
 from models.tensor import TensorSpec
 
 Tensors = Mapping[str, NDArray[Any]]
+
+
+class Flown(NamedTuple):
+    """What came of a piece.
+
+    Attributes:
+        raw: the raw values of the embedding's blocks, by modality.
+        tensors: everything on the way, by name.
+    """
+
+    raw: Tensors
+    tensors: Tensors
 
 
 class Flow:
@@ -34,7 +46,7 @@ class Flow:
             needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needed)
             self._steps.append((part, needed))
 
-    def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> dict[str, NDArray[Any]]:
+    def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> Flown:
         """Run every part that can and that the embedding comes from.
 
         Args:
@@ -42,7 +54,7 @@ class Flow:
             infer: runs the part of a role on its inputs and gives its outputs.
 
         Returns:
-            The raw values of the block of each modality that is there, by modality.
+            The raw values of the block of each modality that is there, and every tensor on the way.
         """
         known = dict(sources)
         present = frozenset(SOURCES[name] for name in sources)
@@ -50,7 +62,8 @@ class Flow:
             if needed <= present:
                 known |= infer(part.role, {t.name: _given(t, known, present) for t in part.inputs})
         blocks = self._manifest.blocks
-        return {b.modality: known[b.output] for b in blocks if b.modality in present and b.output in known}
+        raw: Tensors = {b.modality: known[b.output] for b in blocks if b.modality in present and b.output in known}
+        return Flown(raw, known)
 
 
 def _needed(part: Part, needs: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -32,6 +32,7 @@ covariances add nothing that was measured.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
@@ -41,7 +42,7 @@ from numpy.typing import ArrayLike
 
 from models.moments import Floats, Moments, standardised
 from models.source import PictureSpec
-from models.tokenbank import Bank, Small, Tokens, chosen, placed, rounded, smoothed
+from models.tokenbank import MAX_SIDE, MAX_WIDTH, Bank, Small, Tokens, chosen, placed, rounded, smoothed
 
 HIGHEST_REGIONS: Final = 0.02
 HIGHEST_FEATURES: Final = 0.05
@@ -167,9 +168,23 @@ def window_score(anomaly: Floats) -> float:
     return highest(anomaly, HIGHEST_FEATURES)
 
 
-def grid_of(regions: int, spec: PictureSpec) -> tuple[int, int]:
-    """Give rows and columns of so many equal regions of a picture; raise `ValueError` where they form no grid."""
+def grid_of(tokens: Sequence[int], spec: PictureSpec) -> tuple[int, int]:
+    """Give rows and columns of the regions of a picture.
+
+    Args:
+        tokens: shape of its tokens, (1, regions, width); the regions are equal and cover the picture.
+        spec: how large the picture is.
+
+    Returns:
+        Rows and columns.
+
+    Raises:
+        ValueError: they form no grid, or one that is too large to be learned.
+    """
+    if len(tokens) != 3 or tokens[0] != 1 or tokens[2] > MAX_WIDTH:
+        raise ValueError(f"want tokens (1, regions, up to {MAX_WIDTH}), got {tuple(tokens)}")
+    regions = tokens[1]
     rows = max(round((regions * spec.height / spec.width) ** 0.5), 1)
-    if regions % rows:
+    if regions % rows or max(rows, regions // rows) > MAX_SIDE:
         raise ValueError(f"{regions} regions form no grid on {spec.width} x {spec.height} pixels")
     return rows, regions // rows

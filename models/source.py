@@ -13,7 +13,10 @@ import msgspec
 
 from models.tensor import Count
 
-SOURCES: Final[Mapping[str, str]] = {"picture": "image", "vibration": "vibration", "vibration_frames": "vibration"}
+FEATURES: Final = "vibration"
+"""The source tensor with the features of a window, (1, features)."""
+
+SOURCES: Final[Mapping[str, str]] = {"picture": "image", FEATURES: "vibration", "vibration_frames": "vibration"}
 """The tensors that pre-processing makes, and the modality each is of; everything else comes out of a part."""
 
 MASKS: Final[Mapping[str, str]] = {"image_mask": "image", "vibration_mask": "vibration"}

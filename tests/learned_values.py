@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.learned import Learned
+from edge_agent.records import Details
 from models import Knowledge
 from models.manifest import Block
 
@@ -35,7 +36,14 @@ class SmallBundle:
     name: str = "small"
     blocks: tuple[Block, ...] = BLOCKS
     normal: str = "good"
+    grid: tuple[int, int] | None = (2, 2)
     manifest: SmallManifest = field(default_factory=SmallManifest)
+
+
+def details(seed: int) -> Details:
+    """What a good part looked and sounded like in detail, on a grid of 2 x 2."""
+    drawn = np.random.default_rng(seed)
+    return Details(drawn.normal(size=(4, 6)).astype(np.float32), drawn.normal(size=5).astype(np.float32))
 
 
 def rows(seed: int, count: int = 2) -> NDArray[np.int16]:

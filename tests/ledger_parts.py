@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_agent.errors import BadData, StateDamaged, Unavailable
 from edge_agent.ledger.batch import Batch, Duplicate, Written
-from edge_agent.records import Embedding, Modality, Outcome, Part, Times, Trigger, Verdict
+from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Part, Times, Trigger, Verdict
 
 SERIES = "sim-1"
 
@@ -23,7 +23,7 @@ def part(number: int, series: str = SERIES, outcome: Outcome = Outcome.OK, utc: 
         times=Times(t, t + 0.03, t + 0.08, t + 0.09, t + 0.091),
         recipe="default",
         knowledge="ab" * 32,
-        embedding=Embedding(np.arange(128, dtype=np.int16), frozenset(Modality)),
+        embedding=Embedding(np.arange(128, dtype=np.int16), frozenset(Modality), anomaly=Anomaly("cd" * 8, 3.25, None)),
         decided_utc=utc + number,
     )
 

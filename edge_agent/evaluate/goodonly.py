@@ -21,10 +21,11 @@ from rich.progress import Progress
 from edge_agent.errors import BadData
 from edge_agent.evaluate.conditions import Conditions, conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
-from edge_agent.evaluate.goodscores import DISTANCE, FEWEST_HELD_OUT, REGIONS, SCORES, Joint, Known
+from edge_agent.evaluate.goodscores import DISTANCE, FEWEST_HELD_OUT, REGIONS, SCORES, Known
 from edge_agent.evaluate.goodtokens import FINER, Folder, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.unknown import halves
+from edge_agent.inspection.joint import Joint
 from edge_agent.inspection.ring import Ring
 from edge_agent.proportion import Proportion, exact
 from edge_agent.runtime.clock import SystemClock
@@ -214,7 +215,7 @@ def asked(folder: Folder, learned: Sequence[str], calibration: Sequence[str], go
                 beside = np.concatenate([_enlarged(maps[name])[~mask] for name, mask in masks.items()])
                 pixels[slug] = marked, beside
     return Asked(
-        np.column_stack([joint.held_out, joint.own()]),
+        np.column_stack([joint.held_out, np.log(joint.own)]),
         _with_joint(joint, held_out[len(calibration) :]),
         faulty,
         pixels,
@@ -283,7 +284,7 @@ def _located(episodes: Sequence[Asked], slugs: Sequence[str]) -> Iterator[float]
 def _with_joint(joint: Joint, scores: Sequence[Floats]) -> Floats:
     """Give scores, (SCORES,) each, with what `joint` makes of both beside them, (n, WAYS)."""
     rows = np.array(scores)
-    return np.column_stack([rows, joint.score(rows)])
+    return np.column_stack([rows, np.log(joint.ratio(rows))])
 
 
 def _enlarged(anomaly: Floats) -> NDArray[np.float64]:

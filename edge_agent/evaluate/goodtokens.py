@@ -23,10 +23,8 @@ from edge_agent.inspection.trace import Perceived, Tracer
 from edge_agent.printing import warn
 from edge_agent.sources.files import list_class_folders, read_picture
 from models import Bundle
-from models.normality import grid_of
+from models.bundle import TOKENS
 from models.tokenbank import Small, rounded
-
-TOKENS: Final = "image_tokens"
 
 MASK_FOLDERS: Final = ("ground_truth", "masks")
 """Folders beside the classes that hold masks: `<class>/NAME_mask.png`, as MVTec AD has them, or `<class>/NAME.png`."""
@@ -118,14 +116,12 @@ def read_folder(options: EvaluateOptions, progress: Progress) -> Folder:
 
 def _grid(bundle: Bundle) -> tuple[int, int]:
     """Give the grid of the tokens, or say that there are none."""
-    given = {tensor.name: tensor for part in bundle.manifest.parts for tensor in part.outputs}
-    spec = bundle.manifest.picture
-    if TOKENS not in given or spec is None:
+    if bundle.grid is None:
         raise ConfigError(
             f"bundle {bundle.name} gives no tokens of pictures, which good-only detection needs",
             hint="ask with --bundle generic, castings or steel",
         )
-    return grid_of(given[TOKENS].shape[1], spec)
+    return bundle.grid
 
 
 def _masks(folder: Path, slug: str, names: list[str], grid: tuple[int, int]) -> dict[str, NDArray[np.bool_]]:

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from edge_agent.config import EngineConfig
 from edge_agent.engines import Engine, load_engines
 from edge_agent.errors import BadData, ConfigError, DeviceFault
-from edge_agent.records import Embedding, Modality
+from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
+from models.bundle import TOKENS
 from models.embedding import assemble, quantise
 from models.errors import BundleRefused
 from models.features import prepare_picture, prepare_vibration
-from models.flow import Flow
-from models.source import SOURCES
+from models.flow import Flow, Tensors
+from models.source import FEATURES, SOURCES
 
 
 class Encoder:
@@ -105,9 +106,11 @@ class Encoder:
                 "neither a picture nor a vibration window that this bundle can use",
                 hint="see what the source delivers: edge-agent status",
             )
-        z = self._run(tensors)
+        z, seen = self._run(tensors)
         present = frozenset(Modality(SOURCES[name]) for name in tensors)
-        return Embedding(quantise(z), present, tuple(wrong))
+        tokens, features = seen.get(TOKENS), tensors.get(FEATURES)
+        details = Details(None if tokens is None else tokens[0], None if features is None else features[0])
+        return Embedding(quantise(z), present, tuple(wrong), details)
 
     def prove(self) -> None:
         """Encode the golden vectors again.
@@ -119,7 +122,7 @@ class Encoder:
         for i, want in enumerate(golden.z):
             present = {block.modality for block in self._bundle.blocks if np.any(want[block.start : block.stop])}
             tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
-            distance = float(np.linalg.norm(self._run(tensors) - want))
+            distance = float(np.linalg.norm(self._run(tensors)[0] - want))
             if not distance <= golden.tolerance:
                 raise DeviceFault(
                     f"bundle {self._bundle.name}: golden vector {i} comes out {distance:.2g} away from the desk's, "
@@ -132,10 +135,11 @@ class Encoder:
         for engine in self._engines.values():
             engine.close()
 
-    def _run(self, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        raw = self._flow.run(tensors, lambda role, feed: self._engines[role].infer(feed))
+    def _run(self, tensors: Tensors) -> tuple[NDArray[np.float64], Tensors]:
+        """Give z, and every tensor on the way."""
+        flown = self._flow.run(tensors, lambda role, feed: self._engines[role].infer(feed))
         try:
-            return assemble(self._bundle.blocks, raw)
+            return assemble(self._bundle.blocks, flown.raw), flown.tensors
         except ValueError as error:
             raise DeviceFault(
                 f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"

@@ -18,13 +18,14 @@ from edge_agent.config import EngineConfig
 from edge_agent.errors import BadData
 from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.featureshares import AXIS_NAMES, FeatureShares, feature_shares
-from edge_agent.inspection.trace import HEARD, Perceived, Trace, Tracer
+from edge_agent.inspection.trace import Perceived, Trace, Tracer
 from models import Bundle
 from models.embedding import dequantise
 from models.features import frame_count
 from models.head import Head
 from models.manifest import Block
 from models.shares import Floats, Margin, Shares, embedding_of, even_pieces, mean_pieces, pieces_of, shared_out
+from models.source import FEATURES
 
 NEIGHBOURS: Final = 3
 
@@ -71,8 +72,8 @@ class Explainer:
         for part in parts:
             trace = self._tracer.trace(part)
             pieces.append(pieces_of(self._bundle.blocks, trace.terms))
-            if HEARD in trace.seen:
-                features.append(trace.seen[HEARD])
+            if FEATURES in trace.seen:
+                features.append(trace.seen[FEATURES])
         return Reference(mean_pieces(pieces), np.mean(features, axis=0, dtype=np.float64) if features else None)
 
     def explain(
@@ -189,7 +190,7 @@ class Explainer:
         return dict(zip(names, tokens.tolist(), strict=True))
 
     def _by_axis(self, tokens: int) -> bool:
-        return HEARD in self._bundle.manifest.sources and tokens == len(AXIS_NAMES)
+        return FEATURES in self._bundle.manifest.sources and tokens == len(AXIS_NAMES)
 
     def _features(self, trace: Trace, shares: Shares, reference: Reference, notes: list[str]) -> FeatureShares | None:
         """Share the axes out among their features, where there are axes and they are linear in those."""
@@ -198,7 +199,7 @@ class Explainer:
             return None
         block = next(block for block in self._bundle.blocks if block.modality == "vibration")
         weigh = shares.slope[block.start : block.stop] * (block.weight**0.5 / np.linalg.norm(terms.sum(axis=0)))
-        features = trace.seen[HEARD]
+        features = trace.seen[FEATURES]
         hear = partial(self._tracer.hear, trace)
         made = feature_shares(features, reference.features, hear, weigh, shares.tokens["vibration"], spec)
         if made is None:

@@ -5,7 +5,7 @@ It holds numbers and says them; they are made in `explain` and drawn in `heatmap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ class Explanation:
 
     def text(self, limit: float) -> str:
         """Tell it on one screen of 80 columns; a region whose share is `limit` [logit] or more has the full mark."""
-        chart = [] if self.grid is None else list(_chart(self.grid, limit))
+        chart = [] if self.grid is None else list(chart_of(self.grid, limit))
         beside = list(self._lines())
         room = 2 + max(map(len, chart), default=-2)
         rows = max(len(chart), len(beside))
@@ -135,10 +135,10 @@ class Explanation:
             yield from (f"{neighbour.distance:9.1f}  {neighbour.name}" for neighbour in self.nearest)
 
 
-def _chart(grid: Floats, limit: float) -> Iterator[str]:
-    """Draw the map in characters; where it is too large, so many regions together become one."""
+def chart_of(grid: Floats, limit: float, *, together: Callable[[Floats], float] = np.sum) -> Iterator[str]:
+    """Draw a map in characters; where it is too large, so many regions become one by what `together` makes of them."""
     step = max(-(-grid.shape[0] // MAP_ROWS), -(-grid.shape[1] // MAP_COLUMNS))
     for top in range(0, grid.shape[0], step):
         row = grid[top : top + step]
-        sums = [row[:, left : left + step].sum() for left in range(0, grid.shape[1], step)]
-        yield "".join(2 * next(mark for least, mark in MARKS if total / limit >= least) for total in sums)
+        values = [together(row[:, left : left + step]) for left in range(0, grid.shape[1], step)]
+        yield "".join(2 * next(mark for least, mark in MARKS if value / limit >= least) for value in values)

@@ -51,6 +51,7 @@ class _Flight:
 
     trigger: Trigger
     deadline_s: float
+    judge: Judge
     pair: Pair | None = None
     part: Part | None = None
     acted: bool = False
@@ -120,7 +121,7 @@ class Inspector:
         self._pairer.begin(position)
 
     def judge_by(self, judge: Judge) -> None:
-        """Judge by this from the next part on."""
+        """Judge by this from the next part on; those that are being encoded keep the judge that looks at them."""
         self._judge = judge
 
     @property
@@ -140,7 +141,7 @@ class Inspector:
             if taken and isinstance(item, Trigger):
                 self.counts.triggers += 1
                 deadline_s = item.time_s + self._recipe.deadline_ms / 1e3
-                self._flights[item.series, item.number] = _Flight(item, deadline_s)
+                self._flights[item.series, item.number] = _Flight(item, deadline_s, self._judge)
         for lost in self._pairer.take_skipped():
             self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._recipe.name))
         for pair in self._pairer.take_pairs(now):
@@ -172,8 +173,9 @@ class Inspector:
         if flight is None or flight.part is not None:
             return
         flight.pair = pair
+        judge = flight.judge = self._judge
         job = Job(
-            encode=lambda encoder: _perceive(encoder, pair),
+            encode=lambda encoder: judge.look(_perceive(encoder, pair)),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
         )
         if not self._device.submit(job):
@@ -187,7 +189,7 @@ class Inspector:
         words = result.degraded if isinstance(result, Embedding) else pair.degraded
         match result:
             case Embedding():
-                verdict = self._judge.judge(result)
+                verdict = flight.judge.judge(result)
             case BadData():
                 verdict = Verdict(Outcome.UNSURE, cause="no_data", degraded=words)
             case _:
@@ -221,7 +223,7 @@ class Inspector:
                 decided_s=now,
             ),
             recipe=self._recipe.name,
-            knowledge=self._judge.digest,
+            knowledge=flight.judge.digest,
             embedding=embedding,
             decided_utc=self._clock.utc(),
         )

@@ -9,26 +9,38 @@ farther from good than all of them. That stops 1 / (n + 1) of the good parts, mo
 would be to keep to the share that was asked for by guessing how far good parts reach beyond the farthest known one; but
 a station with few parts is one that was just set up, and there a second look costs less than an escape. NG is no way
 out of too few parts: how far the unknown reaches is then so uncertain that such parts are mostly UNSURE.
+
+**How far from good** a part is says its embedding, and where enough is known of good parts, the most unusual regions
+of its picture and features of its window as well; all of these are weighed together (`joint`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
-from edge_agent.inspection.decision import Thresholds, likelihood_ratio, p_defective
-from edge_agent.inspection.ring import Ring, promised
-from edge_agent.records import Embedding, Modality, Outcome, Verdict
+from edge_agent.inspection.decision import Thresholds
+from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.ring import promised
+from edge_agent.inspection.view import Evidence, View, log_sum
+from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Verdict
 from models import Bundle, Knowledge
+from models.bnk import Normality
 from models.embedding import dequantise
 from models.errors import NotTaught
-from models.head import Head
 
 Floats = NDArray[np.float64]
+
+COLUMNS: Final = (Modality.IMAGE, Modality.VIBRATION)
+"""Whose anomaly is in which column of `HeldOut.anomaly`."""
+
+DIGITS: Final = 16
+"""Of a digest; no station will know so many states that two of them begin with the same."""
 
 
 @dataclass(frozen=True)
@@ -48,103 +60,68 @@ class Promise:
     expected: float | None
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """How unusual parts are, each of shape (n,).
-
-    Attributes:
-        p_normal: conformal p-value of their distance to good.
-        unlike: likelihood ratio of any other defect.
-        alike: likelihood ratio of the taught defects; None where none was taught.
-        p_defective: probability that they are defective.
-    """
-
-    p_normal: Floats
-    unlike: Floats
-    alike: Floats | None
-    p_defective: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class _View:
-    """What is known when a part is seen by one set of modalities.
-
-    Attributes:
-        head: the classifier on their dimensions.
-        normal: which of its classes is that of good parts.
-        held_out: distances of held-out good parts to each class, shape (n, classes).
-        distance: their distance to good; None without held-out parts.
-        contrast: how much more probable the taught defects make them than good parts do, log; None without either.
-    """
-
-    head: Head
-    normal: int
-    held_out: Floats
-    distance: Ring | None
-    contrast: Ring | None
-
-    @classmethod
-    def of(cls, head: Head, normal: str, held_out: Floats) -> _View:
-        """Make it from what a head says of held-out good parts, shape (n, classes)."""
-        at = head.classes.index(normal)
-        if not len(held_out):
-            return cls(head, at, held_out, None, None)
-        contrast = None if len(head.classes) == 1 else Ring(_contrast(head.logits_at(held_out), at))
-        return cls(head, at, held_out, Ring(held_out[:, at]), contrast)
-
-    def evidence(self, distances: Floats, defect_share: float) -> _Evidence | None:
-        """Say how unusual parts are by their distances to each class, shape (n, classes); None if nothing can."""
-        if self.distance is None:
-            return None
-        to_good = distances[:, self.normal]
-        unlike = likelihood_ratio(self.distance.chance(to_good))
-        alike = None
-        if self.contrast is not None:
-            contrast = _contrast(self.head.logits_at(distances), self.normal)
-            alike = likelihood_ratio(self.contrast.chance(contrast))
-        kinds = len(self.head.classes) - 1
-        p = p_defective(defect_share, unlike, alike, kinds)
-        return _Evidence(self.distance.p_value(to_good), unlike, alike, p)
-
-
 class Judge:
     """Gives verdicts from one state of knowledge.
 
     Args:
         bundle: what made the embeddings.
         knowledge: what the station knows.
-        calibration: embeddings of held-out good parts that took no part in fitting, int16, shape (n, d).
+        held_out: good parts that took no part in fitting.
         recipe: how strict to be.
+        normality: what good parts look and sound like in detail; None where that is not known, or not asked for.
     """
 
     def __init__(
-        self, bundle: Bundle, knowledge: Knowledge, calibration: NDArray[np.int16], recipe: RecipeConfig
+        self,
+        bundle: Bundle,
+        knowledge: Knowledge,
+        held_out: HeldOut,
+        recipe: RecipeConfig,
+        normality: Normality | None = None,
     ) -> None:
         self._bundle = bundle
         self._knowledge = knowledge
-        self._calibration = calibration
+        self._held_out = held_out
         self._recipe = recipe
+        self._normality = normality
         self._prior = bundle.prior()
         self._thresholds = Thresholds.of(recipe.costs)
-        self._views: dict[frozenset[Modality], _View | None] = {}
+        self._views: dict[tuple[frozenset[Modality], tuple[int, ...]], View | None] = {}
         self._promise: Promise | None = None
         self.digest = knowledge.digest if knowledge.classes else ""
 
     def prepare(self) -> None:
         """Solve now what the recipe's parts will need, whatever they may lack: some 10 ms that no part waits for."""
         for count in range(1, len(self._recipe.modalities) + 1):
-            for present in combinations(self._recipe.modalities, count):
-                self._view(frozenset(present))
+            for present in map(frozenset, combinations(self._recipe.modalities, count)):
+                self._view(present, ())
+                self._view(present, self._known_of(present))
         self.promise()
 
+    def look(self, embedding: Embedding) -> Embedding:
+        """Say how unlike good parts the details of a part are, and drop them; 4 ms, from any thread."""
+        details, normality = embedding.details, self._normality
+        if details is None or normality is None:
+            return embedding if details is None else replace(embedding, details=None)
+        anomaly = Anomaly(self.normality, *normality.scores(details.tokens, details.features))
+        return replace(embedding, details=None, anomaly=anomaly)
+
+    @property
+    def normality(self) -> str:
+        """Which knowledge of good parts `look` goes by, as `Anomaly.normality`; "" for none."""
+        return "" if self._normality is None else self._normality.digest[:DIGITS]
+
     def judge(self, embedding: Embedding) -> Verdict:
-        """Give the verdict on one part."""
-        view = self._view(embedding.present)
+        """Give the verdict on one part; who has not looked at its details before has them looked at here."""
+        embedding = self.look(embedding)
+        anomaly = self._anomaly(embedding.anomaly)
+        there = tuple(int(column) for column in np.flatnonzero(np.isfinite(anomaly)))
+        view = self._view(embedding.present, there)
         if view is None:
             return Verdict(Outcome.UNSURE, cause="untaught", degraded=embedding.degraded)
-        distances = view.head.distances(dequantise(embedding.q)[np.newaxis])
-        evidence = view.evidence(distances, self._recipe.defect_share)
-        answer = self._answer(view, distances[0], evidence)
+        distances = view.head.distances(dequantise(embedding.q)[np.newaxis])[0]
+        evidence = view.evidence(distances, anomaly, self._recipe.defect_share)
+        answer = self._answer(view, distances, evidence)
         outcome, cause = answer.outcome, answer.cause
         if outcome is Outcome.OK and set(self._recipe.modalities) - embedding.present:
             outcome, cause = Outcome.UNSURE, "degraded"
@@ -159,15 +136,16 @@ class Judge:
         return self._promise
 
     def _promised(self) -> Promise:
-        view, asked = self._view(frozenset(self._recipe.modalities)), self._recipe.false_reject
-        evidence = None if view is None else view.evidence(view.held_out, self._recipe.defect_share)
+        asked, present = self._recipe.false_reject, frozenset(self._recipe.modalities)
+        view = self._view(present, self._known_of(present))
+        evidence = None if view is None else view.own_evidence(self._recipe.defect_share)
         if evidence is None:
             return Promise(0, asked, 1.0, None)
         n = len(evidence.p_normal)
         ok = self._may_be_ok(evidence.p_normal, n) & (evidence.p_defective <= self._thresholds.ok)
         return Promise(n, asked, promised(n, asked), (1 + n - int(ok.sum())) / (n + 1))
 
-    def _answer(self, view: _View, distances: Floats, evidence: _Evidence | None) -> Verdict:
+    def _answer(self, view: View, distances: Floats, evidence: Evidence | None) -> Verdict:
         """Give outcome, label, score and cause of one part, whatever it may lack."""
         classes, normal = view.head.classes, self._bundle.normal
         probabilities = view.head.probabilities_at(distances)
@@ -194,39 +172,55 @@ class Judge:
         """Say which parts are normal; the head of this file says what that is with too few held-out parts."""
         return p_normal > max(self._recipe.false_reject, 1.0 / (held_out + 1))
 
-    def _view(self, present: frozenset[Modality]) -> _View | None:
-        if present not in self._views:
-            self._views[present] = self._make_view(present)
-        return self._views[present]
+    def _anomaly(self, anomaly: Anomaly | None) -> Floats:
+        """Give the anomalies of a part that are of what is known here, (2,), NaN for none."""
+        known = anomaly is not None and anomaly.normality == self.normality
+        return np.array([anomaly.picture, anomaly.window] if anomaly and known else [None, None], np.float64)
 
-    def _make_view(self, present: frozenset[Modality]) -> _View | None:
+    def _known_of(self, present: frozenset[Modality]) -> tuple[int, ...]:
+        """Say which anomalies of parts that are seen by some modalities can be known."""
+        if self._normality is None:
+            return ()
+        known = {Modality.IMAGE: self._normality.seen, Modality.VIBRATION: self._normality.heard}
+        return tuple(i for i, m in enumerate(COLUMNS) if m in present and known[m] is not None)
+
+    def _view(self, present: frozenset[Modality], anomalies: tuple[int, ...]) -> View | None:
+        key = present, anomalies
+        if key not in self._views:
+            self._views[key] = self._make_view(present, anomalies)
+        return self._views[key]
+
+    def _make_view(self, present: frozenset[Modality], anomalies: tuple[int, ...]) -> View | None:
         try:
             head = self._knowledge.head(self._prior, sorted(present), self._bundle.normal)
         except NotTaught:
             return None
         if self._bundle.normal not in head.classes:
             return None
-        seen = [
-            np.any(self._calibration[:, b.start : b.stop], axis=1) for b in self._bundle.blocks if b.modality in present
-        ]
-        rows = self._calibration[np.logical_and.reduce(seen)]
-        return _View.of(head, self._bundle.normal, head.distances(dequantise(rows)))
+        return View.of(head, self._bundle.normal, *self._held_out_with(present, anomalies))
+
+    def _held_out_with(
+        self, present: frozenset[Modality], anomalies: tuple[int, ...]
+    ) -> tuple[HeldOut, tuple[int, ...]]:
+        """Give the held-out parts that parts seen so are ranked among, and the anomalies that are weighed then.
+
+        Where most held-out parts lack an anomaly, because they were taught by a release that did not know it, none is
+        weighed: few parts promise less than many by their embeddings.
+        """
+        rows, anomaly = self._held_out.rows, self._held_out.anomaly
+        there = np.ones(len(rows), bool)
+        for block in self._bundle.blocks:
+            if block.modality in present:
+                there &= np.any(rows[:, block.start : block.stop], axis=1)
+        known = there & np.isfinite(anomaly[:, anomalies]).all(axis=1)
+        if 2 * known.sum() < there.sum():
+            known, anomalies = there, ()
+        return HeldOut(rows[known], anomaly[known]), anomalies
 
 
-def _contrast(logits: Floats, normal: int) -> Floats:
-    """Give the log of how much more probable the defects make parts than good parts do, but for a constant."""
-    return _log_sum(np.delete(logits, normal, axis=-1)) - logits[..., normal]
-
-
-def _nearest_kind(view: _View, distances: Floats) -> tuple[int, float]:
+def _nearest_kind(view: View, distances: Floats) -> tuple[int, float]:
     """Give the most probable taught defect, and its share of what all of them make probable."""
     logits = view.head.logits_at(distances)
     logits[view.normal] = -np.inf
     kind = int(np.argmax(logits))
-    return kind, float(np.exp(logits[kind] - _log_sum(logits)))
-
-
-def _log_sum(logits: Floats) -> Floats:
-    top = logits.max(axis=-1)
-    total: Floats = top + np.log(np.exp(logits - top[..., np.newaxis]).sum(axis=-1))
-    return total
+    return kind, float(np.exp(logits[kind] - log_sum(logits)))

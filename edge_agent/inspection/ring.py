@@ -41,7 +41,9 @@ class Ring:
     """
 
     def __init__(self, scores: Floats) -> None:
-        self._scores = np.sort(scores)
+        order = np.argsort(scores, kind="stable")
+        self._scores = np.asarray(scores, np.float64)[order]
+        self._rank = np.argsort(order)
         self._tail = -(-len(scores) // TAIL_OF)
         self._start, self._excess = np.inf, 0.0
         if self._tail < len(scores):
@@ -60,13 +62,54 @@ class Ring:
     def chance(self, score: ArrayLike) -> Floats:
         """Give the probability that a good part has at least this score: the p-value, and in the tail the model."""
         p = self.p_value(score)
-        if not self._excess:
-            return p
         beyond = np.maximum(np.asarray(score, np.float64) - self._start, 0.0)
-        share = (self._tail + 1) / (len(self) + 1)
-        modelled = share * np.exp(-self._tail * (np.log(self._excess + beyond) - np.log(self._excess)))
-        chance: Floats = np.where(beyond > 0.0, np.maximum(modelled, SMALLEST), p)
-        return chance
+        return _modelled(p, beyond, self._excess, self._tail, len(self))
+
+    def own(self) -> Floats:
+        """Give the same for each held-out part, as the others weigh it.
+
+        So it is like any other good part, which no ring knows. As the ring itself weighs them, none of them would lie
+        farther out than all, and what is ranked among them would seem so too often.
+
+        Returns:
+            Shape (n,), in the order given; 1 where there is no other part.
+        """
+        return self._sorted_own()[self._rank]
+
+    def _sorted_own(self) -> Floats:
+        scores, n = self._scores, len(self)
+        if n == 1:
+            return np.ones(1)
+        at_least = n - np.searchsorted(scores, scores, side="left")
+        p = at_least / n
+        tail = -(-(n - 1) // TAIL_OF)
+        if tail >= n - 1:
+            return p
+        last = scores[n - tail - 1 :]  # one more than the others' tail, which lacks whichever of these is asked about
+        starts = np.full(n, last[0])
+        starts[n - tail - 1 :] = scores[n - tail - 2]
+        excesses = np.full(n, (last[1:] - last[0]).sum())
+        excesses[n - tail - 1 :] = _sums_of_others(last - scores[n - tail - 2])
+        return _modelled(p, np.maximum(scores - starts, 0.0), excesses, tail, n - 1)
+
+
+def _sums_of_others(values: Floats) -> Floats:
+    """Give for each value the sum of all others, so that a large one takes nothing from small ones by rounding."""
+    before = np.concatenate([[0.0], np.cumsum(values[:-1])])
+    after = np.concatenate([np.cumsum(values[:0:-1])[::-1], [0.0]])
+    total: Floats = before + after
+    return total
+
+
+def _modelled(p: Floats, beyond: Floats, excess: ArrayLike, tail: int, held_out: int) -> Floats:
+    """Give p-values, and where scores lie `beyond` the start of the tail what the model says instead."""
+    excess = np.asarray(excess, np.float64)
+    known = (beyond > 0.0) & (excess > 0.0)
+    of = np.where(known, excess, 1.0)
+    share = (tail + 1) / (held_out + 1)
+    modelled = share * np.exp(-tail * (np.log(of + np.where(known, beyond, 0.0)) - np.log(of)))
+    chance: Floats = np.where(known, np.maximum(modelled, SMALLEST), p)
+    return chance
 
 
 def promised(held_out: int, asked: float) -> float:

@@ -21,12 +21,10 @@ from edge_agent.inspection.encode import Encoder, refused
 from models import Bundle
 from models.errors import BundleRefused
 from models.shares import Floats, token_terms
+from models.source import FEATURES
 
 SHARES: Final = "shares"
 """Role of the part that gives attention and values of each modality's tokens."""
-
-HEARD: Final = "vibration"
-"""The source tensor with the features of a window."""
 
 CLOSES: Final = 1e-3
 """By how much, relatively, a sum of float32 values may miss what another part computed in another order."""
@@ -145,8 +143,8 @@ class Tracer:
 
     def hear(self, trace: Trace, features: NDArray[np.float32]) -> Floats:
         """Give the terms of the vibration with other features (1, F), but with the attention of `trace`."""
-        role = next(part.role for part in self._bundle.manifest.parts if any(t.name == HEARD for t in part.inputs))
-        made = self._shared({**trace.seen, **self._engines[role].infer({HEARD: features})})
+        role = next(part.role for part in self._bundle.manifest.parts if any(t.name == FEATURES for t in part.inputs))
+        made = self._shared({**trace.seen, **self._engines[role].infer({FEATURES: features})})
         return token_terms(trace.seen["vibration_attention"], made["vibration_values"])
 
     def _shared(self, known: Mapping[str, Array]) -> dict[str, Array]:

@@ -25,11 +25,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_agent.ledger import Reader
-from edge_agent.records import Part
+from edge_agent.records import Embedding, Part
 
 GROUP: Final = 10
 """Draws whose words count together: few enough that one is complete every shift, many enough that none is left out."""
@@ -125,14 +122,6 @@ class Drawing:
         }
 
 
-def rows_of(parts: Iterable[Part], normal: str) -> list[NDArray[np.int16]]:
-    """Give the embeddings of the good ones among parts whose words count.
-
-    Args:
-        parts: those.
-        normal: slug of the class of good parts.
-
-    Returns:
-        Each of shape (d,).
-    """
-    return [p.embedding.q for p in parts if p.operator_label == normal and p.embedding is not None]
+def good_among(parts: Iterable[Part], normal: str) -> list[Embedding]:
+    """Give the embeddings of the good ones among parts whose words count; `normal` is the class of good parts."""
+    return [p.embedding for p in parts if p.operator_label == normal and p.embedding is not None]

@@ -51,7 +51,9 @@ LAST_UTC: Final = 253_402_300_799.0
 HINT: Final = "teach these examples again, or take the file from a backup"
 
 _MAGIC: Final = b"EXM"
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""Version 1 had no details; exemplars without any are still written so."""
+
 _START: Final = len(_MAGIC) + 1 + 4
 _DIGEST_BYTES: Final = 32
 
@@ -82,6 +84,7 @@ class Exemplar:
         picture: digest of the kept picture, "" where none is kept.
         window: digest of the kept vibration window, "" where none is kept.
         raw_bytes: size of picture and window as they are kept [bytes].
+        details: digest of its kept tokens and features, "" where none are kept.
     """
 
     id: str
@@ -94,6 +97,7 @@ class Exemplar:
     picture: str = ""
     window: str = ""
     raw_bytes: int = 0
+    details: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -109,6 +113,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     picture: _Kept = ""
     window: _Kept = ""
     raw_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 0
+    details: _Kept = ""
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,12 +175,14 @@ class Chunk:
                 picture=e.picture,
                 window=e.window,
                 raw_bytes=e.raw_bytes,
+                details=e.details,
             )
             for e in self.exemplars
         )
         d = self.exemplars[0].rows.shape[1]
         header = msgspec.json.encode(_Header(self.recipe, self.bundle_digest, d, entries))
-        start = _MAGIC + bytes([_VERSION]) + len(header).to_bytes(4, "little")
+        version = _VERSION if any(e.details for e in self.exemplars) else 1
+        start = _MAGIC + bytes([version]) + len(header).to_bytes(4, "little")
         body = b"".join([start, header, *(e.rows.astype("<i2").tobytes() for e in self.exemplars)])
         return body + hashlib.sha256(body).digest()
 
@@ -205,8 +212,8 @@ def _opened(data: bytes) -> tuple[_Header, NDArray[np.int16]]:
         raise _damaged(f"{len(data)} bytes, at most {MAX_BYTES}")
     if len(data) < _START + _DIGEST_BYTES or not data.startswith(_MAGIC):
         raise _damaged("not a file of exemplars, or cut short")
-    if (version := data[len(_MAGIC)]) != _VERSION:
-        raise _damaged(f"version {version}, this program understands {_VERSION}")
+    if not 1 <= (version := data[len(_MAGIC)]) <= _VERSION:
+        raise _damaged(f"version {version}, this program understands 1 to {_VERSION}")
     body = memoryview(data)[:-_DIGEST_BYTES]
     if hashlib.sha256(body).digest() != data[-_DIGEST_BYTES:]:
         raise _damaged("the SHA-256 does not match: damaged or cut short")

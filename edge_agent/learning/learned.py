@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.exemplar import Chunk, Exemplar, Role
+from edge_agent.learning.goodparts import GoodParts
 from edge_agent.learning.label import slug_of
+from edge_agent.records import Embedding
 from models import Bundle, Knowledge
 
 MAX_CALIBRATION: Final = 10_000
@@ -38,12 +40,15 @@ class Learned:
         lessons: the exemplars of each lesson, in the order taught; no exemplar is there twice.
         names: by slug, what a class is called where a person has named it.
         knowledge: what the classifier is solved from: `base` and every exemplar that is fitted, to the bit.
+        good: what good parts look and sound like in detail; it is the store that learns it, see
+            `KnowledgeStore.completed`.
     """
 
     base: Knowledge
     lessons: tuple[Chunk, ...]
     names: Mapping[str, str]
     knowledge: Knowledge = field(repr=False)
+    good: GoodParts | None = None
 
     @classmethod
     def nothing(cls, recipe: str, bundle: Bundle) -> Self:
@@ -86,18 +91,17 @@ class Learned:
         rows = [exemplar.rows[0] for exemplar in self.exemplars if exemplar.role is Role.RING][-MAX_CALIBRATION:]
         return np.stack(rows) if rows else np.empty((0, self.knowledge.d), np.int16)
 
-    def calibration_with(self, drawn: Iterable[NDArray[np.int16]]) -> NDArray[np.int16]:
-        """Give the newest held-out good parts, after those of `calibration` others that are kept elsewhere.
+    @cached_property
+    def anomaly(self) -> NDArray[np.float64]:
+        """How unlike other good parts picture and window of those in `calibration` are, (n, 2); NaN for unknown."""
+        known = [] if self.good is None else [self.good.anomaly(e) for e in self.exemplars if e.role is Role.RING]
+        unknown = np.full((len(self.calibration), 2), np.nan)
+        return np.array(known[-MAX_CALIBRATION:], np.float64) if known else unknown
 
-        Args:
-            drawn: their embeddings, each of shape (d,), oldest first; those that were taught in any role are left out.
-
-        Returns:
-            Shape (n, d), int16.
-        """
+    def untaught(self, drawn: Iterable[Embedding]) -> list[Embedding]:
+        """Give those of some embeddings that are of no example that was taught in any role."""
         taught = {exemplar.rows[0].tobytes() for exemplar in self.exemplars}
-        others = [row for row in drawn if row.tobytes() not in taught]
-        return np.stack([*self.calibration, *others])[-MAX_CALIBRATION:] if others else self.calibration
+        return [embedding for embedding in drawn if embedding.q.tobytes() not in taught]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -107,6 +111,14 @@ class Learned:
     def count(self, slug: str, role: Role) -> int:
         """Count the kept examples of a class in one role."""
         return sum(exemplar.label == slug and exemplar.role is role for exemplar in self.exemplars)
+
+    def good_ones(self, normal: str) -> list[Exemplar]:
+        """Give the kept examples of the class of good parts."""
+        return [exemplar for exemplar in self.exemplars if exemplar.label == normal]
+
+    def detailed(self, slug: str, role: Role) -> int:
+        """Count the kept examples of a class in one role whose details are kept."""
+        return sum(bool(e.details) and e.label == slug and e.role is role for e in self.exemplars)
 
     def raw_bytes(self, slug: str, role: Role) -> int:
         """Say what the kept pictures and windows of a class in one role take [bytes]."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import MAX_SOURCE, MAX_WHO, Exemplar, Role
 from edge_agent.learning.learned import Learned
-from edge_agent.records import Embedding
+from edge_agent.records import Details, Embedding
 from edge_agent.sources.imagehealth import picture_faults
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
 
@@ -28,7 +29,22 @@ class _Sample:
 
     example: Example
     rows: list[NDArray[np.int16]] = field(default_factory=list)
+    details: Details | None = None
     refused: str = ""
+
+
+class Sample(NamedTuple):
+    """What is to be kept of an example.
+
+    Attributes:
+        exemplar: of it, without picture, window or details.
+        example: what it was made from.
+        details: of a good part; None of any other.
+    """
+
+    exemplar: Exemplar
+    example: Example
+    details: Details | None = None
 
 
 class Lesson:
@@ -102,14 +118,15 @@ class Lesson:
             self._samples[i].refused = "its vibration window cannot be used"
         else:
             self._samples[i].rows.append(result.q)
+            self._samples[i].details = result.details if self.label == self._normal else None
             if k + 1 < self._variants:
                 self._at = (i, k + 1)
                 return
         self._at = (i + 1, 0)
         self._pass_over_refused()
 
-    def exemplars(self, learned: Learned, who: str, utc: float) -> list[tuple[Exemplar, Example]]:
-        """Give what is to be kept of this lesson, each with the example that it is of.
+    def exemplars(self, learned: Learned, who: str, utc: float) -> list[Sample]:
+        """Give what is to be kept of this lesson.
 
         Args:
             learned: what is known by now.
@@ -117,7 +134,7 @@ class Lesson:
             utc: wall time [s since the epoch].
 
         Returns:
-            At least one exemplar, without picture or window.
+            At least one.
 
         Raises:
             BadData: no example could be learned.
@@ -130,7 +147,7 @@ class Lesson:
                 hint="see docs/teaching.md",
             )
         return [
-            (
+            Sample(
                 Exemplar(
                     id=sample.example.id,
                     label=self.label,
@@ -141,6 +158,7 @@ class Lesson:
                     utc=utc,
                 ),
                 sample.example,
+                sample.details,
             )
             for sample, role in zip(usable, self._roles(learned, len(usable)), strict=True)
         ]

@@ -1,7 +1,7 @@
-"""What an exemplar was made from, kept so that another bundle can embed it again, to the last bit.
+"""What is kept beside an exemplar: what it was made from, and of good parts what the bundle saw in detail.
 
-A picture becomes a PNG file, a window its rate and a `.npy` array. Which of them are still needed is the store's
-business.
+A picture becomes a PNG file, a window its rate and a `.npy` array, so that another bundle can embed them again, to the
+last bit. Which of them are still needed is the store's business.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from edge_agent.errors import StateDamaged
 from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.example import Example, encode_npy
 from edge_agent.learning.exemplar import Exemplar, Role
+from edge_agent.learning.goodparts import DETAILED, MAX_DETAILED, encode_details
 from edge_agent.learning.learned import Learned
+from edge_agent.learning.lesson import Sample
 from edge_agent.ledger.pictures import encoded
 from models.npy import decode_npy
 
@@ -71,12 +73,14 @@ class Raw:
         return Example(source, image, samples, rate_hz)
 
 
-def keep_raw(blobs: Blobs, taught: Iterable[tuple[Exemplar, Example]], learned: Learned) -> list[Exemplar]:
-    """Keep what exemplars were made from, as far as their class has room; of held-out good parts nothing is kept.
+def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exemplar]:
+    """Keep what belongs to exemplars, as far as their class has room.
+
+    Of held-out good parts no picture and no window is kept; details only of good parts.
 
     Args:
         blobs: where to.
-        taught: exemplars that are about to be learned, each with its example.
+        samples: what is about to be learned.
         learned: what is known already.
 
     Returns:
@@ -85,8 +89,8 @@ def keep_raw(blobs: Blobs, taught: Iterable[tuple[Exemplar, Example]], learned: 
     Raises:
         Unavailable: the disk is full or failing.
     """
-    kept, used_bytes = [], dict[tuple[str, Role], int]()
-    for exemplar, example in taught:
+    kept, used_bytes, detailed = [], dict[tuple[str, Role], int](), dict[tuple[str, Role], int]()
+    for exemplar, example, details in samples:
         key = exemplar.label, exemplar.role
         used = used_bytes.setdefault(key, learned.raw_bytes(*key))
         raw = Raw() if exemplar.role is Role.RING or used >= MAX_RAW_BYTES else Raw.of(example)
@@ -94,7 +98,13 @@ def keep_raw(blobs: Blobs, taught: Iterable[tuple[Exemplar, Example]], learned: 
         if used_bytes[key] > MAX_RAW_BYTES:
             raw = Raw()
         picture, window = (blobs.write(data) if data else "" for data in (raw.picture, raw.window))
-        kept.append(replace(exemplar, picture=picture, window=window, raw_bytes=len(raw)))
+        digest = ""
+        if details is not None and exemplar.role in DETAILED:
+            count = detailed.setdefault(key, learned.detailed(*key))
+            if count < MAX_DETAILED:
+                digest = blobs.write(encode_details(details))
+                detailed[key] += 1
+        kept.append(replace(exemplar, picture=picture, window=window, raw_bytes=len(raw), details=digest))
     return kept
 
 

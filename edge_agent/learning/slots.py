@@ -17,7 +17,8 @@ from models.manifest import Digest, Slug
 
 SLOTS: Final = "slots.json"
 
-VERSION: Final = 2
+VERSION: Final = 3
+"""Version 2 had no knowledge of good parts in detail."""
 
 MAX_HISTORY: Final = 32
 """States that can be returned to: some 20 MB of knowledge of ten classes; the exemplars are shared between them."""
@@ -51,6 +52,7 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         names: by slug, what a person calls a class.
         change: what made this state; None where that is not known.
         calibration: held-out good parts without their exemplars, as version 1 kept them; "" for none.
+        good: what good parts look and sound like in detail; "" where that is not known.
     """
 
     knowledge: Digest | Literal[""] = ""
@@ -59,11 +61,12 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     names: dict[Slug, str] = {}
     change: Change | None = None
     calibration: Digest | Literal[""] = ""
+    good: Digest | Literal[""] = ""
 
     @property
     def blobs(self) -> set[str]:
         """The digests of all blobs that it names itself."""
-        return {self.knowledge, self.base, self.calibration, *self.lessons} - {""}
+        return {self.knowledge, self.base, self.calibration, self.good, *self.lessons} - {""}
 
 
 class RecipeSlots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,7 +167,7 @@ def nothing_waits() -> BadData:
 
 
 def decode_slots(body: bytes) -> Slots:
-    """Read the file, of this version or of version 1.
+    """Read the file, of this version or an older one.
 
     Args:
         body: its contents, without the line that seals them.
@@ -181,8 +184,8 @@ def decode_slots(body: bytes) -> Slots:
         if version == 1:
             old = msgspec.json.decode(body, type=_Slots1)
             return Slots(recipes={name: recipe.now() for name, recipe in old.recipes.items()})
-        if version == VERSION:
-            return msgspec.json.decode(body, type=Slots)
+        if version <= VERSION:
+            return replace(msgspec.json.decode(body, type=Slots), version=VERSION)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateDamaged(f"{SLOTS} is damaged: {error}", hint="restore it from a backup") from error
     raise ConfigError(

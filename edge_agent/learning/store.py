@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import Blobs, keep_aside
 from edge_agent.learning.calibration import chunk_from_rows
 from edge_agent.learning.exemplar import Chunk
+from edge_agent.learning.goodparts import GoodParts, decode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+from edge_agent.records import Details
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from models import Bundle, Knowledge
 from models.errors import KnowledgeDamaged
@@ -111,6 +113,17 @@ class KnowledgeStore:
         """Raise `BadData` while a candidate waits: nothing can be changed then."""
         self._now().check_free()
 
+    def completed(self, learned: Learned) -> Learned:
+        """Learn what good parts look and sound like in detail, where that is not known of just those in `learned`.
+
+        Args:
+            learned: what is known; some seconds where hundreds of good parts are.
+
+        Returns:
+            The same with what is known of good parts; their lost details are not counted.
+        """
+        return self._completed(learned, [])
+
     def propose(self, learned: Learned, change: Change, *, instead: bool = False) -> None:
         """Make `learned` the candidate; raise `BadData` where another one waits that it is not to come `instead` of."""
         now = self._now().cancelled() if instead else self._now()
@@ -175,6 +188,7 @@ class KnowledgeStore:
 
     def _slot(self, learned: Learned, change: Change) -> Slot:
         """Write the blobs of a state, and give the slot that names them."""
+        learned = self.completed(learned)
         if not learned.lessons and not learned.base.groups:
             return Slot(change=change)
         return Slot(
@@ -183,6 +197,7 @@ class KnowledgeStore:
             lessons=tuple(map(self._written, learned.lessons)),
             names=dict(learned.names),
             change=change,
+            good="" if learned.good is None else self.blobs.write(learned.good.to_bytes()),
         )
 
     def _written(self, lesson: Chunk) -> str:
@@ -210,10 +225,25 @@ class KnowledgeStore:
         if knowledge is None:
             if base is None or lost:
                 raise StateDamaged(f"knowledge {slot.knowledge[:12]} and what it was made of are lost", hint=HINT)
-            return Learned.of(base, lessons, slot.names)
-        if base is None or lost:
-            base = _without_fitted(knowledge, Learned.of(self._nothing.base, lessons, {}))
-        return Learned(base, lessons, slot.names, knowledge)
+            learned = Learned.of(base, lessons, slot.names)
+        else:
+            if base is None or lost:
+                base = _without_fitted(knowledge, Learned.of(self._nothing.base, lessons, {}))
+            learned = Learned(base, lessons, slot.names, knowledge)
+        good = _or_lost(self._good, slot.good, damage) if slot.good else None
+        return self._completed(replace(learned, good=good), damage)
+
+    def _completed(self, learned: Learned, damage: Damage) -> Learned:
+        good = learned.good_ones(self._bundle.normal)
+        if learned.good is not None and learned.good.is_of(good):
+            return learned
+        return replace(learned, good=GoodParts.of(self._bundle, good, lambda digest: self._details(digest, damage)))
+
+    def _good(self, digest: str) -> GoodParts:
+        return GoodParts.from_bytes(self.blobs.read(digest), self._bundle)
+
+    def _details(self, digest: str, damage: Damage) -> Details | None:
+        return _or_lost(lambda name: decode_details(self.blobs.read(name)), digest, damage)
 
     def _knowledge(self, digest: str) -> Knowledge:
         try:
@@ -248,10 +278,10 @@ class KnowledgeStore:
             self.blobs.remove_all_but(needed)
 
     def _raw(self, lesson: str) -> frozenset[str]:
-        """Give the digests of the pictures and windows that a lesson's exemplars name."""
+        """Give the digests of what a lesson's exemplars were made from and of their details."""
         if lesson not in self._raw_of:
             exemplars = Chunk.from_bytes(self.blobs.read(lesson)).exemplars
-            self._raw_of[lesson] = frozenset({d for e in exemplars for d in (e.picture, e.window)} - {""})
+            self._raw_of[lesson] = frozenset({d for e in exemplars for d in (e.picture, e.window, e.details)} - {""})
         return self._raw_of[lesson]
 
 

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 from edge_agent.errors import ConfigError, Unavailable
 from edge_agent.ledger.reader import PAGE_ROWS, Reader
-from edge_agent.records import Part
+from edge_agent.records import Anomaly, Part
 from edge_agent.runtime.disk import RealDisk
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -41,6 +41,8 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[Part], object]]]] = {
     "score": ("float64", lambda part: _known(part.verdict.score)),
     "p_normal": ("float64", lambda part: part.verdict.p_normal),
     "distance": ("float64", lambda part: part.verdict.distance),
+    "picture_anomaly": ("float64", lambda part: _anomaly(part).picture),
+    "window_anomaly": ("float64", lambda part: _anomaly(part).window),
     "cause": ("string", lambda part: part.verdict.cause),
     "degraded": ("string", lambda part: " ".join(part.verdict.degraded)),
     "action": ("string", lambda part: part.action.value if part.action else None),
@@ -57,6 +59,9 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[Part], object]]]] = {
     "acted_s": ("float64", lambda part: part.times.acted_s),
 }
 """Name, with its unit as suffix; type; value. Wall time is ISO 8601, the others are host monotonic seconds."""
+
+
+_UNKNOWN: Final = Anomaly("")
 
 
 def export_parts(reader: Reader, path: Path, since_utc: float | None, form: ExportFormat) -> int:
@@ -149,6 +154,10 @@ def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value
+
+
+def _anomaly(part: Part) -> Anomaly:
+    return _UNKNOWN if part.embedding is None or part.embedding.anomaly is None else part.embedding.anomaly
 
 
 def _known(value: float) -> float | None:

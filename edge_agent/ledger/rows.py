@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_agent.errors import BadData
 from edge_agent.ledger.items import Teaching, Word, WordKind
-from edge_agent.records import Action, Embedding, Event, Modality, Outcome, Part, Times, Trigger, Verdict
+from edge_agent.records import Action, Anomaly, Embedding, Event, Modality, Outcome, Part, Times, Trigger, Verdict
 
 PART_COLUMNS: Final = (
     "series",
@@ -40,6 +40,9 @@ PART_COLUMNS: Final = (
     "decided_utc",
     "truth",
     "operator_label",
+    "normality",
+    "picture_anomaly",
+    "window_anomaly",
 )
 """What `part_values` gives, in its order."""
 
@@ -85,6 +88,7 @@ def part_values(part: Part) -> tuple[object, ...]:
         float(part.decided_utc),
         part.trigger.truth,
         part.operator_label,
+        *_anomaly_values(part.embedding),
     )
 
 
@@ -116,7 +120,7 @@ def part_of(row: Mapping[str, Any]) -> Part:
         ),
         recipe=row["recipe"],
         knowledge=row["knowledge"],
-        embedding=_embedding_of(row["embedding"], row["present"], degraded),
+        embedding=_embedding_of(row, degraded),
         picture=row["picture"],
         action=Action(row["action"]) if row["action"] else None,
         committed_late=bool(row["committed_late"]),
@@ -189,11 +193,19 @@ def _embedding_values(embedding: Embedding | None) -> tuple[bytes | None, str | 
     return embedding.q.astype("<i2").tobytes(), _words(sorted(embedding.present))
 
 
-def _embedding_of(blob: bytes | None, present: str | None, degraded: tuple[str, ...]) -> Embedding | None:
-    if blob is None:
+def _anomaly_values(embedding: Embedding | None) -> tuple[str | None, float | None, float | None]:
+    anomaly = None if embedding is None else embedding.anomaly
+    return (None, None, None) if anomaly is None else (anomaly.normality, _real(anomaly.picture), _real(anomaly.window))
+
+
+def _embedding_of(row: Mapping[str, Any], degraded: tuple[str, ...]) -> Embedding | None:
+    if row["embedding"] is None:
         return None
-    q = np.frombuffer(blob, "<i2").astype(np.int16)
-    return Embedding(q, frozenset(Modality(word) for word in json.loads(present or "[]")), degraded)
+    q = np.frombuffer(row["embedding"], "<i2").astype(np.int16)
+    present = frozenset(Modality(word) for word in json.loads(row["present"] or "[]"))
+    known = row["normality"]
+    anomaly = None if known is None else Anomaly(known, row["picture_anomaly"], row["window_anomaly"])
+    return Embedding(q, present, degraded, anomaly=anomaly)
 
 
 def _words(words: Iterable[str]) -> str:

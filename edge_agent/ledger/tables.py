@@ -95,5 +95,17 @@ def _first_release(schema: Schema) -> None:
         schema.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release,)
+_ANOMALY: Final = (
+    "ALTER TABLE parts ADD COLUMN normality TEXT",  # beginning of the digest of what was known of good parts
+    "ALTER TABLE parts ADD COLUMN picture_anomaly REAL",  # spreads of good parts
+    "ALTER TABLE parts ADD COLUMN window_anomaly REAL",
+)
+
+
+def _anomaly(schema: Schema) -> None:
+    for statement in _ANOMALY:
+        schema.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly)
 """Every step since the first release; step n leads to `user_version` n."""

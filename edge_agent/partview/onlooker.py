@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError
-from edge_agent.learning.draw import Drawing, rows_of
+from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
 from edge_agent.ledger import EvidenceStore, Reader
@@ -46,9 +46,9 @@ class Onlooker:
             self.evidence = EvidenceStore(disk)
             self.recipe = Recipe(config.recipe, disk)
             drawing = Drawing(config.recipe.name, config.recipe.draw_one_in)
-            drawn = rows_of(drawing.counted(reader, self.recipe.digests), self.recipe.bundle.normal)
+            drawn = good_among(drawing.counted(reader, self.recipe.digests), self.recipe.bundle.normal)
         self.recipe.hold_out(drawn)
-        self.held_out: NDArray[np.int16] = self.recipe.learned.calibration_with(drawn)
+        self.held_out: NDArray[np.int16] = self.recipe.held_out.rows
 
     def reader(self) -> Reader:
         """Open the reading side of the ledger."""

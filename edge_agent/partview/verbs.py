@@ -6,11 +6,11 @@ from pathlib import Path
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData
-from edge_agent.inspection.heatmap import LIMIT_LOGIT, heat_map_png
 from edge_agent.partview.containment import containment_lines, searched
 from edge_agent.partview.containmentpage import containment_page
+from edge_agent.partview.heat import heat_of
 from edge_agent.partview.onlooker import Onlooker
-from edge_agent.partview.why import Why, explained
+from edge_agent.partview.why import explained
 from edge_agent.partview.whypage import why_page
 from edge_agent.partview.whytext import why_lines
 from edge_agent.printing import say, say_json
@@ -40,7 +40,7 @@ def show_why(config: Config, number: int, picture: Path | None, page: Path | Non
     onlooker = Onlooker(config)
     with progress_bar("looking at good parts") as progress:
         why = explained(onlooker, number, progress)
-    heat = _heat_map(why)
+    heat = heat_of(why)
     if as_json:
         say_json(why.as_dict())
     else:
@@ -49,12 +49,12 @@ def show_why(config: Config, number: int, picture: Path | None, page: Path | Non
     if page is not None:
         write_file(page, why_page(onlooker, why, heat).encode())
     if picture is not None:
-        if heat is None:
+        if heat.answer is None:
             raise BadData(
-                f"there is no heat map of part {number}: its picture is not kept, or this bundle has no regions",
+                f"there is no heat map of part {number}: its picture is not kept, or nothing is known of its regions",
                 hint="[ledger] keep_evidence says of which parts the picture is kept",
             )
-        write_file(picture, heat)
+        write_file(picture, heat.answer)
     return 0
 
 
@@ -88,8 +88,3 @@ def show_escape(config: Config, number: int, name: str, since_utc: float, page: 
     if page is not None:
         write_file(page, containment_page(onlooker, containment).encode())
     return 0
-
-
-def _heat_map(why: Why) -> bytes | None:
-    grid = None if why.explanation is None else why.explanation.grid
-    return None if grid is None or why.image is None else heat_map_png(why.image, grid, LIMIT_LOGIT)

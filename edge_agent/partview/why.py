@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from edge_agent.errors import BadData
 from edge_agent.inspection.explain import Explainer, Reference
 from edge_agent.inspection.explanation import Explanation, Neighbour
-from edge_agent.inspection.trace import Perceived, Tracer
+from edge_agent.inspection.trace import Perceived, Trace, Tracer
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.partview.onlooker import Onlooker
-from edge_agent.records import Embedding, Modality, Part, Verdict
+from edge_agent.records import Anomaly, Embedding, Modality, Part, Verdict
+from models.bundle import TOKENS
 from models.embedding import dequantise
 from models.errors import NotTaught
 from models.head import Head
@@ -46,6 +47,8 @@ class Why:
         known: digest of what is known now, "" for nothing.
         now: the verdict that it would get now; None where nothing was stored that could be judged.
         explanation: what everything has to do with it; None where nothing could be explained.
+        unlike: where its picture is unlike good ones by what is known now, (rows, columns) [spreads]; None where that
+            is not known, or the picture is not kept.
         nearest: the kept examples that the explanation names, in its order.
         image: the kept picture, BGR, (height, width, 3), uint8; None without one.
         notes: what is not there, or has changed.
@@ -55,6 +58,7 @@ class Why:
     known: str
     now: Verdict | None
     explanation: Explanation | None
+    unlike: NDArray[np.float64] | None
     nearest: tuple[Exemplar, ...]
     image: NDArray[np.uint8] | None
     notes: tuple[str, ...]
@@ -63,6 +67,11 @@ class Why:
     def changed(self) -> bool:
         """What is known is not what the part was judged by."""
         return self.part.knowledge != self.known
+
+    @property
+    def anomaly(self) -> Anomaly | None:
+        """How unlike good parts its details were when it was judged; None where nobody knew."""
+        return None if self.part.embedding is None else self.part.embedding.anomaly
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
@@ -78,6 +87,8 @@ class Why:
             "knowledge_now": self.known,
             "verdict_now": None if self.now is None else msgspec.to_builtins(self.now),
             "picture_kept": self.image is not None,
+            "anomaly": None if self.anomaly is None else msgspec.to_builtins(self.anomaly),
+            "anomaly_map": None if self.unlike is None else self.unlike.tolist(),
             "explanation": None if explanation is None else explanation.as_dict(),
             "notes": list(self.notes),
         }
@@ -102,7 +113,7 @@ def explained(onlooker: Onlooker, number: int, progress: Heard = lambda done, to
     part, recipe = onlooker.part(number), onlooker.recipe
     image, seen = _image(onlooker, part), part.embedding
     notes = list(_changes(onlooker, part))
-    why = Why(part, recipe.judge.digest, None, None, (), image, tuple(notes))
+    why = Why(part, recipe.judge.digest, None, None, None, (), image, tuple(notes))
     if seen is None:
         return replace(why, notes=(*notes, "nothing of it was judged, so its cause is all there is to say"))
     d = recipe.bundle.manifest.embedding
@@ -118,7 +129,7 @@ def explained(onlooker: Onlooker, number: int, progress: Heard = lambda done, to
         perceived = Perceived(perceived.image, *window)
     notes += _not_kept(onlooker, part, seen, perceived)
     margin = _margin(part.verdict, head, seen, recipe.bundle.normal, notes)
-    explanation = _explanation(onlooker, part, seen, perceived, margin, progress)
+    explanation, unlike = _explanation(onlooker, part, seen, perceived, margin, progress)
     found = {exemplar.id: exemplar for exemplar in recipe.learned.exemplars}
     nearest = tuple(found[neighbour.name] for neighbour in explanation.nearest)
     named = tuple(
@@ -126,7 +137,8 @@ def explained(onlooker: Onlooker, number: int, progress: Heard = lambda done, to
         for e, neighbour in zip(nearest, explanation.nearest, strict=True)
     )
     notes += explanation.notes
-    return replace(why, explanation=replace(explanation, nearest=named, notes=()), nearest=nearest, notes=tuple(notes))
+    explanation = replace(explanation, nearest=named, notes=())
+    return replace(why, explanation=explanation, unlike=unlike, nearest=nearest, notes=tuple(notes))
 
 
 def _changes(onlooker: Onlooker, part: Part) -> Iterator[str]:
@@ -180,17 +192,18 @@ def _margin(verdict: Verdict, head: Head, seen: Embedding, normal: str, notes: l
 
 def _explanation(
     onlooker: Onlooker, part: Part, seen: Embedding, perceived: Perceived, margin: Margin, progress: Heard
-) -> Explanation:
+) -> tuple[Explanation, NDArray[np.float64] | None]:
+    """Give what everything has to do with a part, and where it is unlike good ones."""
     bundle, exemplars = onlooker.recipe.bundle, onlooker.recipe.learned.exemplars
     there = perceived.image is not None or perceived.samples is not None
     tracer = Tracer.load(bundle, onlooker.config.engine) if there else Tracer(bundle, {})
     explainer = Explainer(bundle, tracer)
     try:
-        reference = None
+        reference = unlike = None
         if there:
-            _check_bundle(tracer, part, seen, perceived)
+            unlike = _unlike(onlooker, _retraced(tracer, part, seen, perceived))
             reference = _reference(explainer, onlooker, progress)
-        return explainer.explain(
+        explanation = explainer.explain(
             perceived,
             margin,
             reference=reference,
@@ -198,17 +211,27 @@ def _explanation(
             names=[exemplar.id for exemplar in exemplars],
             rows=np.stack([exemplar.rows[0] for exemplar in exemplars]) if exemplars else None,
         )
+        return explanation, unlike
     finally:
         explainer.close()
 
 
-def _check_bundle(tracer: Tracer, part: Part, seen: Embedding, perceived: Perceived) -> None:
-    """Refuse a part whose stored embedding is not what this bundle makes of it; raises `BadData`."""
-    again = tracer.trace(perceived).q
-    both = (again != 0) & (seen.q != 0)
-    apart = float(np.linalg.norm(dequantise(again[both]) - dequantise(seen.q[both])))
+def _retraced(tracer: Tracer, part: Part, seen: Embedding, perceived: Perceived) -> Trace:
+    """Run a part again; raises `BadData` where its stored embedding is not what this bundle makes of it."""
+    trace = tracer.trace(perceived)
+    both = (trace.q != 0) & (seen.q != 0)
+    apart = float(np.linalg.norm(dequantise(trace.q[both]) - dequantise(seen.q[both])))
     if apart > FOREIGN:
         raise _another_bundle(part, f"its embedding and the one that is made of it now are {apart:.2f} apart")
+    return trace
+
+
+def _unlike(onlooker: Onlooker, trace: Trace) -> NDArray[np.float64] | None:
+    """Say where a picture is unlike good ones; None where that is not known."""
+    good, tokens = onlooker.recipe.learned.good, trace.seen.get(TOKENS)
+    if good is None or good.normality.seen is None or tokens is None:
+        return None
+    return good.normality.seen.anomaly(tokens[0])
 
 
 def _reference(explainer: Explainer, onlooker: Onlooker, progress: Heard) -> Reference | None:

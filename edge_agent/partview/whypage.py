@@ -16,9 +16,10 @@ from edge_agent.inspection.featureshares import AXIS_NAMES, FeatureShares
 from edge_agent.inspection.heatmap import LIMIT_LOGIT
 from edge_agent.learning.raw import Raw
 from edge_agent.markup import Html, attribute, bar, document, element, figure, table
+from edge_agent.partview.heat import Heat
 from edge_agent.partview.onlooker import Onlooker, local_time
 from edge_agent.partview.why import Why
-from edge_agent.partview.whytext import said, strongest
+from edge_agent.partview.whytext import anomalies, said, strongest
 from edge_agent.printing import SHAPES
 from edge_agent.printout import thumbnail
 
@@ -40,21 +41,22 @@ LEFT_PX: Final = 20
 TICKS_HZ: Final = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
 
-def why_page(onlooker: Onlooker, why: Why, heat: bytes | None) -> str:
+def why_page(onlooker: Onlooker, why: Why, heat: Heat) -> str:
     """Give the page.
 
     Args:
         onlooker: has the pictures.
         why: what is shown.
-        heat: the heat map as PNG; None where there is none.
+        heat: the maps over its picture.
 
     Returns:
         The HTML document, to be written as UTF-8.
     """
     explanation = why.explanation
     body = [*_heading(onlooker, why), _answer(onlooker, why)]
+    body += _where(onlooker, why, heat)
     if explanation is not None:
-        body += [*_where(onlooker, why, explanation, heat), *_sum(explanation), *_vibration(explanation)]
+        body += [*_sum(explanation), *_vibration(explanation)]
         body += _nearest(onlooker, why, explanation)
     body += _basis(onlooker, why)
     return document(f"Why part {why.part.id} was {why.part.verdict.outcome}", body)
@@ -75,6 +77,8 @@ def _answer(onlooker: Onlooker, why: Why) -> Html:
         lines.append(
             element("p", f"Of the good parts held out then, {verdict.p_normal:.1%} lay at least as far from good.")
         )
+    if unlike := ", ".join(anomalies(why)):
+        lines.append(element("p", f"In its most unusual details: {unlike} spreads unlike good parts."))
     if why.explanation is not None:
         lines.append(element("p", f"{why.explanation.title}. {_spoken(why.explanation)}"))
     if part.operator_label is not None:
@@ -89,20 +93,30 @@ def _spoken(explanation: Explanation) -> str:
     return f"Of this, good parts have {explanation.constant:+.1f}; {shares}."
 
 
-def _where(onlooker: Onlooker, why: Why, explanation: Explanation, heat: bytes | None) -> Iterator[Html]:
+def _where(onlooker: Onlooker, why: Why, heat: Heat) -> Iterator[Html]:
     if why.image is None:
         return
     picture = thumbnail(onlooker.picture(why.part), LARGE_PX)
     figures = [figure(picture, "The picture that was judged.", large=True)]
-    if heat is not None and explanation.grid is not None:
+    explanation = why.explanation
+    if heat.shares is not None and explanation is not None and explanation.grid is not None:
         caption = (
             f"Light: speaks for {_about(explanation)}; dark: against. The scale is the same for every part. "
-            f"Strongest regions (row, column) of {explanation.grid.shape[0]} x {explanation.grid.shape[1]}: "
-            f"{'; '.join(strongest(explanation.grid))}."
+            f"Strongest regions (row, column) of {_size(explanation.grid)}: {'; '.join(strongest(explanation.grid))}."
         )
-        figures.append(figure(heat, caption, large=True))
+        figures.append(figure(heat.shares, caption, large=True))
+    if heat.anomaly is not None and why.unlike is not None:
+        caption = (
+            "Light: unlike good parts at this place. The scale is the same for every part. Most unusual regions "
+            f"(row, column) of {_size(why.unlike)}: {'; '.join(strongest(np.maximum(why.unlike, 0.0)))}."
+        )
+        figures.append(figure(heat.anomaly, caption, large=True))
     yield element("h2", "Where")
     yield element("div", *figures, cls="pictures")
+
+
+def _size(grid: NDArray[np.float64]) -> str:
+    return f"{grid.shape[0]} x {grid.shape[1]}"
 
 
 def _about(explanation: Explanation) -> str:

@@ -73,4 +73,4 @@ class Runner:
 
     def embed(self, sources: Tensors) -> NDArray[np.float64]:
         """Give z, shape (d,), of the source tensors that are there."""
-        return assemble(self._blocks, self._flow.run(sources, lambda role, feed: self._models[role].run(feed)))
+        return assemble(self._blocks, self._flow.run(sources, lambda role, feed: self._models[role].run(feed)).raw)

@@ -12,7 +12,7 @@ from edge_agent.inspection.encode import load_bundle
 from edge_agent.inspection.trace import Perceived, Tracer
 from models.bundle import SHIPPED, shipped_bundle
 from models.castings import CastingLine
-from models.normality import Seen, grid_of
+from models.normality import Seen
 from models.tokenbank import rounded
 
 LINE = CastingLine(31)
@@ -22,7 +22,6 @@ NAMES = sorted(path.name for path in SHIPPED.iterdir())
 @pytest.mark.parametrize("name", NAMES)
 def test_a_spot_is_found_where_it_was_painted_on_either_runtime(name: str) -> None:
     bundle = load_bundle(shipped_bundle(name))
-    assert bundle.manifest.picture is not None
     good = [LINE.example("good", i).image for i in range(9)]
     spotted = good.pop().copy()
     cv2.circle(spotted, (360, 120), 30, (20, 20, 20), -1)
@@ -31,7 +30,8 @@ def test_a_spot_is_found_where_it_was_painted_on_either_runtime(name: str) -> No
         tracer = Tracer.load(bundle, msgspec.structs.replace(EngineConfig(), runtime=runtime))
         tokens = np.stack([tracer.trace(Perceived(image)).seen["image_tokens"][0] for image in (*good, spotted)])
         tracer.close()
-        grid = grid_of(tokens.shape[1], bundle.manifest.picture)
+        grid = bundle.grid
+        assert grid is not None
         maps.append(Seen.of(np.stack([rounded(one) for one in tokens[:-1]]), grid).anomaly(tokens[-1]))
 
     for anomaly in maps:

@@ -112,7 +112,7 @@ def test_they_are_there_after_a_restart_and_while_the_knowledge_that_judged_them
         again.undo("ann")
         again.hold_out_drawn()
         assert again.recipe.judge.promise().held_out == 0
-        assert len(again.recipe.judge._calibration) == 0
+        assert len(again.recipe.held_out.rows) == 0
 
 
 def test_a_part_that_was_taught_itself_is_not_held_out_as_well(station: Station) -> None:

@@ -115,6 +115,7 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
+NEWEST = len(MIGRATIONS)
 VERSION_1 = Path(__file__).with_name("ledger_version_1.sql")
 
 
@@ -160,14 +161,17 @@ def test_a_file_of_a_newer_release_is_refused_and_left_alone(existing: Path) -> 
     open_writer(existing, [*MIGRATIONS, add_weight]).close()
 
     for opener in (open_writer, open_reader):
-        with pytest.raises(ConfigError, match="schema version 2, this release knows versions up to 1") as refusal:
+        with pytest.raises(
+            ConfigError,
+            match=f"schema version {len(MIGRATIONS) + 1}, this release knows versions up to {len(MIGRATIONS)}",
+        ) as refusal:
             opener(existing, MIGRATIONS)
         assert "install the newer edge-agent" in refusal.value.hint
-    assert rows(existing, "PRAGMA user_version") == [(2,)]
+    assert rows(existing, "PRAGMA user_version") == [(NEWEST + 1,)]
 
 
 def test_a_reader_waits_for_the_agent_to_migrate(existing: Path) -> None:
-    with pytest.raises(Unavailable, match="has schema version 1, this release reads 2"):
+    with pytest.raises(Unavailable, match=f"has schema version {NEWEST}, this release reads {NEWEST + 1}"):
         open_reader(existing, [*MIGRATIONS, add_weight])
 
 

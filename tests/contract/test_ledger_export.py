@@ -51,6 +51,7 @@ def test_csv_reads_back(reader: Reader, tmp_path: Path) -> None:
     assert (first["id"], first["number"], first["outcome"], first["score"]) == ("1", "1", "OK", "0.9")
     assert (first["decided_utc"], first["trigger_s"]) == ("2023-11-14T22:13:20.250Z", "11.0")
     assert (first["degraded"], first["action"], first["committed_late"]) == ("dark gap", "reject", "false")
+    assert (first["picture_anomaly"], first["window_anomaly"], rows[2]["picture_anomaly"]) == ("3.25", "", "")
     assert first["cause"] == 'two\r\nlines, "quoted"'
     assert (rows[1]["label"], rows[2]["trigger_s"], rows[2]["score"]) == ("", "", "0.0")
     assert path.read_bytes().count(b"\r\n") == 1 + 3 + 1

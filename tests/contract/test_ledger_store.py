@@ -81,6 +81,15 @@ def test_misses_are_declared_only_where_there_is_no_answer(store: Store, reader:
     assert math.isnan(first.times.trigger_s)
 
 
+def test_how_unlike_good_parts_a_part_was_is_kept_as_far_as_it_is_known(store: Store, reader: Reader) -> None:
+    seen = part(1).embedding
+    assert seen is not None
+    store.write(Batch([part(1), replace(part(2), embedding=replace(seen, anomaly=None)), part(3)]))
+    kept = [one.embedding.anomaly for one in reader.parts() if one.embedding is not None]
+
+    assert kept == [seen.anomaly, None, seen.anomaly]
+
+
 def test_late_fields_are_filled_in_and_keep_what_is_known(store: Store, reader: Reader) -> None:
     store.write(Batch([part(1)], late=[((SERIES, 1), Late(committed_s=5.0))]))
     store.write(Batch(late=[((SERIES, 1), Late(acted_s=6.0, action=Action.REJECT, committed_late=True))]))

@@ -10,14 +10,15 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from learned_values import EMPTY, NOTHING, SmallBundle, exemplar, identity, rows, taught
+from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows, taught
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import blob_name
 from edge_agent.learning.example import Example, encode_npy
-from edge_agent.learning.exemplar import Exemplar, Role
+from edge_agent.learning.exemplar import Chunk, Exemplar, Role
 from edge_agent.learning.learned import Learned
-from edge_agent.learning.raw import example_of, keep_raw
+from edge_agent.learning.lesson import Sample
+from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
 from edge_agent.learning.store import KnowledgeStore, Stored
 from edge_agent.runtime.disk import Disk, save_checked
@@ -42,7 +43,7 @@ def store(disk: Disk, bundle: SmallBundle | None = None) -> KnowledgeStore:
 def with_raw(disk: Disk, one: Exemplar, learned: Learned, shade: int) -> Learned:
     """What is known with one more example, whose picture and window are kept."""
     example = Example(one.source, PICTURE + np.uint8(shade), WINDOW * shade, 1000.0)
-    return learned.with_exemplars(one.label, keep_raw(store(disk).blobs, [(one, example)], learned))
+    return learned.with_exemplars(one.label, keep(store(disk).blobs, [Sample(one, example)], learned))
 
 
 OLD = taught(GOOD)
@@ -56,6 +57,18 @@ def newest(disk: Disk) -> Learned:
     return with_raw(disk, DENT, new(disk), 2)
 
 
+def detailed(disk: Disk, *seeds: int) -> Learned:
+    """What is known with good parts whose details are kept, every second of them held out."""
+    roles = (Role.FIT, Role.RING)
+    samples = [
+        Sample(exemplar(i, "good", roles[i % 2]), Example(str(i), PICTURE + np.uint8(i), WINDOW * i, 1e3), details(i))
+        for i in seeds
+    ]
+    learned = OLD.with_exemplars("good", keep(store(disk).blobs, samples, OLD))
+    return store(disk).completed(learned)
+
+
+SEEDS = tuple(range(10, 15))
 NEW, NEWEST = new(FakeDisk()), newest(FakeDisk())
 
 
@@ -76,6 +89,19 @@ def learn_old(disk: Disk) -> None:
 
 def learn_new(disk: Disk) -> None:
     store(disk).save(new(disk), change("pit"))
+
+
+def learn_detailed(disk: Disk) -> None:
+    store(disk).save(detailed(disk, *SEEDS), change("good"))
+
+
+def learn_few_detailed(disk: Disk) -> None:
+    store(disk).save(detailed(disk, *SEEDS[:3]), change("good"))
+
+
+def forget_detailed(disk: Disk) -> None:
+    learned = store(disk).completed(detailed(disk, *SEEDS).without([exemplar(10, "good").id]))
+    store(disk).save(learned, change("good"))
 
 
 def propose_new(disk: Disk) -> None:
@@ -106,8 +132,9 @@ def whole(learned: Learned, disk: Disk) -> object:
     """Everything that is kept of a state, down to the pictures."""
     blobs = store(disk).blobs
     examples = [(e.id, example_of(blobs, e)) for e in learned.exemplars]
-    raw = [(id_, e.image.tobytes(), e.samples.tobytes(), e.rate_hz) for id_, e in examples if e is not None]
-    return identity(learned), raw
+    raw = [(id_, *(None if a is None else a.tobytes() for a in (e.image, e.samples))) for id_, e in examples if e]
+    detail = [blobs.read(e.details) for e in learned.exemplars if e.details]
+    return identity(learned), raw, detail, None if learned.good is None else learned.good.to_bytes()
 
 
 def seen(files: Files) -> Seen | None:
@@ -161,6 +188,9 @@ CASES = {
     "an undo": (files(learn_old, learn_new), undo),
     "an undo to nothing": (files(learn_old), undo),
     "forgetting": (files(learn_old, learn_new), lambda disk: store(disk).save(OLD, change("pit"))),
+    "good parts in detail": (files(learn_old), learn_detailed),
+    "forgetting one of them": (files(learn_old, learn_detailed), forget_detailed),
+    "undoing a few": (files(learn_old, learn_few_detailed), undo),
     "forgetting all": (files(learn_old, learn_new), lambda disk: store(disk).save(NOTHING, change("pit"))),
 }
 
@@ -204,6 +234,14 @@ class ForgetsPictures(KnowledgeStore):
         return frozenset()
 
 
+class ForgetsDetails(KnowledgeStore):
+    """The wrong implementation: does not know that exemplars name details."""
+
+    def _raw(self, lesson: str) -> frozenset[str]:
+        exemplars = Chunk.from_bytes(self.blobs.read(lesson)).exemplars
+        return super()._raw(lesson) - {e.details for e in exemplars}
+
+
 class RemovesFirst(KnowledgeStore):
     """The wrong implementation: tidies up before the change is made."""
 
@@ -236,6 +274,55 @@ def test_it_is_seen_when_what_is_needed_was_removed(kind: type[KnowledgeStore]) 
     kind(disk, "r", SmallBundle()).propose(newest(disk), change("dent"))
 
     assert (seen(last(disk)) is not None) == (kind is KnowledgeStore)
+
+
+@pytest.mark.parametrize("kind", [KnowledgeStore, ForgetsDetails])
+def test_it_is_seen_when_details_were_removed(kind: type[KnowledgeStore]) -> None:
+    disk = FakeDisk(files(learn_old, learn_detailed))
+    kind(disk, "r", SmallBundle()).propose(
+        store(disk).load().active.learned.with_exemplars("pit", [PIT]), change("pit")
+    )
+
+    assert (seen(last(disk)) is not None) == (kind is KnowledgeStore)
+
+
+def test_what_is_forgotten_in_detail_was_never_learned() -> None:
+    disk, other = FakeDisk(files(learn_old, learn_detailed)), FakeDisk(files(learn_old))
+    forget_detailed(disk)
+    store(other).save(detailed(other, *SEEDS[1:]), change("good"))
+    known, never = (store(d).load().active.learned for d in (disk, other))
+
+    assert known.good is not None and never.good is not None
+    assert known.good.to_bytes() == never.good.to_bytes()
+    assert known.good.to_bytes() != detailed(FakeDisk(), *SEEDS).good.to_bytes()
+
+
+def damaged(disk: Disk, digest: str) -> str:
+    disk.write(blob_name(digest), b"something else")
+    return f"{blob_name(digest)} is damaged: its contents have another SHA-256"
+
+
+def test_good_parts_are_learned_again_from_their_details_where_that_was_damaged() -> None:
+    disk = FakeDisk(files(learn_old, learn_detailed))
+    known = store(disk).load().active.learned.good.to_bytes()
+    said = damaged(disk, hashlib.sha256(known).hexdigest())
+    found = store(disk).load()
+
+    assert [error.message for error in found.damage] == [said]
+    assert found.active.learned.good.to_bytes() == known
+
+
+def test_lost_details_cost_no_more_than_themselves() -> None:
+    disk = FakeDisk(files(learn_old, learn_detailed))
+    learned = store(disk).load().active.learned
+    said = [
+        damaged(disk, d) for d in (hashlib.sha256(learned.good.to_bytes()).hexdigest(), learned.exemplars[2].details)
+    ]
+    found = store(disk).load()
+
+    assert [error.message for error in found.damage] == said
+    assert found.active.learned.good.learned == tuple(sorted(e.id for e in learned.exemplars[4::2]))
+    assert found.active.learned.knowledge.digest == learned.knowledge.digest
 
 
 def blobs_of(disk: Disk) -> set[str]:
@@ -482,14 +569,14 @@ def test_a_lesson_after_an_older_release_survives_every_cut() -> None:
 def test_pictures_are_kept_until_their_class_has_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = FakeDisk()
     examples = [Example(f"{i}", PICTURE + np.uint8(i)) for i in range(4)]
-    one = keep_raw(store(disk).blobs, [(exemplar(0), examples[0])], NOTHING)[0].raw_bytes
+    one = keep(store(disk).blobs, [Sample(exemplar(0), examples[0])], NOTHING)[0].raw_bytes
     monkeypatch.setattr("edge_agent.learning.raw.MAX_RAW_BYTES", int(2.5 * one))
     roles = [Role.FIT, Role.RING, Role.GOLDEN]
     for role in roles:
-        kept = keep_raw(store(disk).blobs, [(exemplar(i, role=role), e) for i, e in enumerate(examples)], NOTHING)
+        kept = keep(store(disk).blobs, [Sample(exemplar(i, role=role), e) for i, e in enumerate(examples)], NOTHING)
         assert [bool(e.picture) for e in kept] == ([False] * 4 if role is Role.RING else [True, True, False, False])
     learned = taught((replace(exemplar(7), raw_bytes=2 * one),))
-    (kept,) = keep_raw(store(disk).blobs, [(exemplar(0), examples[0])], learned)
+    (kept,) = keep(store(disk).blobs, [Sample(exemplar(0), examples[0])], learned)
 
     assert (kept.picture, kept.window, kept.raw_bytes) == ("", "", 0)
     assert example_of(store(disk).blobs, kept) is None

@@ -118,3 +118,23 @@ def test_what_is_promised_is_what_the_ranks_give(held_out: int, asked: float) ->
     stopped = np.mean(ranks <= max(asked, 1 / (held_out + 1)))
 
     assert promised(held_out, asked) == pytest.approx(stopped)
+
+
+def by_leaving_out(scores: np.ndarray) -> np.ndarray:
+    """Give the chance of each score by a ring that was made without it."""
+    return np.array([float(Ring(np.delete(scores, i)).chance(scores[i])) for i in range(len(scores))])
+
+
+tied = st.lists(st.integers(0, 4).map(float), min_size=2, max_size=40).map(np.array)
+
+
+@given(values.filter(lambda scores: len(scores) >= 2) | tied)
+@example(np.array([0.0, 0.0, 0.0, 0.0, 1e6, 1e-6]))
+def test_a_held_out_part_is_weighed_as_if_it_had_never_been_held_out(scores: np.ndarray) -> None:
+    assert Ring(scores).own() == pytest.approx(by_leaving_out(scores), rel=1e-6, abs=0.0)
+
+
+def test_to_be_among_those_that_weigh_makes_a_difference() -> None:
+    scores = np.arange(20.0) ** 2
+
+    assert Ring(scores).chance(scores) != pytest.approx(by_leaving_out(scores), rel=1e-2)

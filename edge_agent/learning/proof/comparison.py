@@ -50,11 +50,13 @@ class State:
         learned: what is known.
         prior: the bundle's.
         judge: gives the verdict on a part.
+        normality: which knowledge of good parts in detail it goes by, "" for none.
     """
 
     learned: Learned
     prior: Prior
     judge: Judging
+    normality: str = ""
 
 
 def prove(

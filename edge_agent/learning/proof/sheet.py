@@ -193,6 +193,8 @@ class Rejudged:
         right: changed parts that a person labelled, where the change is right.
         wrong: changed parts that a person labelled, where the change is wrong.
         renamed: parts with the same answer and another class, the most frequent first.
+        by_embedding: what is known of good parts in detail changes too, and the parts' details are not stored; so they
+            are judged by their embeddings alone, before and after.
     """
 
     parts: int
@@ -207,6 +209,7 @@ class Rejudged:
     right: int
     wrong: int
     renamed: tuple[Renamed, ...]
+    by_embedding: bool = False
 
 
 @dataclass(frozen=True)

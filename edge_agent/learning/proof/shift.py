@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from edge_agent.learning.exemplar import Exemplar, Role
@@ -35,6 +36,8 @@ def rejudge(
     samples: Collection[Exemplar],
     normal: str,
     older: int = 0,
+    *,
+    by_embedding: bool = False,
 ) -> Rejudged | None:
     """Judge parts again.
 
@@ -45,6 +48,8 @@ def rejudge(
         samples: what either was taught with; parts that are among them are left aside.
         normal: slug of the class of good parts.
         older: parts of the shift that came before these and are not given.
+        by_embedding: judge them by their embeddings alone; how unlike good ones their details were says nothing where
+            what is known of good parts changes.
 
     Returns:
         What changes; None where no part can be judged.
@@ -60,7 +65,8 @@ def rejudge(
     table = {first: dict.fromkeys(ANSWERS, 0) for first in ANSWERS}
     changes: list[PartChange] = []
     renamed = Counter[tuple[str | None, str | None]]()
-    for part, embedding in asked:
+    for part, stored_embedding in asked:
+        embedding = replace(stored_embedding, anomaly=None) if by_embedding else stored_embedding
         first, then = before(embedding), after(embedding)
         table[first.outcome][then.outcome] += 1
         if first.outcome is not then.outcome:
@@ -82,6 +88,7 @@ def rejudge(
         right=right[True],
         wrong=right[False],
         renamed=tuple(Renamed(*labels, parts) for labels, parts in renamed.most_common(MAX_RENAMED)),
+        by_embedding=by_embedding,
     )
 
 

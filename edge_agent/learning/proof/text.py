@@ -202,6 +202,8 @@ def shift_notes(sheet: ProofSheet, shift: Rejudged) -> Iterator[str]:
     if shift.renamed:
         pairs = (f"{sheet.name(one.before)} → {sheet.name(one.after)} {one.parts}" for one in shift.renamed)
         yield f"The same answer with another class: {', '.join(pairs)}."
+    if shift.by_embedding:
+        yield "What is known of good parts in detail changes too; these parts were judged by their embeddings alone."
     if shift.older:
         yield f"{shift.older} older parts were not judged again."
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import BadData
 from edge_agent.evaluate import EvaluateOptions
 from edge_agent.evaluate.goodonly import Asked, asked, detections, learned_of, split
-from edge_agent.evaluate.goodscores import REGIONS, Joint
+from edge_agent.evaluate.goodscores import REGIONS
 from edge_agent.evaluate.goodtokens import FINER, Folder, Looked, _masks
 from models import Bundle
 from models.embedding import assemble, quantise
@@ -176,26 +176,6 @@ def test_a_marked_place_is_found_where_it_is() -> None:
     located, elsewhere = (detections([one], 15).pixel_auroc for one in (right, wrong))
     assert located is not None and elsewhere is not None
     assert located.mean > 0.95 > elsewhere.mean
-
-
-def test_either_score_is_enough_and_neither_drowns_the_other() -> None:
-    rng = np.random.default_rng(8)
-    joint = Joint(rng.normal(size=(60, 2)) * [1.0, 100.0])
-    usual, by_regions, as_a_whole = joint.score(np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 900.0]]))
-
-    assert min(by_regions, as_a_whole) > max(usual, joint.own().max())
-
-
-def test_held_out_pictures_score_as_further_good_ones_do() -> None:
-    """Each is weighed by the others: weighed by itself as well, it would seem more usual than it is."""
-    rng = np.random.default_rng(9)
-    held_out, further = rng.normal(size=(8, 2)), rng.normal(size=(4000, 2))
-    own = [Joint(rng.normal(size=(8, 2))).own().mean() for _ in range(300)]
-    alike = [Joint(rng.normal(size=(8, 2))).score(further).mean() for _ in range(300)]
-    by_itself = [Joint(rows).score(rows).mean() for rows in rng.normal(size=(300, 8, 2))]
-
-    assert Joint(held_out).own().shape == (8,)
-    assert abs(np.mean(own) - np.mean(alike)) < 0.5 * abs(np.mean(by_itself) - np.mean(alike))
 
 
 @pytest.mark.parametrize("options", [{"train_good": 5}, {"train_good": 0}])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.errors import BadData
-from edge_agent.inspection.heatmap import STRIP_PX, heat_map_png
+from edge_agent.inspection.heatmap import ANOMALY, STRIP_PX, Scale, heat_map_png
 
 RNG = np.random.default_rng(1)
 PICTURE = RNG.integers(0, 256, (480, 480, 3), dtype=np.uint8)
@@ -15,7 +15,9 @@ EXTREMES = np.repeat(np.array([[0], [255]], np.uint8), 240, axis=0).repeat(480, 
 
 
 def drawn(grid: np.ndarray, picture: np.ndarray = PICTURE, limit: float = 10.0) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(heat_map_png(picture, grid, limit), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(
+        np.frombuffer(heat_map_png(picture, grid, Scale(limit, "for", "against")), np.uint8), cv2.IMREAD_COLOR
+    )
     assert image is not None
     return image[:-STRIP_PX].astype(int)
 
@@ -87,12 +89,24 @@ def test_small_pictures_grow_and_large_ones_shrink(shape: tuple[int, int], size:
 
 def test_the_legend_is_below_and_says_the_scale() -> None:
     def strip(limit: float) -> np.ndarray:
-        png = heat_map_png(PICTURE, everywhere(0.0), limit)
+        png = heat_map_png(PICTURE, everywhere(0.0), Scale(limit, f"for {limit}", "against"))
         return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[-STRIP_PX:].astype(int)
 
     bar = grey(strip(10.0))[9, 10:-10]
     assert bar[0] < bar[len(bar) // 2] < bar[-1]
     assert (strip(10.0) != strip(60.0)).any()
+
+
+def test_where_less_than_usual_means_nothing_it_looks_like_usual() -> None:
+    def anomaly(value: float) -> np.ndarray:
+        return cv2.imdecode(
+            np.frombuffer(heat_map_png(PICTURE, everywhere(value), ANOMALY), np.uint8), cv2.IMREAD_COLOR
+        )
+
+    assert (anomaly(-5.0) == anomaly(0.0)).all()
+    assert grey(anomaly(20.0))[:-STRIP_PX].mean() > grey(anomaly(5.0))[:-STRIP_PX].mean() + 20
+    bar = grey(anomaly(0.0))[-STRIP_PX:][9, 10:-10]
+    assert bar[0] < bar[-1]
 
 
 @pytest.mark.parametrize(
@@ -109,4 +123,4 @@ def test_the_legend_is_below_and_says_the_scale() -> None:
 )
 def test_what_cannot_be_drawn_is_refused(picture: np.ndarray, grid: np.ndarray, limit: float) -> None:
     with pytest.raises(BadData):
-        heat_map_png(picture, grid, limit)
+        heat_map_png(picture, grid, Scale(limit, "for", "against"))

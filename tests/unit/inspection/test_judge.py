@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from edge_agent.config import CostsConfig, RecipeConfig
+from edge_agent.inspection.joint import HeldOut
 from edge_agent.inspection.judge import Judge
-from edge_agent.records import Embedding, Modality, Outcome, Verdict
+from edge_agent.records import Anomaly, Details, Embedding, Modality, Outcome, Verdict
 from models import Knowledge
+from models.bnk import Normality
 from models.embedding import dequantise, quantise
 from models.head import Prior
 from models.manifest import Block
+from models.normality import Heard, Seen
 
 D = 8
 BLOCKS = (Block("image", 0, 4, 0.5, "a"), Block("vibration", 4, 8, 0.5, "b"))
@@ -45,7 +48,7 @@ def judge(defects: tuple[str, ...] = (), calibration: int = 200, **recipe: objec
     for slug in defects:
         for row in rows(5, slug):
             knowledge = knowledge.learn(slug, row[None])
-    return Judge(SmallBundle(), knowledge, rows(calibration, seed=1), RecipeConfig(**recipe))
+    return Judge(SmallBundle(), knowledge, HeldOut.of(rows(calibration, seed=1)), RecipeConfig(**recipe))
 
 
 def embedding(row: np.ndarray, present: frozenset[Modality] = BOTH) -> Embedding:
@@ -57,7 +60,7 @@ def embedding(row: np.ndarray, present: frozenset[Modality] = BOTH) -> Embedding
 
 
 def test_a_station_that_was_taught_nothing_is_never_sure() -> None:
-    blank = Judge(SmallBundle(), Knowledge.empty("r", "0" * 64, BLOCKS), rows(0), RecipeConfig())
+    blank = Judge(SmallBundle(), Knowledge.empty("r", "0" * 64, BLOCKS), HeldOut.of(rows(0)), RecipeConfig())
 
     verdict = blank.judge(embedding(rows(1)[0]))
 
@@ -145,7 +148,7 @@ def test_a_part_beyond_all_of_many_held_out_parts_is_ng_and_beyond_few_a_questio
 @pytest.mark.parametrize("held_out", [1, 5, 40, 98])
 def test_with_too_few_held_out_parts_what_lies_beyond_all_of_them_is_not_ok(held_out: int) -> None:
     knows = judge(calibration=held_out)
-    head = knows._view(BOTH).head
+    head = knows._view(BOTH, ()).head
     farthest = float(head.distances(dequantise(rows(held_out, seed=1))).max())
     asked = [embedding(row) for row in rows(300, seed=8)]
 
@@ -209,11 +212,100 @@ def test_probabilities_are_right_where_those_of_the_classifier_are_far_too_sure(
     asked = quantise(CENTRE + 0.4 * severities[:, np.newaxis] * SHIFT["scratch"] + spread)
     held_out = quantise(CENTRE + 0.01 * rng.standard_t(4, size=(120, D)))
     known = judge(("scratch",))
-    knows = Judge(SmallBundle(), known._knowledge, held_out, RecipeConfig())
+    knows = Judge(SmallBundle(), known._knowledge, HeldOut.of(held_out), RecipeConfig())
     told = np.array([p_of(knows.judge(embedding(row))) for row in asked])
-    head = knows._view(BOTH).head
+    head = knows._view(BOTH, ()).head
     odds = 0.05 / 0.95 * np.exp(np.clip(np.diff(head.logits(dequantise(asked)))[:, 0], -500, 500))
 
     assert head.classes == ("good", "scratch")
     assert unsureness(told, severities > 0) < 0.7 * unsureness(odds / (1.0 + odds), severities > 0)
     assert unsureness(told, severities > 0) < unsureness(np.full(2000, 0.05), severities > 0)
+
+
+GRID = (2, 3)
+PLACES = np.random.default_rng(1).normal(size=(6, 8)).astype(np.float32)
+BANDS = np.arange(40.0, dtype=np.float32) / 10.0
+
+
+def details(seed: int, flaw: float = 0.0, rattle: float = 0.0) -> Details:
+    """What a part looks and sounds like in detail: a flaw is a foreign region, a rattle a loud band."""
+    rng = np.random.default_rng(seed)
+    tokens = PLACES + 0.1 * rng.normal(size=PLACES.shape).astype(np.float32)
+    tokens[3] += flaw * np.array([1, -1] * 4, np.float32)
+    features = BANDS + rng.normal(scale=0.2, size=40).astype(np.float32)
+    features[7] += rattle
+    return Details(tokens, features)
+
+
+LEARNED = [details(i) for i in range(40)]
+NORMALITY = Normality(
+    "0" * 64, Seen.of(np.stack([d.tokens for d in LEARNED]), GRID), Heard.of(np.stack([d.features for d in LEARNED]))
+)
+
+
+def detailed(held_out: int = 200, known: int = 200, defects: tuple[str, ...] = (), **recipe: object) -> Judge:
+    """A judge that knows good parts in detail, and the details of `known` of the held-out ones."""
+    plain = judge(defects, held_out, **recipe)
+    anomaly = np.full((held_out, 2), np.nan)
+    for i in range(known):
+        own = details(1000 + i)
+        anomaly[i] = NORMALITY.scores(own.tokens, own.features)
+    return Judge(
+        SmallBundle(), plain._knowledge, HeldOut(rows(held_out, seed=1), anomaly), RecipeConfig(**recipe), NORMALITY
+    )
+
+
+def with_details(row: np.ndarray, of: Details, present: frozenset[Modality] = BOTH) -> Embedding:
+    return replace(embedding(row, present), details=of)
+
+
+@pytest.mark.parametrize("flawed", [{"flaw": 1.0}, {"rattle": 6.0}])
+def test_a_small_flaw_is_found_by_its_details_and_not_by_the_embedding(flawed: dict[str, float]) -> None:
+    knows, (row,) = detailed(), rows(1, seed=5)
+    odd = with_details(row, details(7, **flawed))
+
+    assert judge().judge(odd).outcome is Outcome.OK
+    assert (knows.judge(odd).outcome, knows.judge(odd).cause) == (Outcome.NG, "not_normal")
+    assert knows.judge(with_details(row, details(7))).outcome is Outcome.OK
+
+
+def test_details_stop_no_more_good_parts_than_were_asked_for() -> None:
+    knows = detailed(199, 199, false_reject=0.05)
+    good = [knows.judge(with_details(row, details(5000 + i))) for i, row in enumerate(rows(500, seed=2))]
+
+    assert sum(verdict.p_normal <= 0.05 for verdict in good) <= 45  # 25 are asked for; the held-out parts vary as well
+    assert knows.promise().held_out == 199
+
+
+def test_what_was_looked_at_is_judged_the_same_and_details_are_dropped() -> None:
+    knows, part = detailed(), with_details(rows(1, seed=5)[0], details(7, flaw=1.0))
+    looked = knows.look(part)
+
+    assert looked.details is None and looked.anomaly.normality == knows.normality != ""
+    assert knows.judge(looked) == knows.judge(part)
+    assert knows.look(looked) is looked
+
+
+def test_what_other_knowledge_of_good_parts_said_counts_no_more() -> None:
+    knows, part = detailed(), with_details(rows(1, seed=5)[0], details(7, flaw=1.0))
+    stale = replace(knows.look(part), anomaly=Anomaly("f" * 16, 99.0, 99.0))
+
+    assert knows.judge(stale) == knows.judge(replace(stale, anomaly=None))
+    assert knows.judge(stale).outcome is Outcome.OK
+
+
+def test_a_part_that_was_seen_alone_is_judged_by_its_picture_in_detail() -> None:
+    knows, (row,) = detailed(), rows(1, seed=5)
+    seen = frozenset({Modality.IMAGE})
+    of = replace(details(7, flaw=1.0), features=None)
+
+    assert knows.judge(with_details(row, of, seen)).outcome is Outcome.NG
+    assert knows.judge(with_details(row, replace(details(7), features=None), seen)).cause == "degraded"
+
+
+@pytest.mark.parametrize(("known", "outcome"), [(0, Outcome.OK), (99, Outcome.OK), (101, Outcome.NG)])
+def test_details_are_weighed_where_most_held_out_parts_have_them(known: int, outcome: Outcome) -> None:
+    knows = detailed(200, known)
+
+    assert knows.judge(with_details(rows(1, seed=5)[0], details(7, flaw=1.0))).outcome is outcome
+    assert knows.promise().held_out == (200 if outcome is Outcome.OK else known)

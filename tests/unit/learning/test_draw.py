@@ -10,7 +10,7 @@ import pytest
 from ledger_parts import SERIES, missed, part
 
 from edge_agent.inspection.ring import Ring
-from edge_agent.learning.draw import GROUP, MAX_WORDS, Drawing, rows_of
+from edge_agent.learning.draw import GROUP, MAX_WORDS, Drawing, good_among
 from edge_agent.records import Outcome, Part
 
 DRAWING = Drawing("default", 5)
@@ -76,7 +76,7 @@ def test_words_count_where_everything_that_was_drawn_has_one() -> None:
     counted = DRAWING.counted(rows, KNOWN)
 
     assert numbers(counted) == [DRAWING.number(SERIES, block) for block in range(2 * GROUP)]
-    assert len(rows_of(counted, "good")) == 2 * GROUP
+    assert len(good_among(counted, "good")) == 2 * GROUP
     assert DRAWING.waiting(rows, KNOWN) == []
 
 
@@ -122,7 +122,7 @@ def test_defective_parts_count_as_answered_and_are_not_held_out() -> None:
     counted = DRAWING.counted(rows, KNOWN)
 
     assert len(counted) == GROUP
-    assert 0 < len(rows_of(counted, "good")) < GROUP
+    assert 0 < len(good_among(counted, "good")) < GROUP
 
 
 def test_words_on_parts_that_were_not_drawn_count_nothing() -> None:

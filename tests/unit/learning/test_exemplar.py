@@ -73,7 +73,7 @@ def test_a_class_of_five_examples_with_eight_variants_takes_12_kb() -> None:
         (chunk().to_bytes()[:-1], "SHA-256"),
         (sealed(chunk().to_bytes()[:-33]), "bytes of rows, the header describes"),
         (sealed(chunk().to_bytes()[:-32] + b"\0"), "bytes of rows, the header describes"),
-        (sealed(b"EXM\2" + chunk().to_bytes()[4:-32]), "version 2"),
+        (sealed(b"EXM\3" + chunk().to_bytes()[4:-32]), "version 3"),
         (sealed(b"EXM\0" + chunk().to_bytes()[4:-32]), "version 0"),
         (sealed(b"EXM\1" + (2**32 - 1).to_bytes(4, "little") + chunk().to_bytes()[8:-32]), "a header of 4294967295"),
         (sealed(b"EXM\1" + (16 << 20).to_bytes(4, "little") + chunk().to_bytes()[8:-32]), "header"),

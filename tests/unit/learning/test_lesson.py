@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from learned_values import NOTHING, UTC
@@ -12,7 +14,7 @@ from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.records import Embedding, Modality
+from edge_agent.records import Details, Embedding, Modality
 from models.augment import AUGMENTATIONS
 
 
@@ -42,7 +44,7 @@ def finish(running: Lesson) -> int:
 
 
 def applied(running: Lesson, learned: Learned = NOTHING) -> Learned:
-    exemplars = [exemplar for exemplar, _ in running.exemplars(learned, "ann", UTC)]
+    exemplars = [sample.exemplar for sample in running.exemplars(learned, "ann", UTC)]
     return learned.with_exemplars(running.name, exemplars)
 
 
@@ -59,11 +61,11 @@ def test_a_defect_is_learned_from_every_variant_and_counts_as_one_sample() -> No
 def test_an_exemplar_says_what_it_is_of_and_whose_word_it_is() -> None:
     running = lesson("Pit!", example(3))
     finish(running)
-    ((exemplar, made_from),) = running.exemplars(NOTHING, "ann", UTC)
+    ((exemplar, made_from, details),) = running.exemplars(NOTHING, "ann", UTC)
 
     assert (exemplar.id, exemplar.label, exemplar.role) == (example(3).id, "pit", Role.FIT)
     assert (exemplar.source, exemplar.who, exemplar.utc) == ("part 3", "ann", UTC)
-    assert made_from.source == "part 3"
+    assert made_from.source == "part 3" and details is None
     assert applied(running).names == {"pit": "Pit!"}
 
 
@@ -197,3 +199,15 @@ def test_the_same_pixels_and_samples_have_the_same_id_and_no_others() -> None:
 
     assert one.id == Example("b", np.asfortranarray(image), samples.copy(), 1000.0).id
     assert len({one.id, *(other.id for other in others)}) == 7
+
+
+def test_details_are_kept_of_good_parts_alone() -> None:
+    of = Details(np.ones((4, 6), np.float32))
+    kept = {}
+    for label in ("good", "pit"):
+        running = lesson(label, example(0), example(1))
+        while running.next_variant() is not None:
+            running.take(replace(embedding(running.done), details=of))
+        kept[label] = [sample.details for sample in running.exemplars(NOTHING, "ann", UTC)]
+
+    assert kept == {"good": [of, of], "pit": [None, None]}

@@ -1,4 +1,4 @@
-"""The ways from one state to the next, and both versions of the file that says which is which."""
+"""The ways from one state to the next, and all versions of the file that says which is which."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ def test_what_is_no_such_file_is_damaged(body: bytes) -> None:
 
 
 def test_a_newer_file_is_left_alone() -> None:
-    with pytest.raises(ConfigError, match="has version 3"):
-        decode_slots(b'{"version":3,"something":"else"}')
+    with pytest.raises(ConfigError, match="has version 4"):
+        decode_slots(b'{"version":4,"something":"else"}')

@@ -103,7 +103,7 @@ class Parts:
 def run(**sources: NDArray[np.float32]) -> tuple[dict[str, Tensors], dict[str, NDArray[Any]]]:
     manifest = parse_manifest(FUSED)
     parts = Parts(manifest)
-    return parts.given, Flow(manifest).run(sources, parts.infer)
+    return parts.given, dict(Flow(manifest).run(sources, parts.infer).raw)
 
 
 def test_a_part_that_the_embedding_does_not_come_from_does_not_run() -> None:
@@ -162,7 +162,7 @@ def test_without_a_mask_a_missing_modality_leaves_the_part_out() -> None:
     manifest = parse_manifest(TEXT)
     parts = Parts(manifest)
 
-    assert Flow(manifest).run({}, parts.infer) == {}
+    assert Flow(manifest).run({}, parts.infer) == ({}, {})
     assert parts.given == {}
 
 

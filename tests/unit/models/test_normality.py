@@ -203,10 +203,14 @@ def test_regions_lie_as_the_picture_does() -> None:
     def spec(width: int, height: int) -> PictureSpec:
         return PictureSpec(width, height, "rgb", (0.0,) * 3, (1.0,) * 3, "squash")
 
-    assert grid_of(400, spec(320, 320)) == (20, 20)
-    assert grid_of(200, spec(320, 160)) == (10, 20)
-    with pytest.raises(ValueError, match="no grid"):
-        grid_of(397, spec(320, 320))
+    assert grid_of((1, 400, 8), spec(320, 320)) == (20, 20)
+    assert grid_of((1, 200, 8), spec(320, 160)) == (10, 20)
+    for regions, side in ((397, (320, 320)), (300, (10, 3000))):
+        with pytest.raises(ValueError, match="no grid"):
+            grid_of((1, regions, 8), spec(*side))
+    for shape in ((400, 8), (2, 400, 8), (1, 400, 1025)):
+        with pytest.raises(ValueError, match="want tokens"):
+            grid_of(shape, spec(320, 320))
 
 
 WINDOWS = np.random.default_rng(11).normal(-3.0, [0.5, 0.1, 2.0, 1.0] * 25, (30, 100))

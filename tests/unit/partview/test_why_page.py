@@ -14,15 +14,19 @@ from proof_states import exemplar, part
 from edge_agent.inspection.explanation import WIDTH, Explanation, Neighbour
 from edge_agent.inspection.featureshares import FeatureShares
 from edge_agent.learning.example import Example
+from edge_agent.partview.heat import Heat, heat_of
 from edge_agent.partview.why import Why
 from edge_agent.partview.whypage import why_page
 from edge_agent.partview.whytext import said, strongest, why_lines
-from edge_agent.records import Outcome, Verdict
+from edge_agent.records import Anomaly, Outcome, Verdict
 
 IMAGE = np.full((64, 64, 3), 90, np.uint8)
 PICTURE = cv2.imencode(".png", IMAGE)[1].tobytes()
 GRID = np.zeros((4, 4))
 GRID[1, 2], GRID[3, 0] = 70.0, -20.0
+UNLIKE = np.full((4, 4), 0.5)
+UNLIKE[2, 1], UNLIKE[0, 0] = 18.0, -1.0
+NONE = Heat(None, None, None)
 
 
 def onlooker(name: str = "line") -> SimpleNamespace:
@@ -63,7 +67,9 @@ def explanation(**changed: object) -> Explanation:
 def why(told: Explanation | None = None, **changed: object) -> Why:
     verdict = Verdict(Outcome.NG, "scratch", 0.97, 0.008, 310.0)
     judged = replace(part(12), verdict=verdict, knowledge="a" * 64)
-    made = Why(judged, "a" * 64, verdict, told or explanation(), (exemplar("scratch", 1),), IMAGE, ())
+    seen = replace(judged.embedding, anomaly=Anomaly("d" * 16, 9.31, None))
+    judged = replace(judged, embedding=seen)
+    made = Why(judged, "a" * 64, verdict, told or explanation(), UNLIKE, (exemplar("scratch", 1),), IMAGE, ())
     return replace(made, **changed)
 
 
@@ -78,21 +84,45 @@ def test_one_screen_has_the_answer_the_shares_their_sum_the_regions_and_the_near
     assert "miss the sum by 1e-13" in text
     assert "strongest regions (row, column): (2, 3) +70.0; (4, 1) -20.0" in text
     assert "12.0  scratch: scratch/1.png" in text
+    assert "in its most unusual details: picture 9.3 spreads unlike good parts" in lines
+    assert "where the picture is unlike good parts" not in text
     assert f"x {features().band_hz[3]:.0f} Hz" in text
     assert len(lines) <= 24
     assert all(len(line) <= WIDTH for line in lines)
 
 
+@pytest.mark.parametrize("changed", [{"grid": None}, {"label": None}])
+def test_where_shares_do_not_say_it_the_map_shows_where_the_part_is_unlike_good_ones(changed: dict) -> None:
+    lines = why_lines(why(explanation(**changed)))
+    top = lines.index("where the picture is unlike good parts") + 1
+
+    assert lines[top : top + 4] == ["········"] * 2 + ["··▓▓····", "········"]
+    assert lines[top + 4].startswith("█ 20 spreads")
+    assert lines[top + 5].startswith("most unusual regions (row, column): (3, 2) +18.0; ")
+
+
+@pytest.mark.parametrize(
+    ("changed", "answer"), [({}, "shares"), ({"label": None}, "anomaly"), ({"grid": None}, "anomaly")]
+)
+def test_the_map_that_says_most_about_the_verdict_is_the_answer(changed: dict, answer: str) -> None:
+    heat = heat_of(why(explanation(**changed)))
+
+    assert heat.answer is not None
+    assert heat.answer == getattr(heat, answer)
+    assert heat_of(why(image=None)) == NONE
+    assert heat_of(why(unlike=None)).anomaly is None
+
+
 def test_what_has_changed_since_is_said() -> None:
     changed = why(known="c" * 64, now=Verdict(Outcome.OK, "good", 0.9), notes=("knowledge has changed since",))
-    page = Reading(why_page(onlooker(), changed, None)).text
+    page = Reading(why_page(onlooker(), changed, NONE)).text
 
     assert "by what is known now: OK good 0.90" in why_lines(changed)
     assert "· knowledge has changed since" in why_lines(changed)
     assert "Knowledge has changed since. By what is known now: OK good 0.90." in page
     assert "explained by knowledge: " + "c" * 64 in page
     assert "by what is known now" not in "\n".join(why_lines(why()))
-    assert "explained by knowledge" not in Reading(why_page(onlooker(), why(), None)).text
+    assert "explained by knowledge" not in Reading(why_page(onlooker(), why(), NONE)).text
 
 
 def test_a_part_that_was_never_judged_is_told_too() -> None:
@@ -100,7 +130,7 @@ def test_a_part_that_was_never_judged_is_told_too() -> None:
     missed = replace(missed, part=replace(missed.part, verdict=Verdict(Outcome.MISSED, cause="restart")))
 
     assert why_lines(missed)[0] == "part 12: MISSED (restart)"
-    assert "MISSED (restart)" in Reading(why_page(onlooker(), missed, None)).text
+    assert "MISSED (restart)" in Reading(why_page(onlooker(), missed, NONE)).text
     assert missed.as_dict()["explanation"] is None
 
 
@@ -124,14 +154,16 @@ def test_the_strongest_regions_are_those_of_the_largest_share_either_way() -> No
 
 
 def test_the_page_has_picture_heat_map_bars_and_the_nearest() -> None:
-    page = why_page(onlooker(), why(), PICTURE)
+    page = why_page(onlooker(), why(), Heat(PICTURE, PICTURE, PICTURE))
     read = Reading(page)
 
-    assert sum(tag == "img" for tag, _ in read.tags) == 3
+    assert sum(tag == "img" for tag, _ in read.tags) == 4
     assert sum(tag == "svg" for tag, _ in read.tags) == 4 + 3 + 8 + 1
     for words in (
         "The picture that was judged.",
         "Strongest regions (row, column) of 4 x 4",
+        "In its most unusual details: picture 9.3 spreads unlike good parts.",
+        "Most unusual regions (row, column) of 4 x 4: (3, 2) +18.0",
         "squared distance 12",
         "full height is 25",
     ):
@@ -140,7 +172,7 @@ def test_the_page_has_picture_heat_map_bars_and_the_nearest() -> None:
 
 def test_without_picture_tokens_or_features_the_page_has_what_is_left() -> None:
     bare = explanation(grid=None, features=None, vibration={"0 ms": 1.0, "20 ms": -2.0}, nearest=())
-    read = Reading(why_page(onlooker(), why(bare, image=None, nearest=()), None))
+    read = Reading(why_page(onlooker(), why(bare, image=None, nearest=()), NONE))
 
     assert "img" not in [tag for tag, _ in read.tags]
     assert "20 ms" in read.text
@@ -152,7 +184,7 @@ def test_nothing_on_the_page_runs_or_is_fetched() -> None:
     told = explanation(label=EVIL, against=EVIL, nearest=(Neighbour(EVIL, 1.0),), modalities={EVIL: 1.0})
     evil = why(told, nearest=(replace(exemplar("scratch", 1, source=EVIL), label="evil"),), notes=(EVIL,))
     evil = replace(evil, part=replace(evil.part, operator_label="evil", verdict=Verdict(Outcome.NG, EVIL, cause=EVIL)))
-    page = why_page(onlooker(EVIL), evil, PICTURE)
+    page = why_page(onlooker(EVIL), evil, Heat(PICTURE, None, PICTURE))
 
     assert dangers(page) == []
     assert Reading(page).open == []

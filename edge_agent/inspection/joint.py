@@ -1,0 +1,83 @@
+"""One number of several: how unusual a part is in one thing and another, as held-out good parts weigh them. Pure.
+
+A small defect is far from good in a few regions and drowns in the embedding of the whole part; another texture
+altogether may have no single region that is far, but its embedding is. So each score becomes a likelihood ratio
+(`decision`), and their average is one again, because an average of e-values is an e-value. Where it ranks among the
+averages of held-out parts is the p-value; those are weighed by the others only, as a part that is judged is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.inspection.decision import likelihood_ratio
+from edge_agent.inspection.ring import Ring
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Good parts that took no part in fitting.
+
+    Attributes:
+        rows: their embeddings, shape (n, d), int16.
+        anomaly: how unlike other good parts their picture and their window are, shape (n, 2); NaN where nobody knows.
+    """
+
+    rows: NDArray[np.int16]
+    anomaly: Floats
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int16], anomaly: Floats | None = None) -> HeldOut:
+        """Give held-out parts; without `anomaly`, nothing but their embeddings is known."""
+        return cls(rows, np.full((len(rows), 2), np.nan) if anomaly is None else anomaly)
+
+
+class Joint:
+    """Weighs several scores of parts together.
+
+    Args:
+        held_out: scores of held-out good parts, shape (n, scores), n >= 1; a higher one is more unusual.
+    """
+
+    def __init__(self, held_out: Floats) -> None:
+        self.held_out = held_out
+        self._rings = [Ring(column) for column in held_out.T]
+        self._own = _mean([likelihood_ratio(ring.own()) for ring in self._rings])
+        self._ranks = self._rings[0] if self._alone else Ring(np.log(self._own))
+
+    def __len__(self) -> int:
+        return len(self.held_out)
+
+    @property
+    def own(self) -> Floats:
+        """The likelihood ratio of each held-out part, as the others weigh it, (n,)."""
+        return self._own
+
+    @property
+    def own_p_value(self) -> Floats:
+        """The conformal p-value that each held-out part would have among all of them, itself among these, (n,)."""
+        return self._ranks.p_value(self.held_out[:, 0] if self._alone else np.log(self._own))
+
+    def ratio(self, scores: Floats) -> Floats:
+        """Give how much more probable a defective part is to be so unusual than a good one, (m, scores) to (m,)."""
+        return _mean([likelihood_ratio(r.chance(column)) for r, column in zip(self._rings, scores.T, strict=True)])
+
+    def p_value(self, scores: Floats) -> Floats:
+        """Give the conformal p-value of being good, (m, scores) to (m,)."""
+        return self._ranks.p_value(scores[:, 0] if self._alone else np.log(self.ratio(scores)))
+
+    @property
+    def _alone(self) -> bool:
+        """One score needs no weighing, and ranks by itself exactly."""
+        return len(self._rings) == 1
+
+
+def _mean(ratios: Sequence[Floats]) -> Floats:
+    mean: Floats = np.mean(ratios, axis=0)
+    return mean

@@ -1,0 +1,149 @@
+"""What good parts look and sound like in detail, and how far held-out ones lie from that: learned from kept details.
+
+A pure function of the exemplars whose details are kept, whatever their order. So to forget one is to do without it, and
+the bytes are those of never having learned it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final, Self
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from edge_agent.errors import StateDamaged
+from edge_agent.learning.example import encode_npy
+from edge_agent.learning.exemplar import MAX_EXEMPLARS, Exemplar, Role
+from edge_agent.records import Details
+from models import Bundle, bnk
+from models.errors import KnowledgeDamaged
+from models.normality import FEWEST, Heard, Seen
+from models.npy import decode_npy
+from models.tokenbank import rounded
+
+MAX_DETAILED: Final = 500
+"""Good parts of one role whose details are kept: 26 MB with `generic`, and learned in some seconds."""
+
+DETAILED: Final = (Role.FIT, Role.RING)
+"""Good parts are learned from, or tell how far others lie from those."""
+
+HINT: Final = "teach good parts again, or take the file from a backup"
+
+_LENGTH_BYTES: Final = 4
+
+Floats = NDArray[np.float64]
+Score = float | None
+Ids = Annotated[tuple[str, ...], Meta(max_length=MAX_EXEMPLARS)]
+
+
+class _Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is stored before the knowledge of good parts."""
+
+    learned: Ids
+    anomalies: Annotated[dict[str, tuple[Score, Score]], Meta(max_length=MAX_EXEMPLARS)]
+
+
+@dataclass(frozen=True, eq=False)
+class GoodParts:
+    """What is known of good parts in detail.
+
+    Attributes:
+        normality: what they look and sound like.
+        learned: ids of the exemplars that say so, sorted.
+        anomalies: how unlike them the picture and the window of each held-out exemplar are, by id; None for none.
+    """
+
+    normality: bnk.Normality
+    learned: tuple[str, ...]
+    anomalies: dict[str, tuple[Score, Score]]
+
+    @classmethod
+    def of(cls, bundle: Bundle, good: Iterable[Exemplar], read: Callable[[str], Details | None]) -> Self | None:
+        """Learn good parts.
+
+        Args:
+            bundle: what the details are from.
+            good: exemplars of good parts, fitted and held out; those without details say nothing.
+            read: gives kept details by digest, None where they are lost.
+
+        Returns:
+            What is known; None where fewer than two fitted ones have details.
+        """
+        fitted, held_out = members(good)
+        found = {e.id: details for e in fitted if (details := read(e.details)) is not None}
+        normality = _normality(bundle, list(found.values()))
+        if normality is None:
+            return None
+        anomalies = {
+            e.id: normality.scores(details.tokens, details.features)
+            for e in held_out
+            if (details := read(e.details)) is not None
+        }
+        return cls(normality, tuple(sorted(found)), dict(sorted(anomalies.items())))
+
+    def is_of(self, good: Iterable[Exemplar]) -> bool:
+        """Say whether it was learned from just these exemplars of good parts."""
+        fitted, held_out = members(good)
+        ids = {e.id for e in fitted}, {e.id for e in held_out}
+        return ids == (set(self.learned), set(self.anomalies))
+
+    def to_bytes(self) -> bytes:
+        """Give the one form of this knowledge."""
+        known = msgspec.json.encode(_Known(self.learned, self.anomalies))
+        return len(known).to_bytes(_LENGTH_BYTES, "little") + known + bnk.encode(self.normality)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, bundle: Bundle) -> Self:
+        """Read what `to_bytes` wrote, of `bundle`; raise `StateDamaged` where it is anything else."""
+        start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+        try:
+            known = msgspec.json.decode(data[_LENGTH_BYTES:start], type=_Known)
+            normality = bnk.decode(data[start:])
+        except (msgspec.DecodeError, UnicodeDecodeError, KnowledgeDamaged) as error:
+            raise StateDamaged(f"what is known of good parts cannot be used: {error}", hint=HINT) from error
+        if normality.bundle_digest != bundle.digest:
+            raise StateDamaged("what is known of good parts is of another bundle", hint=HINT)
+        return cls(normality, known.learned, known.anomalies)
+
+    def anomaly(self, exemplar: Exemplar) -> tuple[Score, Score]:
+        """Give how unlike good parts a held-out exemplar is, picture and window; None for what nobody knows."""
+        return self.anomalies.get(exemplar.id, (None, None))
+
+
+def members(good: Iterable[Exemplar]) -> tuple[list[Exemplar], list[Exemplar]]:
+    """Give the exemplars whose details are kept: those that are learned from, and those that are held out."""
+    detailed = [e for e in good if e.details]
+    return [e for e in detailed if e.role is Role.FIT], [e for e in detailed if e.role is Role.RING]
+
+
+def encode_details(details: Details) -> bytes:
+    """Give details as they are kept: tokens rounded to int8, features as they are."""
+    tokens = b"" if details.tokens is None else encode_npy(rounded(details.tokens))
+    features = b"" if details.features is None else encode_npy(details.features.astype(np.float32))
+    return len(tokens).to_bytes(_LENGTH_BYTES, "little") + tokens + features
+
+
+def decode_details(data: bytes) -> Details:
+    """Read what `encode_details` wrote; raise `StateDamaged` where it is anything else."""
+    start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    try:
+        tokens = decode_npy(data[_LENGTH_BYTES:start]) if start > _LENGTH_BYTES else None
+        features = decode_npy(data[start:]) if data[start:] else None
+    except ValueError as error:
+        raise StateDamaged(f"kept details cannot be read: {error}", hint=HINT) from error
+    for array, dimensions, kind in ((tokens, 2, np.int8), (features, 1, np.float32)):
+        if array is not None and (array.ndim != dimensions or array.dtype != kind):
+            raise StateDamaged(f"kept details are {array.shape} {array.dtype}", hint=HINT)
+    return Details(tokens, features)
+
+
+def _normality(bundle: Bundle, details: list[Details]) -> bnk.Normality | None:
+    tokens = [rounded(one.tokens) for one in details if one.tokens is not None]
+    features = [one.features for one in details if one.features is not None]
+    seen = Seen.of(np.stack(tokens), bundle.grid) if bundle.grid and len(tokens) >= FEWEST else None
+    heard = Heard.of(np.stack(features)) if len(features) >= FEWEST else None
+    return None if seen is None and heard is None else bnk.Normality(bundle.digest, seen, heard)

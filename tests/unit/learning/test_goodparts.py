@@ -1,0 +1,137 @@
+"""Good parts in detail: a pure function of the kept details, whatever their order, in bytes that are one form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from learned_values import SmallBundle, details, exemplar
+
+from edge_agent.errors import StateDamaged
+from edge_agent.learning.exemplar import Exemplar, Role
+from edge_agent.learning.goodparts import GoodParts, decode_details, encode_details
+from edge_agent.records import Details
+
+BUNDLE = SmallBundle()
+KEPT = {f"{i:064x}": details(i) for i in range(12)}
+
+
+def good(count: int = 12, roles: Sequence[Role] = (Role.FIT, Role.RING)) -> list[Exemplar]:
+    return [replace(exemplar(i, "good", roles[i % len(roles)]), details=f"{i:064x}") for i in range(count)]
+
+
+def learned(exemplars: Sequence[Exemplar], read: Callable[[str], Details | None] = KEPT.get) -> GoodParts:
+    known = GoodParts.of(BUNDLE, exemplars, read)
+    assert known is not None
+    return known
+
+
+def test_it_is_the_same_bytes_whatever_the_order_and_however_it_came_about() -> None:
+    forwards, backwards = learned(good()), learned(good()[::-1])
+
+    assert forwards.to_bytes() == backwards.to_bytes()
+    assert learned(good(11)).to_bytes() != forwards.to_bytes()
+    assert len(forwards.learned) == len(forwards.anomalies) == 6
+
+
+def test_a_held_out_part_is_scored_and_teaches_nothing() -> None:
+    known = learned(good())
+    one = good()[1]
+    other = learned([e for e in good() if e.id != one.id])
+
+    assert known.anomaly(one) == known.normality.scores(details(1).tokens, details(1).features)
+    assert other.normality.digest == known.normality.digest
+    assert other.anomaly(one) == (None, None)
+
+
+def test_what_was_read_is_what_was_written() -> None:
+    known = learned(good())
+    again = GoodParts.from_bytes(known.to_bytes(), BUNDLE)
+
+    assert again.to_bytes() == known.to_bytes()
+    assert again.anomalies == known.anomalies
+
+
+def test_it_knows_what_it_was_learned_from() -> None:
+    known = learned(good())
+
+    assert known.is_of(good()[::-1])
+    assert not known.is_of(good(11))
+    assert not known.is_of(good(roles=(Role.RING, Role.FIT)))
+    assert known.is_of([*good(), exemplar(99, "good")])  # one without details says nothing
+
+
+@pytest.mark.parametrize(
+    "exemplars", [[], good(1), good(roles=(Role.RING,)), [exemplar(1, "good"), exemplar(2, "good")]]
+)
+def test_of_fewer_than_two_detailed_parts_nothing_is_known(exemplars: list[Exemplar]) -> None:
+    assert GoodParts.of(BUNDLE, exemplars, KEPT.get) is None
+
+
+def test_parts_that_were_seen_or_felt_alone_teach_what_they_have() -> None:
+    read = {f"{i:064x}": replace(details(i), **{"tokens": None} if i < 4 else {"features": None}) for i in range(12)}
+    known = learned(good(), read.get)
+
+    assert known.normality.heard.scale.count == 2
+    assert known.normality.seen.scale.count == 4
+    assert known.anomaly(good()[1])[0] is None and known.anomaly(good()[1])[1] is not None
+    assert known.anomaly(good()[5])[1] is None and known.anomaly(good()[5])[0] is not None
+
+
+def test_without_regions_a_bundle_knows_what_parts_sound_like() -> None:
+    known = GoodParts.of(replace(BUNDLE, grid=None), good(), KEPT.get)
+
+    assert known is not None and known.normality.seen is None and known.normality.heard is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xff\xff\xff",
+        learned(good()).to_bytes()[:-1],
+        learned(good()).to_bytes()[4:],
+        (5).to_bytes(4, "little") + b"{}   " + b"BNK",
+    ],
+)
+def test_anything_else_is_damaged(data: bytes) -> None:
+    with pytest.raises(StateDamaged, match="good parts"):
+        GoodParts.from_bytes(data, BUNDLE)
+
+
+def test_what_is_of_another_bundle_is_not_used() -> None:
+    with pytest.raises(StateDamaged, match="another bundle"):
+        GoodParts.from_bytes(learned(good()).to_bytes(), replace(BUNDLE, digest="1" * 64))
+
+
+@pytest.mark.parametrize("of", [details(3), Details(details(3).tokens), Details(None, details(3).features), Details()])
+def test_details_are_kept_as_directions_and_features(of: Details) -> None:
+    again = decode_details(encode_details(of))
+
+    assert (again.tokens is None) == (of.tokens is None)
+    assert (again.features is None) == (of.features is None)
+    if of.tokens is not None and again.tokens is not None:
+        alike = (again.tokens.astype(float) * of.tokens).sum(axis=1)
+        assert (
+            alike / np.linalg.norm(again.tokens.astype(float), axis=1) / np.linalg.norm(of.tokens, axis=1) > 0.999
+        ).all()
+    if of.features is not None:
+        assert (again.features == of.features).all()
+    assert encode_details(again) == encode_details(of)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\1\0\0\0?", encode_details(details(1))[:-1], encode_details(details(1)) + b"!", b"\0\0\0\0" + b"x" * 9]
+)
+def test_kept_details_that_are_anything_else_are_damaged(data: bytes) -> None:
+    with pytest.raises(StateDamaged, match="kept details"):
+        decode_details(data)
+
+
+def test_details_of_another_form_are_damaged() -> None:
+    swapped = encode_details(Details(None, details(1).features))[4:]
+
+    with pytest.raises(StateDamaged, match="float32"):
+        decode_details(len(swapped).to_bytes(4, "little") + swapped)

@@ -1,6 +1,7 @@
 """The teaching tray of the demo: after some parts, five labelled examples of each defect arrive and are taught live.
 
-At full speed the line stands still meanwhile, as it would otherwise be over by then.
+Each class is proposed, proven and promoted, as a quality engineer would do it; one whose proof sheet refuses it is
+cancelled. At full speed the line stands still meanwhile, as it would otherwise be over by then.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge_agent.agent import Agent
-from edge_agent.errors import EdgeAgentError, Unavailable
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example
-from edge_agent.learning.outcome import Proposal
+from edge_agent.learning.outcome import Changed, Proposal
+from edge_agent.learning.proof import ProofSheet
+from edge_agent.ledger import Teaching
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.loop import NEVER
 from edge_agent.teacher import Plan
@@ -45,17 +48,24 @@ class Tray:
         agent: the running station.
         line: makes the examples.
         after: parts that are judged before the tray arrives.
+        proven: hears what is known of a class before it is promoted.
         finished: hears what was taught, when all of it was.
     """
 
     name = "tray"
 
     def __init__(
-        self, agent: Agent, line: CastingLine, after: int, finished: Callable[[list[Proposal | EdgeAgentError]], None]
+        self,
+        agent: Agent,
+        line: CastingLine,
+        after: int,
+        proven: Callable[[ProofSheet], None],
+        finished: Callable[[list[Proposal | EdgeAgentError]], None],
     ) -> None:
         self._agent = agent
         self._line = line
         self._after = after
+        self._proven = proven
         self._finished = finished
         self._left = [slug for slug in CLASSES if slug != NORMAL]
         self._examples: list[Example] = []
@@ -96,11 +106,34 @@ class Tray:
         lesson = self._agent.station.lessons.begin(slug, self._examples)
         self._busy = True
         try:
-            self._agent.teacher.begin(lesson, Plan(slug, WHO, now=True), self._learned, now)
+            self._agent.teacher.begin(lesson, Plan(slug, WHO), self._proposed, now)
         except Unavailable:
             self._busy = False
 
-    def _learned(self, result: Proposal | EdgeAgentError) -> None:
+    def _proposed(self, result: Proposal | EdgeAgentError) -> None:
+        if isinstance(result, EdgeAgentError) or result.proof is None:
+            self._end(result)
+            return
+        sheet, lessons = result.proof, self._agent.station.lessons
+        self._proven(sheet)
+        if sheet.refused:
+            work = Chore(lambda: lessons.cancel(WHO), lambda made: self._cancelled(made, sheet))
+        else:
+            work = Chore(lambda: lessons.promote(WHO), lambda made: self._promoted(made, result))
+        if not self._agent.background.submit(work):
+            self._end(Unavailable("the station had too much to do to promote it"))
+
+    def _promoted(self, made: tuple[Changed, list[Teaching]] | EdgeAgentError, proposal: Proposal) -> None:
+        if not isinstance(made, EdgeAgentError):
+            self._agent.teacher.apply(made)
+        self._end(made if isinstance(made, EdgeAgentError) else proposal)
+
+    def _cancelled(self, made: Teaching | EdgeAgentError, sheet: ProofSheet) -> None:
+        if not isinstance(made, EdgeAgentError):
+            self._agent.station.recorder.offer(made)
+        self._end(BadData(f"refused: {' '.join(refusal.reason for refusal in sheet.refused)}"))
+
+    def _end(self, result: Proposal | EdgeAgentError) -> None:
         self._results.append(result)
         self._left.pop(0)
         self._examples = []

@@ -37,6 +37,7 @@ class DemoReport:
     Attributes:
         parts: recorded parts by outcome.
         triggers: what the source counted.
+        late: parts that are UNSURE because this machine had no answer in time.
         taught_after: parts judged before the tray arrived.
         teaching_s: from the first lesson to the last promotion [s]; None when it was not taught.
         right_before: right verdicts before teaching.
@@ -50,6 +51,7 @@ class DemoReport:
 
     parts: dict[str, int]
     triggers: int
+    late: int
     taught_after: int
     teaching_s: float | None
     right_before: Proportion
@@ -85,6 +87,8 @@ def report_lines(report: DemoReport) -> Iterator[str]:
     judged = sum(count for outcome, count in report.parts.items() if outcome != "MISSED")
     yield f"{report.triggers} triggers = {judged} verdicts + {report.parts['MISSED']} declared misses"
     yield "  " + ", ".join(f"{count} {outcome}" for outcome, count in report.parts.items())
+    if report.late:
+        yield f"  {report.late} are UNSURE because this machine had no answer in time: it is slow, or busy with others"
     yield ""
     yield f"right verdicts, knowing only good parts     {report.right_before}"
     if report.teaching_s is not None:

@@ -20,6 +20,7 @@ from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak
 from edge_agent.demo.screen import Screen
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.outcome import Proposal
+from edge_agent.learning.proof import ProofSheet, summary
 from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Part
@@ -103,7 +104,7 @@ class Demo:
         agent = self._agent = build(config, supply=SimLine(self._line, pace, options.parts), told=self._told)
         if options.fast:
             agent.source.hold(self._after_parts)
-        self._tray = Tray(agent, self._line, self._after_parts, self._learned)
+        self._tray = Tray(agent, self._line, self._after_parts, self._proven, self._learned)
         agent.loop.add(self._tray)
         agent.loop.add(self._screen)
         return agent
@@ -126,6 +127,10 @@ class Demo:
         (self._after if self._taught_s else self._before).add(part)
         self._screen.told(part)
 
+    def _proven(self, sheet: ProofSheet) -> None:
+        decision = "refused" if sheet.refused else "promoted"
+        self._screen.say(f"{sheet.occasion.change}: {summary(sheet)}; {decision} after {sheet.took_s:.1f} s of proof")
+
     def _learned(self, results: list[Proposal | EdgeAgentError]) -> None:
         self._agent.source.release()
         failures = [result for result in results if isinstance(result, EdgeAgentError)]
@@ -142,6 +147,7 @@ class Demo:
         return DemoReport(
             parts=parts,
             triggers=agent.source.position().number,
+            late=agent.inspector.counts.late + agent.inspector.counts.overloaded,
             taught_after=self._after_parts,
             teaching_s=sum(self._taught_s) if self._taught_s else None,
             right_before=self._before.right(),

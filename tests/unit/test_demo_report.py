@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from proof_states import several, sheet_of
 from rich.console import Console
 
 from edge_agent.demo import lesson_plan
@@ -16,6 +18,8 @@ from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak
 from edge_agent.demo.show import Demo, DemoOptions
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.outcome import Proposal, Taught
+from edge_agent.learning.proof import summary
+from edge_agent.learning.proof.sheet import Refusal
 from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
@@ -23,6 +27,10 @@ from edge_agent.tally import Tally
 from edge_agent.teacher import Plan
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
+
+
+SHEET = sheet_of([], several("scratch", 5))
+REFUSED = replace(SHEET, refused=(Refusal("good", "good parts suffer."),))
 
 
 class Station:
@@ -36,8 +44,11 @@ class Station:
         self.triggers = 0
         self.waiting = 0
         self.background = self.teacher = self.station = self.lessons = self.source = self.items = self.inspector = self
+        self.recorder = self
         self.in_flight = 0
         self.chores: list[Any] = []
+        self.proposed = False
+        self.said: list[str] = []
 
     def submit(self, chore: Any) -> bool:
         if not self.busy:
@@ -46,7 +57,8 @@ class Station:
 
     def do_chores(self) -> None:
         while self.chores:
-            self.chores.pop().then(["an example"])
+            chore = self.chores.pop()
+            chore.then(chore.run() if self.proposed else ["an example"])
 
     def stats(self) -> Any:
         return self
@@ -56,7 +68,7 @@ class Station:
         if plan == (["an example"],):
             return lesson
         how, self_done, _ = plan
-        assert how == Plan(lesson, lesson_plan.WHO, now=True)
+        assert how == Plan(lesson, lesson_plan.WHO)
         self._give(lesson, self_done)
         return lesson
 
@@ -70,7 +82,23 @@ class Station:
         done, self.done = self.done, None
         assert done is not None
         taught = Taught(self.asked[-1], ("x",), (), 5, 0, "", 1.0, promoted=True)
-        done(result or Proposal(taught, None))
+        self.proposed = result is None
+        done(result or Proposal(taught, SHEET))
+
+    def promote(self, who: str) -> tuple[str, list[str]]:
+        self.said.append(f"promoted by {who}")
+        return "changed", ["row"]
+
+    def cancel(self, who: str) -> str:
+        self.said.append(f"cancelled by {who}")
+        return "row"
+
+    def apply(self, made: tuple[str, list[str]]) -> None:
+        assert made == ("changed", ["row"])
+        self.proposed = False
+
+    def offer(self, row: str) -> None:
+        self.proposed = False
 
 
 @pytest.fixture
@@ -85,7 +113,7 @@ def finished() -> list[list[Proposal | EdgeAgentError]]:
 
 @pytest.fixture
 def tray(station: Station, finished: list[list[Proposal | EdgeAgentError]]) -> Tray:
-    return Tray(station, SimpleNamespace(), 3, finished.append)
+    return Tray(station, SimpleNamespace(), 3, lambda sheet: station.said.append(summary(sheet)), finished.append)
 
 
 def turn(tray: Tray, times: int = 5) -> float:
@@ -124,8 +152,10 @@ def test_each_class_is_taught_once_and_a_lesson_that_fails_does_not_stop_the_tra
         turn(tray)
         assert len(station.asked) == i + 1
         station.end(failure if i == 1 else None)
+        tray._agent.do_chores()
 
     assert turn(tray, 1) == NEVER
+    assert station.said == [summary(SHEET), "promoted by demo"] * (len(DEFECTS) - 1)
     assert station.asked == DEFECTS
     (results,) = finished
     assert [result is failure for result in results] == [i == 1 for i in range(len(DEFECTS))]
@@ -145,7 +175,26 @@ def test_while_somebody_else_teaches_or_the_background_is_full_the_tray_waits_an
     for _ in DEFECTS:
         turn(tray)
         station.end()
+        tray._agent.do_chores()
     assert station.asked == DEFECTS
+
+
+def test_a_class_that_its_proof_sheet_refuses_is_cancelled_and_said(
+    tray: Tray, station: Station, finished: list[list[Proposal | EdgeAgentError]]
+) -> None:
+    tray.seen = 3
+    for i in range(len(DEFECTS)):
+        turn(tray)
+        station.end(
+            Proposal(Taught(DEFECTS[i], ("x",), (), 5, 0, "", 1.0, promoted=False), REFUSED) if i == 0 else None
+        )
+        station.proposed = True
+        tray._agent.do_chores()
+    turn(tray)
+
+    assert station.said[1] == "cancelled by demo"
+    assert str(finished[0][0]) == "refused: good parts suffer."
+    assert all(isinstance(result, Proposal) for result in finished[0][1:])
 
 
 def test_a_held_line_is_released_at_the_end_of_a_tray_whatever_came_of_it() -> None:
@@ -198,11 +247,12 @@ def test_without_teaching_the_classes_are_those_before() -> None:
     assert weak_classes(reports) == ()
 
 
-def report(teaching_s: float | None) -> DemoReport:
+def report(teaching_s: float | None, late: int = 0) -> DemoReport:
     classes = class_reports(BEFORE, AFTER, "good")
     return DemoReport(
         parts={"OK": 10, "NG": 3, "UNSURE": 2, "MISSED": 1},
         triggers=16,
+        late=late,
         taught_after=2,
         teaching_s=teaching_s,
         right_before=BEFORE.right(),
@@ -223,6 +273,8 @@ def test_the_report_says_what_it_counted() -> None:
 
     assert text.startswith("16 triggers = 15 verdicts + 1 declared misses\n  10 OK, 3 NG, 2 UNSURE, 1 MISSED\n")
     assert "taught in 2.5 s" in text
+    assert "no answer in time" not in text
+    assert "  2 are UNSURE because this machine had no answer in time" in "\n".join(report_lines(report(2.5, late=2)))
     assert "weak: crack" in text
     assert "p50   22.2 ms   p99   28.8 ms" in text and "0.75" not in text
     assert text.endswith("database: state/demo/ledger.db")

@@ -77,6 +77,10 @@ def _perceive(encoder: Encoder, example: Example, modalities: Sequence[Modality]
     missing = {Modality.IMAGE: example.image is None, Modality.VIBRATION: example.samples is None}
     words = tuple(f"no_{'frame' if m is Modality.IMAGE else 'window'}" for m in modalities if missing[m])
     faults = () if example.image is None else picture_faults(example.image, config.image_health)
+    if faults and example.samples is None:
+        raise BadData(
+            f"its picture is {' and '.join(faults)}", hint="[image_health] says when a picture is too bad to judge by"
+        )
     return encoder.encode(None if faults else example.image, example.samples, example.rate_hz, (*words, *faults))
 
 

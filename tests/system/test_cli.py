@@ -116,6 +116,15 @@ def test_each_bad_file_gets_one_line_and_the_rest_goes_on(
     assert "Traceback" not in err
 
 
+def test_a_picture_that_is_too_bad_to_judge_by_is_said_to_be_so(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "night.png"), np.zeros((64, 64, 3), np.uint8))
+
+    assert run("inspect", tmp_path, "--state", taught) == 1
+    assert "night.png: its picture is dark" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["grey", "16 bit", "alpha"])
 def test_a_picture_of_another_kind_is_judged_as_what_it_shows(
     taught: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]

@@ -1,6 +1,8 @@
 """The local API: what the command line and the page ask a running station through its Unix socket."""
 
+from edge_agent.api.carrier import READ_TIMEOUT_S
 from edge_agent.api.client import call, is_listening
-from edge_agent.api.server import READ_TIMEOUT_S, ApiServer, Handler, Request
+from edge_agent.api.request import Request
+from edge_agent.api.server import ApiServer, Handler
 
 __all__ = ["READ_TIMEOUT_S", "ApiServer", "Handler", "Request", "call", "is_listening"]

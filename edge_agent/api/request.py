@@ -1,0 +1,71 @@
+"""One command on its way to the loop, and its answer on the way back; safe between the two threads that hold it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_agent.commands import Arguments, Command
+from edge_agent.errors import EdgeAgentError, Unavailable
+
+
+@dataclass(eq=False)
+class Request:
+    """One command on its way to the loop; exactly one of `done` and `failed` answers it, from the loop thread."""
+
+    command: Command
+    arguments: Arguments
+    body: bytes = b""
+    _answered: threading.Event = field(default_factory=threading.Event)
+    _finish: Callable[[], object] | None = None
+    _error: EdgeAgentError | None = None
+
+    @property
+    def answered(self) -> bool:
+        """It needs no answer any more."""
+        return self._answered.is_set()
+
+    def done(self, result: object) -> None:
+        """Answer with a value that msgspec can write as JSON; ignored when the request was answered already."""
+        self.finish(lambda: result)
+
+    def finish(self, complete: Callable[[], object]) -> None:
+        """Answer with what `complete` gives or raises; it runs on the thread that carries the request."""
+        if not self.answered:
+            self._finish = complete
+            self._answer()
+
+    def failed(self, error: EdgeAgentError) -> None:
+        """Answer with an error for a person; ignored when the request was answered already."""
+        if not self.answered:
+            self._error = error
+            self._answer()
+
+    def wait(self) -> object:
+        """Give the answer; called by the thread that carries the request.
+
+        Returns:
+            The answer.
+
+        Raises:
+            Unavailable: the loop did not answer in the command's time.
+            EdgeAgentError: what the command failed with.
+        """
+        if not self._answered.wait(self.command.timeout_s):
+            raise Unavailable(
+                f"the station did not answer `{self.command.name}` within {self.command.timeout_s:.0f} s",
+                hint="look at `edge-agent status` and at the journal of the service",
+            )
+        if self._finish is None:
+            raise self._error or AssertionError("answered with nothing")
+        return self._finish()
+
+    def _answer(self) -> None:
+        self.body = b""  # a lesson is large, and whoever still holds the request has no more use for it
+        self._answered.set()
+
+
+def stopping() -> Unavailable:
+    """Give what a caller is told when the station stops."""
+    return Unavailable("the station is stopping", hint="try again when it runs")

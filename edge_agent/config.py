@@ -99,6 +99,7 @@ class RecipeConfig(_Section, frozen=True):
     deadline_ms: Annotated[float, Meta(ge=20, le=60_000)] = 250.0
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
     normality: bool = True
+    guided: bool = True
     false_reject: Annotated[float, Meta(ge=0.0001, le=0.2)] = 0.01
     defect_share: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
     draw_one_in: Annotated[int, Meta(ge=1, le=1_000_000)] = 200

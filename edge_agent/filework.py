@@ -79,7 +79,7 @@ def _perceive(encoder: Encoder, example: Example, modalities: Sequence[Modality]
     faults = () if example.image is None else picture_faults(example.image, config.image_health)
     if faults and example.samples is None:
         raise BadData(
-            f"its picture is {' and '.join(faults)}", hint="[image_health] says when a picture is too bad to judge by"
+            f"its picture is {' and '.join(faults)}", hint="docs/config.md says when a picture is too bad to judge by"
         )
     return encoder.encode(None if faults else example.image, example.samples, example.rate_hz, (*words, *faults))
 

@@ -12,15 +12,19 @@ from typing import Final
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData
+from edge_agent.known import Known, Turn
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
+from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, ClassKnown, SampleKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
+from edge_agent.learning.slots import BundleName
 from edge_agent.ledger import Reader, Teaching
-from edge_agent.recipe import Known, Recipe, Turn
+from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
+from models.guide import GuidedBundle
 
 SHIFT_S: Final = 8 * 3600.0
 """Parts of this long are judged again by what is proposed [s]."""
@@ -65,7 +69,16 @@ class Lessons:
         """
         recipe, candidate = self._recipe, self._recipe.candidate
         learned = recipe.learned if candidate is None else candidate.learned
-        lesson = Lesson(name, examples, learned, recipe.bundle.normal, self._config.image_health, golden=golden)
+        space = space_of(recipe.bundle, learned.guiding)
+        lesson = Lesson(
+            name,
+            examples,
+            learned,
+            recipe.bundle.normal,
+            self._config.image_health,
+            golden=golden,
+            space=space if isinstance(space, GuidedBundle) else None,
+        )
         if now or not recipe.can_add(lesson.label):
             recipe.check_free()
         return lesson
@@ -93,13 +106,12 @@ class Lessons:
         candidate = self._waiting()
         if self._proven is None or self._proven[0] is not candidate:
             recipe = self._recipe
-            prior = recipe.bundle.prior()
-            parts, older = self._last_shift()
+            parts, older = self._last_shift() if recipe.space.digest == candidate.space.digest else ([], 0)
             self._proven = (
                 candidate,
                 prove(
-                    State(recipe.learned, prior, recipe.judge.judge, recipe.judge.normality),
-                    State(candidate.learned, prior, candidate.judge.judge, candidate.judge.normality),
+                    State(recipe.learned, recipe.space.prior(), recipe.judge.judge, recipe.judge.normality),
+                    State(candidate.learned, candidate.space.prior(), candidate.judge.judge, candidate.judge.normality),
                     normal=recipe.bundle.normal,
                     protected=self._config.recipe.protected,
                     parts=parts,
@@ -171,6 +183,31 @@ class Lessons:
         """Go back to what was known before the last change; raises as `Recipe.undo` does."""
         return _rows(self._recipe.undo(who, self._clock.utc()))
 
+    def cross(self) -> tuple[str, list[Teaching]] | None:
+        """Go on with the bundle that is configured, where what is known was learned with another one.
+
+        Returns:
+            What happened, in one sentence, and the rows that the audit needs; None where nothing had to.
+
+        Raises:
+            StateDamaged: what was carried over was damaged meanwhile.
+            Unavailable: the disk is full or failing.
+        """
+        recipe, crossing = self._recipe, self._recipe.crossing
+        if crossing is None:
+            return None
+        utc = self._clock.utc()
+        row = replace(_row(recipe.cross(crossing, utc)), utc=utc)
+        used = BundleName.of(recipe.bundle)
+        was = f" instead of {crossing.before.bundle}" if crossing.before.bundle is not None else ""
+        if crossing.sealed is not None:
+            overruled = [replace(row, action="overrule", sources=crossing.sealed.overruled)]
+            rows = [*(overruled if crossing.sealed.overruled else []), row]
+            return f"judged with {used}{was} from now on, by what {row.who} carried over", rows
+        missing = f"{crossing.missing} change{'' if crossing.missing == 1 else 's'} made since"
+        lacks = f"; it lacks {missing}, which `edge-agent adopt` can carry over" if crossing.missing else ""
+        return f"judged with {used}{was} from now on, by what was known with it{lacks}", [row]
+
     def taught(self, lesson: Lesson, seconds: float, *, promoted: bool) -> Taught:
         """Say what came of a lesson that was just proposed, or learned."""
         known = self._recipe.learned if promoted else self._waiting().learned
@@ -213,7 +250,10 @@ class Lessons:
         """Give the newest parts of the shift that can be judged again, and how many older ones there are."""
         since_utc, recipe = self._clock.utc() - SHIFT_S, self._config.recipe.name
         with self._reader() as reader:
-            return reader.newest(recipe, since_utc, MAX_PARTS), max(reader.embedded(recipe, since_utc) - MAX_PARTS, 0)
+            newest, count = reader.newest(recipe, since_utc, MAX_PARTS), reader.embedded(recipe, since_utc)
+        d = self._recipe.space.d
+        ours = [part for part in newest if part.embedding is not None and len(part.embedding.q) == d]
+        return ours, max(count - MAX_PARTS, 0)
 
     def _occasion(self, candidate: Known) -> Occasion:
         recipe, change = self._recipe, candidate.change

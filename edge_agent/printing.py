@@ -36,6 +36,13 @@ def warn(error: EdgeAgentError) -> None:
     sys.stderr.write(f"edge-agent: {error.message}{hint}\n")
 
 
+def confirmed(question: str) -> bool:
+    """Ask on a terminal whether something is to be done; where there is none, it is not."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
 def outcome_word(outcome: str) -> str:
     """Give shape and word of an answer, in colour on a terminal, 8 characters wide."""
     text = f"{SHAPES[outcome]} {outcome:<6}"

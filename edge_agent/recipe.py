@@ -7,59 +7,33 @@ what `judge` gives. Whether a candidate should be promoted is for others to say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import msgspec
-import numpy as np
 
 from edge_agent.config import RecipeConfig
-from edge_agent.errors import ConfigError, StateDamaged
-from edge_agent.inspection.encode import load_bundle
+from edge_agent.errors import StateDamaged
 from edge_agent.inspection.joint import HeldOut
-from edge_agent.inspection.judge import DIGITS, Judge
+from edge_agent.inspection.judge import Judge
+from edge_agent.known import Known, Turn, bundle_for, held_out
+from edge_agent.learning.crossing import Crossing
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
-from edge_agent.learning.learned import MAX_CALIBRATION, Learned
+from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import Change, nothing_waits
 from edge_agent.learning.store import KnowledgeStore, State
 from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A state of what was learned, ready to judge.
-
-    Attributes:
-        learned: what is known.
-        judge: judges by it.
-        change: what made it; None where that is not known.
-    """
-
-    learned: Learned
-    judge: Judge
-    change: Change | None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A change of what is judged by, for the audit.
-
-    Attributes:
-        change: what was done.
-        before: digest of the knowledge before, "" where nothing was known.
-        after: digest of the knowledge from then on.
-    """
-
-    change: Change
-    before: str
-    after: str
+from models import Bundle
 
 
 class Recipe:
     """The active recipe. Reading is safe from any thread; only one thread at a time may call what changes it.
+
+    Attributes:
+        crossing: set where that is of another bundle than what is judged by; `cross` before anything is changed.
 
     Args:
         config: its name, its bundle, how strict to be.
@@ -71,15 +45,11 @@ class Recipe:
 
     def __init__(self, config: RecipeConfig, disk: Disk) -> None:
         self.config = config
-        self.bundle = load_bundle(config.bundle_dir)
-        if missing := set(config.modalities) - {block.modality for block in self.bundle.blocks}:
-            raise ConfigError(
-                f"bundle {self.bundle.name} knows nothing of {' and '.join(sorted(missing))}",
-                hint="leave it out of [recipe] modalities, or name another bundle in [recipe] bundle",
-            )
-        self._store = KnowledgeStore(disk, config.name, self.bundle)
+        self.bundle = bundle_for(config)
+        self._store = KnowledgeStore(disk, config.name, self.bundle, guided=config.guided)
         stored = self._store.load()
         self._damage = list(stored.damage)
+        self.crossing = stored.crossing
         self._drawn: tuple[Embedding, ...] = ()
         self._active = self._known(stored.active)
         self._candidate = None if stored.candidate is None else self._known(stored.candidate)
@@ -93,6 +63,11 @@ class Recipe:
     def learned(self) -> Learned:
         """What is known."""
         return self._active.learned
+
+    @property
+    def space(self) -> Bundle:
+        """What embeddings are of: the bundle, guided where it is."""
+        return self._active.space
 
     @property
     def judge(self) -> Judge:
@@ -116,7 +91,7 @@ class Recipe:
     @property
     def held_out(self) -> HeldOut:
         """The good parts that parts are ranked among: those that were taught, and those that were drawn."""
-        return self._held_out(self.learned)
+        return held_out(self.learned, self._drawn)
 
     def hold_out(self, drawn: Sequence[Embedding]) -> None:
         """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.
@@ -138,6 +113,38 @@ class Recipe:
     def check_free(self) -> None:
         """Raise `BadData` while a change waits to be promoted."""
         self._store.check_free()
+
+    def check_unchanged(self) -> None:
+        """Raise `BadData` where something else is known by now, or a change waits to be promoted; reads the disk."""
+        self._store.check_unchanged()
+
+    @property
+    def origin(self) -> str:
+        """Names what is active on the disk, whatever made it so; see `Slot.contents`."""
+        return self._store.origin
+
+    def cross(self, crossing: Crossing, utc: float) -> Turn:
+        """Make what is judged by the active state on the disk, where that is of another bundle.
+
+        Args:
+            crossing: the way from the one to the other.
+            utc: wall time [s since the epoch].
+
+        Returns:
+            The change, for the audit.
+
+        Raises:
+            StateDamaged: what was carried over was damaged meanwhile.
+            Unavailable: the disk is full or failing.
+        """
+        change = self._store.cross(crossing, utc)
+        self._active = replace(self._active, change=change)
+        self.crossing = None
+        return Turn(change, crossing.before.knowledge, self.judge.digest)
+
+    def remove_carried(self) -> None:
+        """Remove what was carried over to the bundle, once it is active and on record."""
+        self._store.remove_carried()
 
     def propose(self, lesson: Lesson, who: str, utc: float) -> Known:
         """Make what would be known with a lesson the candidate; nothing changes for the line.
@@ -254,25 +261,4 @@ class Recipe:
         return Turn(change, before, known.judge.digest)
 
     def _known(self, state: State) -> Known:
-        learned = state.learned
-        good = learned.good if self.config.normality else None
-        judge = Judge(
-            self.bundle,
-            learned.knowledge,
-            self._held_out(learned),
-            self.config,
-            None if good is None else good.normality,
-        )
-        judge.prepare()
-        return Known(state.learned, judge, state.change)
-
-    def _held_out(self, learned: Learned) -> HeldOut:
-        drawn = learned.untaught(self._drawn)
-        normality = "" if learned.good is None else learned.good.normality.digest[:DIGITS]
-        anomaly = [
-            (a.picture, a.window) if (a := one.anomaly) is not None and a.normality == normality else (None, None)
-            for one in drawn
-        ]
-        rows = np.concatenate([learned.calibration, *(one.q[np.newaxis] for one in drawn)])
-        known = np.concatenate([learned.anomaly, np.array(anomaly, np.float64).reshape(-1, 2)])
-        return HeldOut(rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:])
+        return Known.of(state, self.bundle, self.config, self._drawn)

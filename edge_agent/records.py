@@ -128,8 +128,8 @@ class Details:
     """What a part looked and sounded like in detail, before it became an embedding. Nobody stores it with the part.
 
     Attributes:
-        tokens: of its picture, shape (regions, width); None without a picture, or where the bundle gives none. Only
-            their directions count.
+        tokens: of its picture, shape (regions, width), or of its variants, (K, regions, width); None without a
+            picture, or where the bundle gives none. Only their directions count.
         features: of its vibration window, shape (features,); None without a window.
     """
 

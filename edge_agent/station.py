@@ -86,6 +86,7 @@ class Station:
         self.ledger.open()
         try:
             self.evidence.open()
+            self._cross()
         except BaseException:
             self.close()
             raise
@@ -311,6 +312,15 @@ class Station:
         if "_encoder" in self.__dict__:
             self._encoder.close()
         return ended
+
+    def _cross(self) -> None:
+        """Go on with the bundle that is configured, where the knowledge is of another one."""
+        if (crossed := self.lessons.cross()) is not None:
+            said, rows = crossed
+            for row in rows:
+                self.ledger.offer(row)
+            self.note("info", "recipe", "bundle_changed", said)
+            self.recipe.remove_carried()
 
     @cached_property
     def _encoder(self) -> Encoder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -20,7 +19,7 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.learnwork import change, print_sheet
 from edge_agent.ledger import EvidenceStore, Reader
-from edge_agent.printing import say, say_json, warn
+from edge_agent.printing import confirmed, say, say_json, warn
 from edge_agent.printout import check_folder
 from edge_agent.progressbar import progress_bar
 from edge_agent.proofpage import write_page
@@ -97,7 +96,7 @@ def teach(config: Config, options: TeachOptions) -> int:
         _print_lesson(proposal, options)
     refused = sheet is not None and bool(sheet.refused)
     promoted = proposal.taught.promoted
-    if not promoted and not refused and (options.yes or _says_yes(options)):
+    if not promoted and not refused and (options.yes or (not options.json and confirmed("promote it?"))):
         change(config, "promote", {"who": options.who})
         promoted = True
     if options.json:
@@ -221,12 +220,6 @@ def _print_lesson(proposal: Proposal, options: TeachOptions) -> None:
 
 def _state(taught: Taught) -> str:
     return f": {taught.samples} known, {taught.calibration} good parts held out"
-
-
-def _says_yes(options: TeachOptions) -> bool:
-    if options.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    return input("promote it? [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def _nothing_read(label: str) -> BadData:

@@ -114,6 +114,11 @@ class Bundle:
         return self.manifest.blocks
 
     @property
+    def d(self) -> int:
+        """Number of dimensions of an embedding."""
+        return self.blocks[-1].stop
+
+    @property
     def normal(self) -> str:
         """Slug of the class of good parts."""
         return self.manifest.label_policy.normal

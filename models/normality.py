@@ -68,6 +68,11 @@ class Seen:
 
     @classmethod
     def of(cls, pictures: Tokens, grid: tuple[int, int]) -> Self:
+        """Learn good pictures; as `learned`, without their own anomalies."""
+        return cls.learned(pictures, grid)[0]
+
+    @classmethod
+    def learned(cls, pictures: Tokens, grid: tuple[int, int]) -> tuple[Self, list[Floats]]:
         """Learn good pictures.
 
         Args:
@@ -75,7 +80,8 @@ class Seen:
             grid: rows and columns.
 
         Returns:
-            What they look like; the order of the pictures makes no difference.
+            What they look like, for which their order makes no difference; and the anomaly of each as the others see
+            it, (rows, columns), which is what that of another good picture is like.
 
         Raises:
             ValueError: too few, too many, of another shape, or not finite.
@@ -85,7 +91,9 @@ class Seen:
         by_place = np.stack([rounded(placed(tokens, grid)) for tokens in pictures])
         kept, owners = chosen(by_place)
         bank = Bank(kept, owners)
-        return cls(kept, Moments.of([bank.distances(tokens, number) for number, tokens in enumerate(by_place)]))
+        distances = [bank.distances(tokens, number) for number, tokens in enumerate(by_place)]
+        seen = cls(kept, Moments.of(distances))
+        return seen, [standardised(own, *seen._smooth) for own in distances]
 
     def merged(self, other: Self) -> Self:
         """Give what both know, of at most `KEPT` tokens a place; raise `ValueError` where they do not fit together."""

@@ -1,4 +1,4 @@
-"""The verbs about what a station learns: `teach`, `learned`, `proof`, `promote`, `cancel`, `forget`, `undo`."""
+"""The verbs about what a station learns, from `teach` and `proof` to `undo` and `adopt`."""
 
 from __future__ import annotations
 
@@ -71,6 +71,17 @@ def add_verbs(add: AddVerb) -> None:
     add_station(verb)
     add_json(verb)
 
+    verb = add_verb(
+        add, "adopt", _adopt, "carry what is known over to another bundle", "edge-agent adopt castings --yes"
+    )
+    verb.add_argument("bundle", metavar="BUNDLE", help="a shipped bundle, or its folder")
+    verb.add_argument("--page", type=Path, metavar="FILE", help=PAGE_HELP)
+    verb.add_argument("--yes", action="store_true", help="carry it over without asking, unless the proof sheet refuses")
+    verb.add_argument("--overrule", action="store_true", help="also where the proof sheet refuses it, in your name")
+    add_who(verb)
+    add_station(verb)
+    add_json(verb)
+
 
 def _teach(arguments: argparse.Namespace) -> int:
     from edge_agent.teachwork import TeachOptions, teach
@@ -124,3 +135,20 @@ def _undo(arguments: argparse.Namespace) -> int:
     from edge_agent.learnwork import undo
 
     return undo(config_of(arguments), arguments.who, as_json=arguments.json)
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    from edge_agent.runtime.priority import run_when_idle
+
+    run_when_idle()
+    from edge_agent.adoptwork import AdoptOptions, adopt
+
+    options = AdoptOptions(
+        bundle=arguments.bundle,
+        who=arguments.who,
+        yes=arguments.yes,
+        overrule=arguments.overrule,
+        page=arguments.page,
+        json=arguments.json,
+    )
+    return adopt(config_of(arguments), options)

@@ -20,8 +20,10 @@ from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.featureshares import AXIS_NAMES, FeatureShares, feature_shares
 from edge_agent.inspection.trace import Perceived, Trace, Tracer
 from models import Bundle
+from models.bundle import TOKENS
 from models.embedding import dequantise
 from models.features import frame_count
+from models.guide import IMAGE, GuidedBundle
 from models.head import Head
 from models.manifest import Block
 from models.shares import Floats, Margin, Shares, embedding_of, even_pieces, mean_pieces, pieces_of, shared_out
@@ -49,12 +51,13 @@ class Explainer:
     """Explains parts with one bundle on one device. It belongs to the thread that uses it.
 
     Args:
-        bundle: what made the embeddings.
+        bundle: what embeddings are of, guided or not.
         tracer: runs it.
     """
 
     def __init__(self, bundle: Bundle, tracer: Tracer) -> None:
         self._bundle = bundle
+        self._guided = bundle if isinstance(bundle, GuidedBundle) else None
         self._tracer = tracer
 
     @classmethod
@@ -71,7 +74,7 @@ class Explainer:
         pieces, features = [], []
         for part in parts:
             trace = self._tracer.trace(part)
-            pieces.append(pieces_of(self._bundle.blocks, trace.terms))
+            pieces.append(self._traced(trace))
             if FEATURES in trace.seen:
                 features.append(trace.seen[FEATURES])
         return Reference(mean_pieces(pieces), np.mean(features, axis=0, dtype=np.float64) if features else None)
@@ -104,13 +107,12 @@ class Explainer:
             DeviceFault: the device failed, or its numbers do not add up.
         """
         trace = self._tracer.trace(part) if part.image is not None or part.samples is not None else None
-        q = judged if judged is not None or trace is None else trace.q
+        q = judged if judged is not None or trace is None else self._looked(trace)
         if q is None:
             raise BadData("neither picture nor window nor embedding of this part is there", hint=KEEP)
         notes: list[str] = []
-        terms = self._terms(trace, q, notes)
         try:
-            pieces = pieces_of(self._bundle.blocks, terms)
+            pieces = self._pieces(trace, q, notes)
             origin = self._origin(margin.head, pieces, reference, notes)
             shares = shared_out(margin, self._bundle.blocks, pieces, origin)
         except ValueError as error:
@@ -133,18 +135,34 @@ class Explainer:
             tuple(notes),
         )
 
-    def _terms(self, trace: Trace | None, q: NDArray[np.int16], notes: list[str]) -> dict[str, Floats]:
-        """Give the terms of what was traced, and of the other blocks of an embedding as one token each."""
-        terms = {} if trace is None else dict(trace.terms)
+    def _pieces(self, trace: Trace | None, q: NDArray[np.int16], notes: list[str]) -> dict[str, Floats]:
+        """Give the pieces of what was traced, and the other blocks of an embedding as one piece each."""
+        pieces = {} if trace is None else self._traced(trace)
         notes += [
-            f"{name}: this bundle has no tokens of it, so it is one share" for name in terms if len(terms[name]) == 1
+            f"{name}: this bundle has no tokens of it, so it is one share" for name in pieces if len(pieces[name]) == 1
         ]
+        if self._guided is not None and len(pieces.get(IMAGE, ())) > 1:
+            notes.append(f"{IMAGE}: what was seen of it as a whole is one share beside those of its regions")
         for block in self._bundle.blocks:
             own = q[block.start : block.stop]
-            if block.modality not in terms and own.any():
-                terms[block.modality] = dequantise(own)[None]
+            if block.modality not in pieces and own.any():
+                pieces |= pieces_of([block], {block.modality: dequantise(own)[None]})
                 notes.append(f"{block.modality}: from the stored embedding, so it is one share")
-        return terms
+        return pieces
+
+    def _traced(self, trace: Trace) -> dict[str, Floats]:
+        """Give the pieces of what was traced."""
+        pieces = pieces_of(self._bundle.manifest.blocks, trace.terms)
+        if self._guided is not None and IMAGE in pieces:
+            pieces[IMAGE] = self._guided.pieces(pieces[IMAGE], trace.seen[TOKENS][0])
+        return pieces
+
+    def _looked(self, trace: Trace) -> NDArray[np.int16]:
+        """Give the embedding of what was traced."""
+        tokens = trace.seen.get(TOKENS) if IMAGE in trace.terms else None
+        return (
+            trace.q if self._guided is None else self._guided.extended(trace.q, None if tokens is None else tokens[0])
+        )
 
     def _origin(
         self, head: Head, pieces: Mapping[str, Floats], reference: Reference | None, notes: list[str]
@@ -153,7 +171,7 @@ class Explainer:
         normal = self._bundle.normal
         if normal not in head.classes:
             raise ValueError(f"class {normal} was never taught")
-        mean = np.zeros(self._bundle.manifest.embedding)
+        mean = np.zeros(self._bundle.d)
         mean[head.dims] = head.means[head.classes.index(normal)]
         origin = even_pieces(self._bundle.blocks, mean, {m: len(own) for m, own in pieces.items()})
         known = {} if reference is None else reference.pieces
@@ -171,7 +189,9 @@ class Explainer:
 
     def _grid(self, shares: Shares) -> Floats | None:
         """Lay the regions out as the picture is; None where there are none or they form no grid."""
-        tokens, spec = shares.tokens.get("image"), self._bundle.manifest.picture
+        tokens, spec = shares.tokens.get(IMAGE), self._bundle.manifest.picture
+        if self._guided is not None and tokens is not None and self._guided.grid is not None and len(tokens) > 1:
+            return tokens[:-1].reshape(self._guided.grid)
         if tokens is None or spec is None or len(tokens) == 1:
             return None
         rows = max(round((len(tokens) * spec.height / spec.width) ** 0.5), 1)

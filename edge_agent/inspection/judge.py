@@ -16,7 +16,7 @@ of its picture and features of its window as well; all of these are weighed toge
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from edge_agent.config import RecipeConfig
 from edge_agent.inspection.decision import Thresholds
 from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.look import Look
 from edge_agent.inspection.ring import promised
 from edge_agent.inspection.view import Evidence, View, log_sum
 from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Verdict
@@ -38,9 +39,6 @@ Floats = NDArray[np.float64]
 
 COLUMNS: Final = (Modality.IMAGE, Modality.VIBRATION)
 """Whose anomaly is in which column of `HeldOut.anomaly`."""
-
-DIGITS: Final = 16
-"""Of a digest; no station will know so many states that two of them begin with the same."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Judge:
     """Gives verdicts from one state of knowledge.
 
     Args:
-        bundle: what made the embeddings.
+        bundle: what embeddings are of, guided or not.
         knowledge: what the station knows.
         held_out: good parts that took no part in fitting.
         recipe: how strict to be.
@@ -84,6 +82,7 @@ class Judge:
         self._held_out = held_out
         self._recipe = recipe
         self._normality = normality
+        self._look = Look(bundle, normality)
         self._prior = bundle.prior()
         self._thresholds = Thresholds.of(recipe.costs)
         self._views: dict[tuple[frozenset[Modality], tuple[int, ...]], View | None] = {}
@@ -99,17 +98,13 @@ class Judge:
         self.promise()
 
     def look(self, embedding: Embedding) -> Embedding:
-        """Say how unlike good parts the details of a part are, and drop them; 4 ms, from any thread."""
-        details, normality = embedding.details, self._normality
-        if details is None or normality is None:
-            return embedding if details is None else replace(embedding, details=None)
-        anomaly = Anomaly(self.normality, *normality.scores(details.tokens, details.features))
-        return replace(embedding, details=None, anomaly=anomaly)
+        """Look at the details of a part, which are dropped; see `Look.at`. Some milliseconds, from any thread."""
+        return self._look.at(embedding)
 
     @property
     def normality(self) -> str:
         """Which knowledge of good parts `look` goes by, as `Anomaly.normality`; "" for none."""
-        return "" if self._normality is None else self._normality.digest[:DIGITS]
+        return self._look.normality
 
     def judge(self, embedding: Embedding) -> Verdict:
         """Give the verdict on one part; who has not looked at its details before has them looked at here."""

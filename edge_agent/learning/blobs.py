@@ -23,25 +23,27 @@ class Blobs:
 
     Args:
         disk: the state directory.
+        folder: where in it they are.
     """
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, folder: str = FOLDER) -> None:
         self._disk = disk
+        self._folder = folder
 
     def has(self, digest: str) -> bool:
         """Say whether there is a blob of this digest; what is in it is looked at when it is read."""
-        return self._disk.exists(blob_name(digest))
+        return self._disk.exists(blob_name(digest, self._folder))
 
     def write(self, data: bytes) -> str:
         """Keep `data`; when this returns, it survives a power cut. Give its digest, 64 hexadecimal digits."""
         digest = hashlib.sha256(data).hexdigest()
         if not self.has(digest):
-            replace(self._disk, blob_name(digest), data)
+            replace(self._disk, blob_name(digest, self._folder), data)
         return digest
 
     def read(self, digest: str) -> bytes:
         """Give what was kept; raise `StateDamaged`, and keep the file aside, where it is no longer that."""
-        name = blob_name(digest)
+        name = blob_name(digest, self._folder)
         data = self._disk.read(name)
         if hashlib.sha256(data).hexdigest() != digest:
             keep_aside(self._disk, name)
@@ -53,16 +55,45 @@ class Blobs:
 
     def remove_all_but(self, needed: Collection[str]) -> None:
         """Remove every blob whose digest is not among `needed`, and what a power cut left unfinished."""
-        names = {blob_name(digest) for digest in needed}
+        names = {blob_name(digest, self._folder) for digest in needed}
         for shard in range(256):
-            for name in self._disk.names(f"{FOLDER}/{shard:02x}"):
+            for name in self._disk.names(f"{self._folder}/{shard:02x}"):
                 if name not in names and not name.endswith(DAMAGED):
                     self._disk.remove(name)
 
 
-def blob_name(digest: str) -> str:
+class HeldBlobs(Blobs):
+    """Blobs in memory, for what may never be kept.
+
+    Attributes:
+        held: what was written, by digest.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def has(self, digest: str) -> bool:
+        """Say whether there is a blob of this digest."""
+        return digest in self.held
+
+    def write(self, data: bytes) -> str:
+        """Hold `data`; give its digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.held[digest] = data
+        return digest
+
+    def read(self, digest: str) -> bytes:
+        """Give what is held."""
+        return self.held[digest]
+
+    def remove_all_but(self, needed: Collection[str]) -> None:
+        """Hold no other blobs any more."""
+        self.held = {digest: data for digest, data in self.held.items() if digest in needed}
+
+
+def blob_name(digest: str, folder: str = FOLDER) -> str:
     """Give the name of a blob in the state directory."""
-    return f"{FOLDER}/{digest[:2]}/{digest[2:]}"
+    return f"{folder}/{digest[:2]}/{digest[2:]}"
 
 
 def keep_aside(disk: Disk, name: str) -> None:

@@ -36,8 +36,8 @@ MAX_ROWS: Final = 64
 MAX_HEADER_BYTES: Final = 16 << 20
 """The header of `MAX_EXEMPLARS` with the longest names."""
 
-MAX_BYTES: Final = 48 << 20
-"""Refuse to read a larger chunk: `MAX_EXEMPLARS` of 8 rows of 128 dimensions, and their header."""
+MAX_BYTES: Final = 96 << 20
+"""Refuse to read a larger chunk: `MAX_EXEMPLARS` of 8 rows of 256 and 128 dimensions, and their header."""
 
 MAX_SOURCE: Final = 200
 """Longest name of where an example came from [characters]."""
@@ -85,6 +85,7 @@ class Exemplar:
         window: digest of the kept vibration window, "" where none is kept.
         raw_bytes: size of picture and window as they are kept [bytes].
         details: digest of its kept tokens and features, "" where none are kept.
+        plain: the rows without the guide that they were made with (`models.guide`), int16; None where there was none.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Exemplar:
     window: str = ""
     raw_bytes: int = 0
     details: str = ""
+    plain: NDArray[np.int16] | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -116,11 +118,12 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     details: _Kept = ""
 
 
-class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     recipe: Annotated[str, Meta(min_length=1, max_length=MAX_RECIPE)]
     bundle_digest: Digest
     d: Annotated[int, Meta(ge=1, le=MAX_DIMENSIONS)]
     exemplars: Annotated[tuple[_Entry, ...], Meta(min_length=1, max_length=MAX_EXEMPLARS)]
+    plain: Annotated[int, Meta(ge=0, le=MAX_DIMENSIONS)] = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +153,12 @@ class Chunk:
         Raises:
             StateDamaged: it is anything else; the message says what, and nothing was loaded.
         """
-        header, rows = _opened(data)
+        header, rows, plain = _opened(data)
         at, exemplars = 0, []
         for entry in header.exemplars:
-            fields = {**msgspec.structs.asdict(entry), "rows": rows[at : at + entry.rows]}
-            exemplars.append(Exemplar(**fields))
+            own = slice(at, at + entry.rows)
+            fields = {**msgspec.structs.asdict(entry), "rows": rows[own]}
+            exemplars.append(Exemplar(**fields, plain=None if plain is None else plain[own]))
             at += entry.rows
         chunk = cls(header.recipe, header.bundle_digest, tuple(exemplars))
         if chunk.to_bytes() != data:
@@ -180,10 +184,13 @@ class Chunk:
             for e in self.exemplars
         )
         d = self.exemplars[0].rows.shape[1]
-        header = msgspec.json.encode(_Header(self.recipe, self.bundle_digest, d, entries))
-        version = _VERSION if any(e.details for e in self.exemplars) else 1
+        plain = [e.plain for e in self.exemplars if e.plain is not None]
+        width = plain[0].shape[1] if plain else 0
+        header = msgspec.json.encode(_Header(self.recipe, self.bundle_digest, d, entries, width))
+        version = _VERSION if plain or any(e.details for e in self.exemplars) else 1
         start = _MAGIC + bytes([version]) + len(header).to_bytes(4, "little")
-        body = b"".join([start, header, *(e.rows.astype("<i2").tobytes() for e in self.exemplars)])
+        arrays = [*(e.rows for e in self.exemplars), *plain]
+        body = b"".join([start, header, *(rows.astype("<i2").tobytes() for rows in arrays)])
         return body + hashlib.sha256(body).digest()
 
     @cached_property
@@ -206,8 +213,8 @@ class Chunk:
         return type(self)(self.recipe, self.bundle_digest, left) if left else None
 
 
-def _opened(data: bytes) -> tuple[_Header, NDArray[np.int16]]:
-    """Give header and rows, all of them checked."""
+def _opened(data: bytes) -> tuple[_Header, NDArray[np.int16], NDArray[np.int16] | None]:
+    """Give header, rows and rows without a guide, all of them checked."""
     if len(data) > MAX_BYTES:
         raise _damaged(f"{len(data)} bytes, at most {MAX_BYTES}")
     if len(data) < _START + _DIGEST_BYTES or not data.startswith(_MAGIC):
@@ -225,15 +232,23 @@ def _opened(data: bytes) -> tuple[_Header, NDArray[np.int16]]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(f"header: {error}") from None
     count, size = sum(entry.rows for entry in header.exemplars), len(body) - _START - length
-    if size != count * header.d * 2:
-        raise _damaged(f"{size} bytes of rows, the header describes {count} rows of {header.d} dimensions")
-    rows = np.frombuffer(body, dtype="<i2", offset=_START + length).astype(np.int16, copy=False)
-    rows = rows.reshape(count, header.d)
-    if (longest := int(np.einsum("ij,ij->i", rows, rows, dtype=np.int64).max())) > MAX_NORM2:
-        raise _damaged(f"a row has |q|^2 {longest}, at most {MAX_NORM2}")
+    if size != count * (header.d + header.plain) * 2:
+        said = f"{header.d} + {header.plain}" if header.plain else f"{header.d}"
+        raise _damaged(f"{size} bytes of rows, the header describes {count} rows of {said} dimensions")
+    rows = _checked(body, _START + length, count, header.d)
+    plain = _checked(body, _START + length + rows.nbytes, count, header.plain) if header.plain else None
     if len({entry.id for entry in header.exemplars}) < len(header.exemplars):
         raise _damaged("one exemplar is there twice")
-    return header, rows
+    return header, rows, plain
+
+
+def _checked(body: memoryview, start: int, count: int, d: int) -> NDArray[np.int16]:
+    """Give rows (count, d) that may be embeddings."""
+    rows = np.frombuffer(body, dtype="<i2", offset=start, count=count * d).astype(np.int16, copy=False)
+    rows = rows.reshape(count, d)
+    if (longest := int(np.einsum("ij,ij->i", rows, rows, dtype=np.int64).max())) > MAX_NORM2:
+        raise _damaged(f"a row has |q|^2 {longest}, at most {MAX_NORM2}")
+    return rows
 
 
 def _damaged(reason: str) -> StateDamaged:

@@ -28,6 +28,9 @@ from models.tokenbank import rounded
 MAX_DETAILED: Final = 500
 """Good parts of one role whose details are kept: 26 MB with `generic`, and learned in some seconds."""
 
+MAX_VARIED: Final = 100
+"""Examples of one class whose details are kept in all their variants: 41 MB with `generic`."""
+
 DETAILED: Final = (Role.FIT, Role.RING)
 """Good parts are learned from, or tell how far others lie from those."""
 
@@ -121,7 +124,7 @@ def members(good: Iterable[Exemplar]) -> tuple[list[Exemplar], list[Exemplar]]:
 
 
 def encode_details(details: Details) -> bytes:
-    """Give details as they are kept: tokens rounded to int8, features as they are."""
+    """Give details as they are kept: tokens rounded to int8, of all variants of an example or of one, and features."""
     tokens = b"" if details.tokens is None else encode_npy(rounded(details.tokens))
     features = b"" if details.features is None else encode_npy(details.features.astype(np.float32))
     return len(tokens).to_bytes(_LENGTH_BYTES, "little") + tokens + features
@@ -135,8 +138,8 @@ def decode_details(data: bytes) -> Details:
         features = decode_npy(data[start:]) if data[start:] else None
     except ValueError as error:
         raise StateDamaged(f"kept details cannot be read: {error}", hint=HINT) from error
-    for array, dimensions, kind in ((tokens, 2, np.int8), (features, 1, np.float32)):
-        if array is not None and (array.ndim != dimensions or array.dtype != kind):
+    for array, dimensions, kind in ((tokens, (2, 3), np.int8), (features, (1,), np.float32)):
+        if array is not None and (array.ndim not in dimensions or array.dtype != kind):
             raise StateDamaged(f"kept details are {array.shape} {array.dtype}", hint=HINT)
     return Details(tokens, features)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.exemplar import Chunk, Exemplar, Role
 from edge_agent.learning.goodparts import GoodParts
+from edge_agent.learning.guiding import Guiding
 from edge_agent.learning.label import slug_of
 from edge_agent.records import Embedding
 from models import Bundle, Knowledge
@@ -42,6 +43,7 @@ class Learned:
         knowledge: what the classifier is solved from: `base` and every exemplar that is fitted, to the bit.
         good: what good parts look and sound like in detail; it is the store that learns it, see
             `KnowledgeStore.completed`.
+        guiding: where pictures are looked at; so does this. None where they are looked at as a whole.
     """
 
     base: Knowledge
@@ -49,6 +51,7 @@ class Learned:
     names: Mapping[str, str]
     knowledge: Knowledge = field(repr=False)
     good: GoodParts | None = None
+    guiding: Guiding | None = None
 
     @classmethod
     def nothing(cls, recipe: str, bundle: Bundle) -> Self:

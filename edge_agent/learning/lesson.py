@@ -17,10 +17,13 @@ from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import MAX_SOURCE, MAX_WHO, Exemplar, Role
+from edge_agent.learning.goodparts import DETAILED
 from edge_agent.learning.learned import Learned
 from edge_agent.records import Details, Embedding
 from edge_agent.sources.imagehealth import picture_faults
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
+from models.guide import GuidedBundle
+from models.tokenbank import rounded
 
 
 @dataclass
@@ -29,7 +32,8 @@ class _Sample:
 
     example: Example
     rows: list[NDArray[np.int16]] = field(default_factory=list)
-    details: Details | None = None
+    plain: list[NDArray[np.int16]] = field(default_factory=list)
+    details: list[Details] = field(default_factory=list)
     refused: str = ""
 
 
@@ -39,7 +43,7 @@ class Sample(NamedTuple):
     Attributes:
         exemplar: of it, without picture, window or details.
         example: what it was made from.
-        details: of a good part; None of any other.
+        details: of a good part; of any other, and of all its variants, where a guide says where to look; else None.
     """
 
     exemplar: Exemplar
@@ -57,6 +61,7 @@ class Lesson:
         normal: slug of the class of good parts.
         limits: when a picture is too bad to learn from.
         golden: nothing is learned from them; they are to be asked whenever knowledge is to change.
+        space: what embeddings are of, where a guide says where to look; None where none does.
 
     Raises:
         BadData: the name is no class name, or nearly that of another class.
@@ -71,8 +76,10 @@ class Lesson:
         limits: ImageHealthConfig,
         *,
         golden: bool = False,
+        space: GuidedBundle | None = None,
     ) -> None:
         self.name = name
+        self._space = space
         self.label = learned.slug_for(name)
         self._normal = normal
         self._golden = golden
@@ -117,13 +124,29 @@ class Lesson:
         elif "bad_vibration" in result.degraded:
             self._samples[i].refused = "its vibration window cannot be used"
         else:
-            self._samples[i].rows.append(result.q)
-            self._samples[i].details = result.details if self.label == self._normal else None
+            self._keep(self._samples[i], result)
             if k + 1 < self._variants:
                 self._at = (i, k + 1)
                 return
         self._at = (i + 1, 0)
         self._pass_over_refused()
+
+    def _keep(self, sample: _Sample, result: Embedding) -> None:
+        q, details = result.q, result.details or Details()
+        if self._space is not None:
+            sample.plain.append(q)
+            q = self._space.extended(q, details.tokens)
+        sample.rows.append(q)
+        sample.details.append(details)
+
+    def _kept_details(self, sample: _Sample, role: Role) -> Details | None:
+        """Give what is kept of a sample in detail: enough to learn good parts, or to look at it anew."""
+        if self.label == self._normal and role in DETAILED:
+            return sample.details[0]
+        if self._space is None:
+            return None
+        tokens = [details.tokens for details in sample.details if details.tokens is not None]
+        return Details(np.stack([rounded(one) for one in tokens]) if tokens else None)
 
     def exemplars(self, learned: Learned, who: str, utc: float) -> list[Sample]:
         """Give what is to be kept of this lesson.
@@ -139,6 +162,12 @@ class Lesson:
         Raises:
             BadData: no example could be learned.
         """
+        if any(row.shape != (learned.knowledge.d,) for sample in self._samples for row in sample.rows) or (
+            self._space is not None and self._space.digest != learned.knowledge.bundle_digest
+        ):
+            raise BadData(
+                f"where pictures are looked at has changed while {self.name} was taught", hint="teach it once more"
+            )
         self._refuse_known(learned)
         usable = [sample for sample in self._samples if sample.rows and not sample.refused]
         if not usable:
@@ -156,9 +185,10 @@ class Lesson:
                     source=_told(sample.example.source, MAX_SOURCE),
                     who=_told(who, MAX_WHO),
                     utc=utc,
+                    plain=np.stack(sample.plain) if sample.plain else None,
                 ),
                 sample.example,
-                sample.details,
+                self._kept_details(sample, role),
             )
             for sample, role in zip(usable, self._roles(learned, len(usable)), strict=True)
         ]

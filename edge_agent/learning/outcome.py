@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.learning.carry import Loss
 from edge_agent.learning.proof import ProofSheet
 
 
@@ -43,6 +44,31 @@ class Proposal:
 
     taught: Taught
     proof: ProofSheet | None
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What came of carrying over to another bundle.
+
+    Attributes:
+        bundle: name and version of the bundle.
+        instead_of: name and version of the bundle that is used.
+        examples: how many were carried over.
+        losses: examples that could not be.
+        knowledge: digest of the knowledge with the bundle.
+        seconds: how long it took [s].
+        carried: it is on the disk, and the next start with the bundle judges by it.
+        overruled: the reasons against it, which somebody overruled.
+    """
+
+    bundle: str
+    instead_of: str
+    examples: int
+    losses: tuple[Loss, ...]
+    knowledge: str
+    seconds: float
+    carried: bool
+    overruled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from edge_agent.errors import StateDamaged
 from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.example import Example, encode_npy
 from edge_agent.learning.exemplar import Exemplar, Role
-from edge_agent.learning.goodparts import DETAILED, MAX_DETAILED, encode_details
+from edge_agent.learning.goodparts import MAX_DETAILED, MAX_VARIED, encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
 from edge_agent.ledger.pictures import encoded
@@ -76,8 +76,6 @@ class Raw:
 def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exemplar]:
     """Keep what belongs to exemplars, as far as their class has room.
 
-    Of held-out good parts no picture and no window is kept; details only of good parts.
-
     Args:
         blobs: where to.
         samples: what is about to be learned.
@@ -93,15 +91,15 @@ def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exem
     for exemplar, example, details in samples:
         key = exemplar.label, exemplar.role
         used = used_bytes.setdefault(key, learned.raw_bytes(*key))
-        raw = Raw() if exemplar.role is Role.RING or used >= MAX_RAW_BYTES else Raw.of(example)
+        raw = Raw() if used >= MAX_RAW_BYTES else Raw.of(example)
         used_bytes[key] = used + len(raw)
         if used_bytes[key] > MAX_RAW_BYTES:
             raw = Raw()
         picture, window = (blobs.write(data) if data else "" for data in (raw.picture, raw.window))
         digest = ""
-        if details is not None and exemplar.role in DETAILED:
+        if details is not None:
             count = detailed.setdefault(key, learned.detailed(*key))
-            if count < MAX_DETAILED:
+            if count < (MAX_DETAILED if len(exemplar.rows) == 1 else MAX_VARIED):
                 digest = blobs.write(encode_details(details))
                 detailed[key] += 1
         kept.append(replace(exemplar, picture=picture, window=window, raw_bytes=len(raw), details=digest))

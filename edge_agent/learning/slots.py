@@ -6,6 +6,7 @@ then exactly what was looked at.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
@@ -13,12 +14,13 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged
+from models import Bundle
 from models.manifest import Digest, Slug
 
 SLOTS: Final = "slots.json"
 
 VERSION: Final = 3
-"""Version 2 had no knowledge of good parts in detail."""
+"""Version 2 had no knowledge of good parts in detail, and did not say which bundle a state is of."""
 
 MAX_HISTORY: Final = 32
 """States that can be returned to: some 20 MB of knowledge of ten classes; the exemplars are shared between them."""
@@ -28,18 +30,40 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What made a state out of the one before.
 
     Attributes:
-        action: what was done.
-        slug: the class it was done to; "" where it was several.
+        action: what was done; `adopt` is to go on with another bundle.
+        slug: the class it was done to; "" where it was several, or all.
         sources: the examples, as people know them.
         who: the person.
         utc: when [s since the epoch].
     """
 
-    action: Literal["teach", "forget", "undo"]
+    action: Literal["teach", "forget", "undo", "adopt"]
     slug: str
     sources: tuple[str, ...]
     who: str
     utc: float
+
+
+class BundleName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which bundle made the embeddings of a state.
+
+    Attributes:
+        digest: of the bundle.
+        name: its name, for people.
+        version: its version, for people.
+    """
+
+    digest: Digest
+    name: str
+    version: str
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Name a bundle."""
+        return cls(bundle.digest, bundle.name, bundle.manifest.version)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
 class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -53,6 +77,8 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         change: what made this state; None where that is not known.
         calibration: held-out good parts without their exemplars, as version 1 kept them; "" for none.
         good: what good parts look and sound like in detail; "" where that is not known.
+        guide: where pictures are looked at; "" where they are not guided.
+        bundle: what made its embeddings; None where nothing is known, or an older release wrote it.
     """
 
     knowledge: Digest | Literal[""] = ""
@@ -62,11 +88,19 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     change: Change | None = None
     calibration: Digest | Literal[""] = ""
     good: Digest | Literal[""] = ""
+    guide: Digest | Literal[""] = ""
+    bundle: BundleName | None = None
+
+    @property
+    def contents(self) -> str:
+        """A digest of all that is known in this state; equal for equal contents, whatever made them."""
+        named = replace(self, change=None, good="", bundle=None)
+        return hashlib.sha256(msgspec.json.encode(named, order="sorted")).hexdigest()
 
     @property
     def blobs(self) -> set[str]:
         """The digests of all blobs that it names itself."""
-        return {self.knowledge, self.base, self.calibration, self.good, *self.lessons} - {""}
+        return {self.knowledge, self.base, self.calibration, self.good, self.guide, *self.lessons} - {""}
 
 
 class RecipeSlots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,26 +8,23 @@ thread; only one thread may write.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from typing import Final
 
-from edge_agent.errors import ConfigError, StateDamaged, Unavailable
+from msgspec.structs import replace
+
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import Blobs, keep_aside
-from edge_agent.learning.calibration import chunk_from_rows
-from edge_agent.learning.exemplar import Chunk
-from edge_agent.learning.goodparts import GoodParts, decode_details
+from edge_agent.learning.carried import CarriedFolder, Sealed
+from edge_agent.learning.crossing import Crossing, back, check_carried, check_nothing_waits, former
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
-from edge_agent.records import Details
+from edge_agent.learning.stateblobs import Damage, OtherBundle, StateBlobs
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
-from models import Bundle, Knowledge
-from models.errors import KnowledgeDamaged
+from models import Bundle
 
-HINT: Final = "teach it again, or take the file from a backup"
-
-T = TypeVar("T")
-Damage = list[StateDamaged]
+WHO: Final = "configuration"
+"""Who goes back to an earlier bundle: whoever named it in the configuration, which does not say who that was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +48,13 @@ class Stored:
         active: what is judged by: nothing is known, on a first start.
         candidate: what was proposed and not yet promoted.
         damage: what was found damaged on the way.
+        crossing: how `active` is to become so on the disk too, where the bundle is another one now.
     """
 
     active: State
     candidate: State | None
     damage: tuple[StateDamaged, ...]
+    crossing: Crossing | None = None
 
 
 class KnowledgeStore:
@@ -70,26 +69,30 @@ class KnowledgeStore:
         disk: the state directory.
         recipe: name of the recipe.
         bundle: what makes its embeddings.
+        guided: pictures are looked at as good ones say, where the bundle can be guided.
     """
 
-    def __init__(self, disk: Disk, recipe: str, bundle: Bundle) -> None:
+    def __init__(self, disk: Disk, recipe: str, bundle: Bundle, *, guided: bool = False) -> None:
         self._disk = disk
         self.blobs = Blobs(disk)
         self._recipe = recipe
         self._bundle = bundle
-        self._nothing = Learned.nothing(recipe, bundle)
+        self._states = StateBlobs(self.blobs, recipe, bundle, guided=guided)
+        self._carried = CarriedFolder(disk, recipe, bundle, guided=guided)
         self._slots = Slots()
         self._unusable: list[Slot] = []
-        self._raw_of: dict[str, frozenset[str]] = {}
 
     def load(self) -> Stored:
         """Give the active state, or the last good one before it, and the candidate where one waits.
+
+        Where the active state is of another bundle, it is what was carried over from it, or else the newest earlier
+        state of this bundle; nothing is written before `cross`.
 
         Returns:
             What was found.
 
         Raises:
-            ConfigError: it was learned with another bundle, or a newer release wrote it.
+            ConfigError: it was learned with another bundle and not carried over, or a newer release wrote it.
         """
         damage: Damage = []
         try:
@@ -98,16 +101,64 @@ class KnowledgeStore:
             damage.append(error)
             keep_aside(self._disk, SLOTS)
         mine = self._mine
-        usable = (self._usable(slot, damage) for slot in (mine.active, *reversed(mine.history)))
-        active = next((state for state in usable if state is not None), None)
-        candidate = None if mine.candidate is None else self._usable(mine.candidate, damage)
-        return Stored(active or State(self._nothing), candidate, tuple(damage))
+        try:
+            active = self._usable(mine.active, damage)
+        except OtherBundle as other:
+            active, crossing = self._crossed(mine, other, damage)
+            return Stored(active, None, tuple(damage), crossing)
+        before = (self._usable_of_ours(slot, damage) for slot in reversed(mine.history))
+        active = active or next((state for state in before if state is not None), State(self._states.nothing))
+        try:
+            candidate = None if mine.candidate is None else self._usable(mine.candidate, damage)
+        except OtherBundle:
+            check_nothing_waits(mine)
+            raise
+        return Stored(active, candidate, tuple(damage), self._half_crossed(mine))
+
+    def cross(self, crossing: Crossing, utc: float) -> Change:
+        """Make what `load` gave instead of a state of another bundle the active state on the disk.
+
+        Args:
+            crossing: as `load` gave it; one that a power cut interrupted is completed.
+            utc: wall time [s since the epoch].
+
+        Returns:
+            What the state says of how it came about.
+
+        Raises:
+            StateDamaged: what was carried over was damaged meanwhile.
+            Unavailable: the disk is full or failing.
+        """
+        slot = crossing.slot
+        if crossing.sealed is None:
+            slot = replace(slot, change=Change("adopt", "", (), WHO, utc))
+        elif slot != self._mine.active:
+            self._carried.copy_to(self.blobs, crossing.sealed)
+        if slot != self._mine.active:
+            self._turn(self._now().changed(slot))
+        return slot.change or Change("adopt", "", (), WHO, utc)
+
+    def remove_carried(self) -> None:
+        """Remove what was carried over, which is active now."""
+        self._carried.remove()
+
+    @property
+    def origin(self) -> str:
+        """`Slot.contents` of what was active on the disk when it was last read or written here."""
+        return self._mine.active.contents
+
+    def check_unchanged(self) -> None:
+        """Raise `BadData` where somebody else has changed what is active on the disk, or a candidate waits there."""
+        now = self._read_slots().recipes.get(self._recipe, RecipeSlots())
+        now.check_free()
+        if now.active.contents != self.origin:
+            raise BadData("what is known has changed meanwhile", hint="do it again")
 
     @property
     def digests(self) -> frozenset[str]:
-        """Digests of the knowledge of all states that parts can have been judged by, as far as they are kept."""
+        """Digests of the knowledge of all states that parts can have been judged by with this bundle, while kept."""
         mine = self._mine
-        return frozenset(slot.knowledge for slot in (*mine.history, mine.active)) - {""}
+        return frozenset(slot.knowledge for slot in (*mine.history, mine.active) if self._states.is_ours(slot))
 
     def check_free(self) -> None:
         """Raise `BadData` while a candidate waits: nothing can be changed then."""
@@ -122,13 +173,13 @@ class KnowledgeStore:
         Returns:
             The same with what is known of good parts; their lost details are not counted.
         """
-        return self._completed(learned, [])
+        return self._states.completed(learned, [])
 
     def propose(self, learned: Learned, change: Change, *, instead: bool = False) -> None:
         """Make `learned` the candidate; raise `BadData` where another one waits that it is not to come `instead` of."""
         now = self._now().cancelled() if instead else self._now()
         now.check_free()
-        self._turn(now.proposed(self._slot(learned, change)))
+        self._turn(now.proposed(self._states.write(learned, change)))
 
     def promote(self) -> None:
         """Make the candidate the active state; raise `BadData` without one."""
@@ -142,7 +193,7 @@ class KnowledgeStore:
         """Make `learned` the active state at once; raise `BadData` while a candidate waits."""
         now = self._now()
         now.check_free()
-        self._turn(now.changed(self._slot(learned, change)))
+        self._turn(now.changed(self._states.write(learned, change)))
 
     def undo(self) -> State:
         """Go back to the state before the active one.
@@ -157,7 +208,13 @@ class KnowledgeStore:
             Unavailable: the disk is full or failing.
         """
         before = self._now().undone()
-        state = State(self._read(before.active, []), before.active.change)
+        try:
+            state = State(self._states.read(before.active, []), before.active.change)
+        except OtherBundle as other:
+            raise OtherBundle(
+                f"the state before was learned with another bundle ({former(before.active)})",
+                hint=f"set [recipe] bundle to {former(before.active)} and restart the station, which goes back to it",
+            ) from other
         self._turn(before)
         return state
 
@@ -186,85 +243,46 @@ class KnowledgeStore:
         self._slots = slots
         self._remove_unneeded()
 
-    def _slot(self, learned: Learned, change: Change) -> Slot:
-        """Write the blobs of a state, and give the slot that names them."""
-        learned = self.completed(learned)
-        if not learned.lessons and not learned.base.groups:
-            return Slot(change=change)
-        return Slot(
-            knowledge=self.blobs.write(learned.knowledge.to_bytes()),
-            base=self.blobs.write(learned.base.to_bytes()) if learned.base.groups else "",
-            lessons=tuple(map(self._written, learned.lessons)),
-            names=dict(learned.names),
-            change=change,
-            good="" if learned.good is None else self.blobs.write(learned.good.to_bytes()),
-        )
-
-    def _written(self, lesson: Chunk) -> str:
-        return lesson.digest if self.blobs.has(lesson.digest) else self.blobs.write(lesson.to_bytes())
-
     def _usable(self, slot: Slot, damage: Damage) -> State | None:
         try:
-            return State(self._read(slot, damage), slot.change)
+            return State(self._states.read(slot, damage), slot.change)
         except StateDamaged as error:
             damage.append(error)
             self._unusable.append(slot)
             return None
 
-    def _read(self, slot: Slot, damage: Damage) -> Learned:
-        """Give a state; one damaged blob costs at most the samples that it held, never what was learned from them."""
-        if not slot.knowledge:
-            return self._nothing
-        lost: Damage = []
-        knowledge = _or_lost(self._knowledge, slot.knowledge, damage)
-        base = _or_lost(self._knowledge, slot.base, lost) if slot.base else self._nothing.base
-        readers = [(self._lesson, digest) for digest in slot.lessons]
-        readers += [(self._version_1, slot.calibration)] if slot.calibration else []
-        lessons = tuple(chunk for read, digest in readers for chunk in _or_lost(read, digest, lost) or ())
-        damage += lost
-        if knowledge is None:
-            if base is None or lost:
-                raise StateDamaged(f"knowledge {slot.knowledge[:12]} and what it was made of are lost", hint=HINT)
-            learned = Learned.of(base, lessons, slot.names)
-        else:
-            if base is None or lost:
-                base = _without_fitted(knowledge, Learned.of(self._nothing.base, lessons, {}))
-            learned = Learned(base, lessons, slot.names, knowledge)
-        good = _or_lost(self._good, slot.good, damage) if slot.good else None
-        return self._completed(replace(learned, good=good), damage)
+    def _usable_of_ours(self, slot: Slot, damage: Damage) -> State | None:
+        with contextlib.suppress(OtherBundle):
+            return self._usable(slot, damage)
+        return None
 
-    def _completed(self, learned: Learned, damage: Damage) -> Learned:
-        good = learned.good_ones(self._bundle.normal)
-        if learned.good is not None and learned.good.is_of(good):
-            return learned
-        return replace(learned, good=GoodParts.of(self._bundle, good, lambda digest: self._details(digest, damage)))
-
-    def _good(self, digest: str) -> GoodParts:
-        return GoodParts.from_bytes(self.blobs.read(digest), self._bundle)
-
-    def _details(self, digest: str, damage: Damage) -> Details | None:
-        return _or_lost(lambda name: decode_details(self.blobs.read(name)), digest, damage)
-
-    def _knowledge(self, digest: str) -> Knowledge:
+    def _crossed(self, mine: RecipeSlots, other: OtherBundle, damage: Damage) -> tuple[State, Crossing]:
+        check_nothing_waits(mine)
         try:
-            knowledge = Knowledge.from_bytes(self.blobs.read(digest))
-        except KnowledgeDamaged as error:
-            raise StateDamaged(f"knowledge {digest[:12]}: {error}", hint=HINT) from error
-        if knowledge.bundle_digest != self._bundle.digest:
+            sealed = self._carried.find()
+            if sealed is not None:
+                crossing = check_carried(mine, sealed, self._bundle.name)
+                return State(self._carried.read(sealed), sealed.slot.change), crossing
+        except StateDamaged as error:
             raise ConfigError(
-                f"recipe {self._recipe} was taught with another bundle than {self._bundle.name} "
-                f"{self._bundle.manifest.version}: its embeddings mean something else",
-                hint="name the bundle it was taught with in [recipe] bundle, or another [recipe] name to begin anew",
-            )
-        return knowledge
+                f"what was carried over to {self._bundle.name} cannot be used: {error.message}",
+                hint=f"set [recipe] bundle to {former(mine.active)}, then `edge-agent adopt {self._bundle.name}` again",
+            ) from error
+        for at in reversed(range(len(mine.history))):
+            slot = mine.history[at]
+            if self._states.is_ours(slot) and (state := self._usable(slot, damage)) is not None:
+                return state, back(mine, at)
+        raise other
 
-    def _lesson(self, digest: str) -> tuple[Chunk, ...]:
-        chunk = Chunk.from_bytes(self.blobs.read(digest))
-        chunk.check_subject(self._nothing.base)
-        return (chunk,)
-
-    def _version_1(self, digest: str) -> tuple[Chunk, ...]:
-        return chunk_from_rows(self.blobs.read(digest), self._nothing.base, self._bundle.normal)
+    def _half_crossed(self, mine: RecipeSlots) -> Crossing | None:
+        """Give the crossing that a power cut interrupted after it was made, None where there is none."""
+        try:
+            sealed: Sealed | None = self._carried.find()
+        except StateDamaged:
+            return None
+        if sealed is None or sealed.slot != mine.active:
+            return None
+        return Crossing(mine.active, mine.history[-1] if mine.history else Slot(), sealed)
 
     def _remove_unneeded(self) -> None:
         """Remove the blobs that no state needs any more.
@@ -279,23 +297,4 @@ class KnowledgeStore:
 
     def _raw(self, lesson: str) -> frozenset[str]:
         """Give the digests of what a lesson's exemplars were made from and of their details."""
-        if lesson not in self._raw_of:
-            exemplars = Chunk.from_bytes(self.blobs.read(lesson)).exemplars
-            self._raw_of[lesson] = frozenset({d for e in exemplars for d in (e.picture, e.window, e.details)} - {""})
-        return self._raw_of[lesson]
-
-
-def _or_lost(read: Callable[[str], T], digest: str, lost: Damage) -> T | None:
-    try:
-        return read(digest)
-    except StateDamaged as error:
-        lost.append(error)
-        return None
-
-
-def _without_fitted(knowledge: Knowledge, left: Learned) -> Knowledge:
-    """Give what of `knowledge` does not come from the exemplars that are left."""
-    try:
-        return knowledge.without(left.knowledge)
-    except ValueError as error:
-        raise StateDamaged(f"knowledge {knowledge.digest[:12]} is not that of its exemplars: {error}") from error
+        return self._states.named(lesson)

@@ -119,7 +119,7 @@ def searched(
             slug,
             _counted(reader.parts(since_utc), there, progress),
             learned,
-            recipe.bundle.prior(),
+            recipe.space.prior(),
             onlooker.held_out,
             normal=normal,
             kept=recipe.digests,

@@ -1,6 +1,7 @@
 """A station as somebody sees it who only looks: running or not, its ledger, its evidence and what it knows.
 
-It has a bundle of its own and asks the running station for nothing, so that no part waits for it.
+It has a bundle of its own and asks the running station for nothing, so that no part waits for it. Where the
+configuration names another bundle than the station was last started with, it sees what the next start will judge by.
 """
 
 from __future__ import annotations

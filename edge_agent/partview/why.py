@@ -21,7 +21,7 @@ from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.trace import Perceived, Trace, Tracer
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.partview.onlooker import Onlooker
-from edge_agent.records import Anomaly, Embedding, Modality, Part, Verdict
+from edge_agent.records import Anomaly, Details, Embedding, Modality, Part, Verdict
 from models.bundle import TOKENS
 from models.embedding import dequantise
 from models.errors import NotTaught
@@ -116,7 +116,7 @@ def explained(onlooker: Onlooker, number: int, progress: Heard = lambda done, to
     why = Why(part, recipe.judge.digest, None, None, None, (), image, tuple(notes))
     if seen is None:
         return replace(why, notes=(*notes, "nothing of it was judged, so its cause is all there is to say"))
-    d = recipe.bundle.manifest.embedding
+    d = recipe.space.d
     if len(seen.q) != d:
         raise _another_bundle(part, f"its embedding has {len(seen.q)} dimensions, {recipe.bundle.name} makes {d}")
     why = replace(why, now=recipe.judge.judge(seen))
@@ -170,7 +170,7 @@ def _not_kept(onlooker: Onlooker, part: Part, seen: Embedding, perceived: Percei
 def _head(onlooker: Onlooker, seen: Embedding) -> Head | None:
     recipe = onlooker.recipe
     try:
-        return recipe.learned.knowledge.head(recipe.bundle.prior(), sorted(seen.present), recipe.bundle.normal)
+        return recipe.learned.knowledge.head(recipe.space.prior(), sorted(seen.present), recipe.bundle.normal)
     except NotTaught:
         return None
 
@@ -197,11 +197,11 @@ def _explanation(
     bundle, exemplars = onlooker.recipe.bundle, onlooker.recipe.learned.exemplars
     there = perceived.image is not None or perceived.samples is not None
     tracer = Tracer.load(bundle, onlooker.config.engine) if there else Tracer(bundle, {})
-    explainer = Explainer(bundle, tracer)
+    explainer = Explainer(onlooker.recipe.space, tracer)
     try:
         reference = unlike = None
         if there:
-            unlike = _unlike(onlooker, _retraced(tracer, part, seen, perceived))
+            unlike = _unlike(onlooker, _retraced(onlooker, tracer, part, seen, perceived))
             reference = _reference(explainer, onlooker, progress)
         explanation = explainer.explain(
             perceived,
@@ -216,11 +216,14 @@ def _explanation(
         explainer.close()
 
 
-def _retraced(tracer: Tracer, part: Part, seen: Embedding, perceived: Perceived) -> Trace:
+def _retraced(onlooker: Onlooker, tracer: Tracer, part: Part, seen: Embedding, perceived: Perceived) -> Trace:
     """Run a part again; raises `BadData` where its stored embedding is not what this bundle makes of it."""
     trace = tracer.trace(perceived)
-    both = (trace.q != 0) & (seen.q != 0)
-    apart = float(np.linalg.norm(dequantise(trace.q[both]) - dequantise(seen.q[both])))
+    tokens = trace.seen.get(TOKENS) if perceived.image is not None else None
+    details = Details(None if tokens is None else tokens[0])
+    again = onlooker.recipe.judge.look(Embedding(trace.q, seen.present, details=details)).q
+    both = (again != 0) & (seen.q != 0)
+    apart = float(np.linalg.norm(dequantise(again[both]) - dequantise(seen.q[both])))
     if apart > FOREIGN:
         raise _another_bundle(part, f"its embedding and the one that is made of it now are {apart:.2f} apart")
     return trace

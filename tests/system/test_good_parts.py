@@ -34,11 +34,12 @@ def judged(station: Station, truth: str, index: int, severity: float | None = No
     return station.judge(Frame(LINE.example(truth, index, severity).image, 0.0), None, truth)
 
 
-def config(folder: Path, *, normality: bool = True) -> Config:
+def config(folder: Path, *, detail: bool = True) -> Config:
     path = folder / "station.toml"
     path.write_text(TOML)
     loaded = load_config(path)
-    return msgspec.structs.replace(loaded, recipe=msgspec.structs.replace(loaded.recipe, normality=normality))
+    recipe = msgspec.structs.replace(loaded.recipe, normality=detail, guided=detail)
+    return msgspec.structs.replace(loaded, recipe=recipe)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +55,12 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_scratches_are_stopped_that_the_embedding_alone_lets_pass(line: Path) -> None:
     answers = {}
-    for normality in (True, False):
-        with Station(config(line, normality=normality)) as station:
+    for detail in (True, False):
+        with Station(config(line, detail=detail)) as station:
+            assert (station.recipe.learned.guiding is not None) == detail
             parts = [judged(station, "scratch", i, severity=FAINT) for i in range(12)]
             good = [judged(station, "good", 1000 + i) for i in range(12)]
-        answers[normality] = sum(p.verdict.outcome is not Outcome.OK for p in parts)
+        answers[detail] = sum(p.verdict.outcome is not Outcome.OK for p in parts)
         assert sum(p.verdict.outcome is Outcome.OK for p in good) >= 10
 
     assert answers[True] > answers[False] + 2

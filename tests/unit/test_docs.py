@@ -23,8 +23,9 @@ from edge_agent.evaluate.incremental import Arrival, Forgetting
 from edge_agent.evaluate.unknown import OpenSet
 from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.featureshares import FeatureShares
+from edge_agent.learning.carry import Loss
 from edge_agent.learning.escape import LookAlikes
-from edge_agent.learning.outcome import Taught
+from edge_agent.learning.outcome import Adopted, Taught
 from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
 from edge_agent.status import Status, Trouble
@@ -144,6 +145,8 @@ def test_each_outcome_is_in_the_table_of_causes() -> None:
         ("events", Event),
         ("inspect", Verdict),
         ("teach", Taught),
+        ("adopt", Adopted),
+        ("adopt", Loss),
         ("evaluate", Evaluation),
         ("evaluate", IncrementalEvaluation),
         ("evaluate", Arrival),

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged
-from edge_agent.learning.slots import MAX_HISTORY, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+from edge_agent.learning.slots import (
+    MAX_HISTORY,
+    BundleName,
+    Change,
+    RecipeSlots,
+    Slot,
+    Slots,
+    decode_slots,
+    encode_slots,
+)
 
 
 def slot(n: int) -> Slot:
@@ -109,3 +119,35 @@ def test_what_is_no_such_file_is_damaged(body: bytes) -> None:
 def test_a_newer_file_is_left_alone() -> None:
     with pytest.raises(ConfigError, match="has version 4"):
         decode_slots(b'{"version":4,"something":"else"}')
+
+
+FULL = Slot("a" * 64, "b" * 64, ("c" * 64,), {"pit": "Pit"}, Change("teach", "pit", (), "ann", 1.0), good="d" * 64)
+NAMED = BundleName("e" * 64, "castings", "1.0.0")
+
+
+def test_contents_are_what_is_known_and_not_how_it_came_about() -> None:
+    assert replace(FULL, change=None, good="", bundle=NAMED).contents == FULL.contents
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(FULL, knowledge="f" * 64),
+        replace(FULL, base=""),
+        replace(FULL, lessons=("c" * 64, "f" * 64)),
+        replace(FULL, names={"pit": "Loch"}),
+        replace(FULL, calibration="f" * 64),
+    ],
+    ids=["knowledge", "base", "golden examples", "names", "held out"],
+)
+def test_whatever_else_is_known_makes_other_contents(other: Slot) -> None:
+    assert other.contents != FULL.contents
+
+
+def test_a_state_says_which_bundle_it_is_of_and_an_older_one_does_not() -> None:
+    slots = Slots(recipes={"r": RecipeSlots(replace(FULL, bundle=NAMED))})
+    older = encode_slots(Slots(2, {"r": RecipeSlots(FULL)}))
+
+    assert decode_slots(encode_slots(slots)) == slots
+    assert str(decode_slots(encode_slots(slots)).recipes["r"].active.bundle) == "castings 1.0.0"
+    assert decode_slots(older).recipes["r"].active.bundle is None

@@ -1,0 +1,120 @@
+"""A state of what was learned together with the judge that goes by it, and the change from one to another.
+
+Values only: which state is the active one is the recipe's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from edge_agent.config import RecipeConfig
+from edge_agent.errors import ConfigError
+from edge_agent.inspection.encode import load_bundle
+from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.judge import Judge
+from edge_agent.inspection.look import DIGITS
+from edge_agent.learning.guiding import space_of
+from edge_agent.learning.learned import MAX_CALIBRATION, Learned
+from edge_agent.learning.slots import Change
+from edge_agent.learning.store import State
+from edge_agent.records import Embedding
+from models import Bundle
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A state of what was learned, ready to judge.
+
+    Attributes:
+        learned: what is known.
+        judge: judges by it.
+        change: what made it; None where that is not known.
+        space: what its embeddings are of: the bundle, guided where it is.
+    """
+
+    learned: Learned
+    judge: Judge
+    change: Change | None
+    space: Bundle
+
+    @classmethod
+    def of(cls, state: State, bundle: Bundle, config: RecipeConfig, drawn: Sequence[Embedding]) -> Self:
+        """Make the judge of a state, which takes some 10 ms.
+
+        Args:
+            state: what was learned.
+            bundle: what made its embeddings.
+            config: how strict to be.
+            drawn: parts that were drawn at random and that people called good.
+
+        Returns:
+            The state with its judge.
+        """
+        learned = state.learned
+        good = learned.good if config.normality else None
+        normality = None if good is None else good.normality
+        space = space_of(bundle, learned.guiding)
+        judge = Judge(space, learned.knowledge, held_out(learned, drawn), config, normality)
+        judge.prepare()
+        return cls(learned, judge, state.change, space)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A change of what is judged by, for the audit.
+
+    Attributes:
+        change: what was done.
+        before: digest of the knowledge before, "" where nothing was known.
+        after: digest of the knowledge from then on.
+    """
+
+    change: Change
+    before: str
+    after: str
+
+
+def bundle_for(config: RecipeConfig) -> Bundle:
+    """Load the bundle of a recipe.
+
+    Args:
+        config: of the recipe.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        ConfigError: it is refused, or lacks a modality.
+    """
+    bundle = load_bundle(config.bundle_dir)
+    if missing := set(config.modalities) - {block.modality for block in bundle.blocks}:
+        raise ConfigError(
+            f"bundle {bundle.name} knows nothing of {' and '.join(sorted(missing))}",
+            hint="leave it out of [recipe] modalities, or name another bundle in [recipe] bundle",
+        )
+    return bundle
+
+
+def held_out(learned: Learned, drawn: Sequence[Embedding]) -> HeldOut:
+    """Give the good parts that parts are ranked among: those that were taught, and those that were drawn.
+
+    Args:
+        learned: what is known.
+        drawn: parts that were drawn at random and that people called good.
+
+    Returns:
+        The newest of them.
+    """
+    untaught = [one for one in learned.untaught(drawn) if len(one.q) == learned.knowledge.d]
+    normality = "" if learned.good is None else learned.good.normality.digest[:DIGITS]
+    anomaly = [
+        (a.picture, a.window) if (a := one.anomaly) is not None and a.normality == normality else (None, None)
+        for one in untaught
+    ]
+    rows = np.concatenate([learned.calibration, *(one.q[np.newaxis] for one in untaught)])
+    known = np.concatenate([learned.anomaly, np.array(anomaly, np.float64).reshape(-1, 2)])
+    return HeldOut(rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:])

@@ -1,0 +1,293 @@
+"""Where a station looks follows from what it was taught, through power cuts, forgetting, damage and second thoughts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from learned_values import details
+
+from edge_agent.errors import BadData, StateDamaged
+from edge_agent.learning import guiding
+from edge_agent.learning.blobs import blob_name
+from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Role
+from edge_agent.learning.learned import Learned
+from edge_agent.learning.lesson import Lesson
+from edge_agent.learning.raw import keep
+from edge_agent.learning.slots import Change
+from edge_agent.learning.store import KnowledgeStore
+from edge_agent.records import Details, Embedding, Modality
+from edge_agent.runtime.disk import Disk
+from edge_agent.testing.disk import FakeDisk, Files, power_cuts
+from models.bundle import Bundle
+from models.embedding import quantise
+from models.guide import GuidedBundle
+from models.head import Prior
+from models.manifest import Block
+
+BLOCKS = (Block("image", 0, 2, 0.5, "a"), Block("vibration", 2, 4, 0.5, "b"))
+GOOD, MORE, PITS = range(6), range(20, 24), range(50, 52)
+CHANGE = Change("teach", "good", ("x",), "ann", 1e9)
+
+
+class TinyBundle(Bundle):
+    """A bundle without files, whose pictures have four regions."""
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        return (2, 2)
+
+    def prior(self) -> Prior:
+        return Prior(np.eye(4) * 0.01, 12.0)
+
+
+MANIFEST = SimpleNamespace(
+    blocks=BLOCKS,
+    embedding=4,
+    name="tiny",
+    version="1",
+    parts=(1,),
+    judging=(1,),
+    label_policy=SimpleNamespace(normal="good"),
+)
+BUNDLE = TinyBundle(Path(), MANIFEST, "0" * 64)
+
+
+@pytest.fixture(autouse=True)
+def few_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two good parts are enough for a guide here, so that every write can be cut."""
+    monkeypatch.setattr(guiding, "MEMBERS", 2)
+
+
+def store(disk: Disk, *, guided: bool = True) -> KnowledgeStore:
+    return KnowledgeStore(disk, "r", BUNDLE, guided=guided)
+
+
+def known(disk: Disk, *, guided: bool = True) -> Learned:
+    return store(disk, guided=guided).load().active.learned
+
+
+def embedding(seed: int) -> Embedding:
+    z = np.abs(np.random.default_rng(seed).normal(size=4)) + 0.2
+    z[:2] *= 0.5**0.5 / np.linalg.norm(z[:2])
+    z[2:] *= 0.5**0.5 / np.linalg.norm(z[2:])
+    return Embedding(quantise(z), frozenset(Modality), details=details(seed))
+
+
+def taught(disk: Disk, label: str, seeds: range, *, guided: bool = True, without: range = range(0)) -> Learned:
+    """What is known with one more lesson, as the station gives it; written nowhere but for what is kept beside it."""
+    opened = store(disk, guided=guided)
+    learned = opened.load().active.learned
+    space = guiding.space_of(BUNDLE, learned.guiding)
+    examples = [Example(f"{label} {i}", samples=np.full((9, 3), i, np.float32), rate_hz=1e3) for i in seeds]
+    lesson = Lesson(
+        label, examples, learned, "good", SimpleNamespace(), space=space if isinstance(space, GuidedBundle) else None
+    )
+    variants = 1 if label == "good" else 8
+    while lesson.next_variant() is not None:
+        lesson.take(embedding(1000 * seeds[lesson.done // variants] + lesson.done % variants))
+    kept = [one for one, i in zip(lesson.exemplars(learned, "ann", 1e9), seeds, strict=True) if i not in without]
+    if label == "good":  # so that what is left out does not change what the others are for
+        kept = [one._replace(exemplar=replace(one.exemplar, role=Role.FIT)) for one in kept]
+    return opened.completed(learned.with_exemplars(label, keep(opened.blobs, kept, learned)))
+
+
+def teach(disk: Disk, label: str, seeds: range, *, without: range = range(0), guided: bool = True) -> None:
+    learned = taught(disk, label, seeds, without=without, guided=guided)
+    store(disk, guided=guided).save(learned, CHANGE)
+
+
+def forget(disk: Disk, seeds: range) -> None:
+    opened = store(disk)
+    learned = opened.load().active.learned
+    ids = [e.id for e in learned.exemplars if e.source in {f"good {i}" for i in seeds}]
+    opened.save(opened.completed(learned.without(ids)), CHANGE)
+
+
+def everything(learned: Learned) -> object:
+    return (
+        learned.knowledge.to_bytes(),
+        [chunk.to_bytes() for chunk in learned.lessons],
+        None if learned.guiding is None else learned.guiding.to_bytes(),
+        None if learned.good is None else learned.good.to_bytes(),
+    )
+
+
+def test_it_begins_with_good_parts_and_what_is_taught_then_is_looked_at_the_same() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    first = known(disk)
+    teach(disk, "pit", PITS)
+    teach(disk, "good", MORE)
+    now = known(disk)
+
+    assert first.guiding is not None and now.guiding is not None
+    assert first.guiding.to_bytes() == now.guiding.to_bytes()
+    assert len(now.guiding.members) == len(GOOD) < len(now.exemplars)
+    assert now.knowledge.d == 4 + 6 and {e.plain.shape[1] for e in now.exemplars} == {4}
+    assert now.knowledge.bundle_digest != BUNDLE.digest
+    space = GuidedBundle.of(BUNDLE, now.guiding.guide)
+    last, pit = now.exemplars[-1], next(e for e in now.exemplars if e.label == "pit")
+    assert (last.rows[0] == space.extended(last.plain[0], details(1000 * MORE[-1]).tokens)).all()
+    assert (pit.rows[3] == space.extended(pit.plain[3], details(1000 * PITS[0] + 3).tokens)).all()
+
+
+def test_what_the_guide_is_made_of_is_looked_at_as_the_others_see_it() -> None:
+    """By itself each would be less unusual than any other good part is."""
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    now = known(disk)
+    space = GuidedBundle.of(BUNDLE, now.guiding.guide)
+    first = now.exemplars[0]
+
+    assert (first.rows[0] != space.extended(first.plain[0], details(0).tokens)).any()
+
+
+def test_what_was_forgotten_never_said_where_to_look() -> None:
+    disk, other = FakeDisk(), FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    before = known(disk)
+    forget(disk, range(1, 3))
+    teach(other, "good", GOOD, without=range(1, 3))
+    teach(other, "pit", PITS)
+
+    assert everything(known(disk)) == everything(known(other))
+    assert before.guiding.to_bytes() != known(disk).guiding.to_bytes()
+
+
+def test_to_keep_where_it_looks_when_one_of_those_is_forgotten_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wrong implementation: the guide stays as it was."""
+
+    def as_it_was(lessons: object, bundle: object, old: guiding.Guiding | None, **how: bool) -> tuple[str, ...]:
+        return guiding.members_of(lessons, bundle, old, **how) if old is None else old.members
+
+    monkeypatch.setattr("edge_agent.learning.stateblobs.members_of", as_it_was)
+    disk, other = FakeDisk(), FakeDisk()
+    teach(disk, "good", GOOD)
+    forget(disk, range(1, 3))
+    teach(other, "good", GOOD, without=range(1, 3))
+
+    assert everything(known(disk)) != everything(known(other))
+
+
+def test_with_too_few_of_those_left_pictures_are_looked_at_as_a_whole_again() -> None:
+    disk, plain = FakeDisk(), FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    forget(disk, range(5))
+    teach(plain, "good", GOOD, without=range(5), guided=False)
+    teach(plain, "pit", PITS, guided=False)
+    now = known(disk)
+
+    assert now.guiding is None
+    assert now.knowledge.to_bytes() == known(plain, guided=False).knowledge.to_bytes()
+    assert all(exemplar.plain is None for exemplar in now.exemplars)
+
+
+def test_the_recipe_may_change_its_mind_and_back() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    guided, plain = known(disk), known(disk, guided=False)
+
+    assert plain.guiding is None and plain.knowledge.d == 4
+    assert everything(known(disk)) == everything(guided)
+
+
+def test_a_station_that_knows_a_defect_before_good_parts_is_not_guided() -> None:
+    disk = FakeDisk()
+    teach(disk, "pit", PITS)
+    teach(disk, "good", GOOD)
+
+    assert known(disk).guiding is None
+
+
+def test_where_the_guide_is_damaged_embeddings_are_taken_without_it() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    plain = known(disk, guided=False).knowledge.digest
+    disk.write(blob_name(slot_guide(disk)), b"something else")
+    found = store(disk).load()
+
+    assert [type(error) for error in found.damage] == [StateDamaged]
+    assert found.active.learned.guiding is None
+    assert found.active.learned.knowledge.digest == plain
+
+
+def slot_guide(disk: Disk) -> str:
+    opened = store(disk)
+    opened.load()
+    return opened._mine.active.guide
+
+
+def test_an_example_that_cannot_be_looked_at_anew_keeps_its_guide_from_being_changed() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    pit = next(e for e in known(disk).exemplars if e.label == "pit")
+    disk.write(blob_name(pit.details), b"lost")
+
+    with pytest.raises(BadData, match="pit 50 was taught by where to look"):
+        forget(disk, range(1))
+    assert len(known(disk).guiding.members) == len(GOOD)
+
+
+def seen(files: Files) -> object | None:
+    found = store(FakeDisk(files)).load()
+    return None if found.damage else everything(found.active.learned)
+
+
+@pytest.mark.parametrize("act", ["begin", "forget a member"])
+def test_a_power_cut_leaves_the_old_state_or_the_new(act: str) -> None:
+    disk = FakeDisk()
+    if act != "begin":
+        teach(disk, "good", range(4))
+        teach(disk, "pit", range(50, 51))
+    before = list(disk.outcomes())[-1]
+
+    def change(on: Disk) -> None:
+        teach(on, "good", range(3)) if act == "begin" else forget(on, range(1))
+
+    done = FakeDisk(before)
+    change(done)
+    old, new = seen(before), seen(list(done.outcomes())[-1])
+    assert old is not None and new is not None and old != new
+    assert all(after in (old, new) for after in map(seen, power_cuts(before, change)))
+
+
+def test_golden_examples_and_parts_without_a_picture_are_looked_at_as_far_as_they_go() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    learned = known(disk)
+    space = guiding.space_of(BUNDLE, learned.guiding)
+    assert isinstance(space, GuidedBundle)
+    lesson = Lesson(
+        "pit",
+        [Example("golden", samples=np.full((9, 3), 99.0, np.float32), rate_hz=1e3)],
+        learned,
+        "good",
+        SimpleNamespace(),
+        golden=True,
+        space=space,
+    )
+    heard = embedding(7)
+    q = heard.q.copy()
+    q[:2] = 0
+    lesson.take(replace(heard, q=q, details=Details(None, details(7).features)))
+    (sample,) = lesson.exemplars(learned, "ann", 1e9)
+
+    assert sample.details is not None and sample.details.tokens is None and not sample.exemplar.rows[0, :8].any()
+    assert (sample.exemplar.plain[0] == q).all()
+    again = guiding.guided(
+        learned.with_exemplars("pit", keep(store(disk).blobs, [sample], learned)).lessons[-1:],
+        space,
+        lambda d: Details(),
+        {},
+    )
+    assert (again[0].exemplars[0].rows == sample.exemplar.rows).all()

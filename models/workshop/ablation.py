@@ -44,7 +44,7 @@ VARIANTS: Final[Mapping[str, Choice]] = {
     "as shipped": Choice(),
     "tokens averaged": Choice(method="concat"),
     "each modality by itself": Choice(method="late"),
-    "supervised contrast": Choice(loss="contrast"),
+    "loss `episode`": Choice(loss="episode"),
     "lstm": Choice(vibration_encoder="lstm"),
     "cnn1d": Choice(vibration_encoder="cnn1d"),
 }

@@ -70,7 +70,7 @@ class FewShot:
     """
 
     def __init__(
-        self, model: FusionModel, training: Corpus, validation: Corpus, *, loss: str = "episode", seed: int = 1
+        self, model: FusionModel, training: Corpus, validation: Corpus, *, loss: str = "contrast", seed: int = 1
     ) -> None:
         self.model = model
         self._training, self._validation = training, validation

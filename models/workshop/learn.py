@@ -35,7 +35,7 @@ from models.workshop.quantize import DEPTHWISE_IN_FLOAT
 from models.workshop.train import train
 from models.workshop.weights import save_weights
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 
 EPOCHS: Final = 20
 
@@ -58,7 +58,7 @@ class Choice:
     image_encoder: str = "efficientnet_lite0"
     vibration_encoder: str = "filterbank"
     method: str = "attention"
-    loss: str = "episode"
+    loss: str = "contrast"
     epochs: int = EPOCHS
     seed: int = 1
     side_px: int = SIDE_PX

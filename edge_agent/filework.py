@@ -18,7 +18,7 @@ from edge_agent.ledger import Reader
 from edge_agent.printing import outcome_word, say, say_json, warn
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Verdict
-from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.disk import UntouchedDisk
 from edge_agent.sources.imagehealth import picture_faults
 
 
@@ -38,7 +38,7 @@ def inspect_files(config: Config, as_configured: bool, paths: Sequence[Path], *,
     recipe_config = config.recipe
     if not as_configured:
         recipe_config = msgspec.structs.replace(recipe_config, modalities=tuple(sorted(modalities_of(parts))))
-    recipe = Recipe(recipe_config, RealDisk(Path(config.station.state_dir)))
+    recipe = Recipe(recipe_config, UntouchedDisk(Path(config.station.state_dir)))
     _hold_out_drawn(recipe, Path(config.station.state_dir))
     unusable: list[BadData] = []
     judged = 0

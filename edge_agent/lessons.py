@@ -106,7 +106,7 @@ class Lessons:
         candidate = self._waiting()
         if self._proven is None or self._proven[0] is not candidate:
             recipe = self._recipe
-            parts, older = self._last_shift() if recipe.space.digest == candidate.space.digest else ([], 0)
+            parts, older = self._last_shift(candidate)
             self._proven = (
                 candidate,
                 prove(
@@ -246,14 +246,21 @@ class Lessons:
             raise BadData("no change is waiting to be promoted", hint="teach something first")
         return candidate
 
-    def _last_shift(self) -> tuple[list[Part], int]:
-        """Give the newest parts of the shift that can be judged again, and how many older ones there are."""
+    def _last_shift(self, candidate: Known) -> tuple[list[Part], int]:
+        """Give the newest parts of the shift that can be judged again, and how many others there are."""
         since_utc, recipe = self._clock.utc() - SHIFT_S, self._config.recipe.name
         with self._reader() as reader:
             newest, count = reader.newest(recipe, since_utc, MAX_PARTS), reader.embedded(recipe, since_utc)
-        d = self._recipe.space.d
-        ours = [part for part in newest if part.embedding is not None and len(part.embedding.q) == d]
-        return ours, max(count - MAX_PARTS, 0)
+        d, kept = self._recipe.space.d, self._recipe.digests
+        alike = kept if self._recipe.learned.guiding is not None else None
+        if self._recipe.space.digest != candidate.space.digest:
+            return [], count
+        ours = [
+            part
+            for part in newest
+            if part.embedding is not None and len(part.embedding.q) == d and (alike is None or part.knowledge in alike)
+        ]
+        return ours, count - len(ours)
 
     def _occasion(self, candidate: Known) -> Occasion:
         recipe, change = self._recipe, candidate.change

@@ -162,6 +162,7 @@ class Embedding:
         degraded: what was wrong with the inputs, one word each (`dark`, `frozen`, …).
         details: what it is made from; None once nobody needs it.
         anomaly: how unlike good parts the part is by those; None where nobody has looked, or could.
+        plain: q without the guide that it was looked at with; None where there was none, or nobody needs it.
     """
 
     q: NDArray[np.int16]
@@ -169,6 +170,7 @@ class Embedding:
     degraded: tuple[str, ...] = ()
     details: Details | None = None
     anomaly: Anomaly | None = None
+    plain: NDArray[np.int16] | None = None
 
 
 @dataclass(frozen=True)

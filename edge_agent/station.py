@@ -32,6 +32,7 @@ from edge_agent.ledger import (
     WordKind,
     keep,
 )
+from edge_agent.ledger.items import Receipt
 from edge_agent.ledger.recorder import Recorder
 from edge_agent.lessons import Lessons
 from edge_agent.recipe import Recipe
@@ -318,8 +319,12 @@ class Station:
         if (crossed := self.lessons.cross()) is not None:
             said, rows = crossed
             for row in rows:
-                self.ledger.offer(row)
+                self.recorder.offer(row, self._crossed)
             self.note("info", "recipe", "bundle_changed", said)
+
+    def _crossed(self, receipt: Receipt) -> None:
+        """Hear that the change of the bundle is on record; what was carried over is needed until then."""
+        if isinstance(receipt, Committed):
             self.recipe.remove_carried()
 
     @cached_property

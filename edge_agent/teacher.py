@@ -265,4 +265,4 @@ def _encode(encoder: Encoder, lesson: Lesson) -> Embedding:
     variant = lesson.next_variant()
     if variant is None:
         raise BadData("the lesson has nothing left to encode")
-    return encoder.encode(variant.image, variant.samples, variant.rate_hz)
+    return lesson.look(encoder.encode(variant.image, variant.samples, variant.rate_hz))

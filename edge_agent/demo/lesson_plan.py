@@ -103,11 +103,11 @@ class Tray:
         self._busy = False
 
     def _begin(self, slug: str, now: float) -> None:
-        lesson = self._agent.station.lessons.begin(slug, self._examples)
         self._busy = True
         try:
+            lesson = self._agent.station.lessons.begin(slug, self._examples)
             self._agent.teacher.begin(lesson, Plan(slug, WHO), self._proposed, now)
-        except Unavailable:
+        except (BadData, Unavailable):  # somebody else is teaching, or lets a change wait
             self._busy = False
 
     def _proposed(self, result: Proposal | EdgeAgentError) -> None:

@@ -56,7 +56,7 @@ class GoodParts:
 
     Attributes:
         normality: what they look and sound like.
-        learned: ids of the exemplars that say so, sorted.
+        learned: ids of the exemplars that say so, sorted, those whose details are lost among them.
         anomalies: how unlike them the picture and the window of each held-out exemplar are, by id; None for none.
     """
 
@@ -81,12 +81,11 @@ class GoodParts:
         normality = _normality(bundle, list(found.values()))
         if normality is None:
             return None
-        anomalies = {
-            e.id: normality.scores(details.tokens, details.features)
-            for e in held_out
-            if (details := read(e.details)) is not None
-        }
-        return cls(normality, tuple(sorted(found)), dict(sorted(anomalies.items())))
+        anomalies: dict[str, tuple[Score, Score]] = {}
+        for e in held_out:
+            details = read(e.details)
+            anomalies[e.id] = (None, None) if details is None else normality.scores(details.tokens, details.features)
+        return cls(normality, tuple(sorted(e.id for e in fitted)), dict(sorted(anomalies.items())))
 
     def is_of(self, good: Iterable[Exemplar]) -> bool:
         """Say whether it was learned from just these exemplars of good parts."""

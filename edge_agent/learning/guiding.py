@@ -30,7 +30,7 @@ Read = Callable[[str], Details | None]
 Own = Mapping[str, NDArray[np.float64]]
 
 _LENGTH_BYTES: Final = 4
-_Ids = Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_EXEMPLARS)]
+_Ids = Annotated[tuple[str, ...], Meta(max_length=MAX_EXEMPLARS)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,30 +69,35 @@ def space_of(bundle: Bundle, guiding: Guiding | None) -> Bundle:
     return bundle if guiding is None else GuidedBundle.of(bundle, guiding.guide)
 
 
-def members_of(
-    lessons: tuple[Chunk, ...], bundle: Bundle, guiding: Guiding | None, *, wanted: bool, alone: bool
-) -> tuple[str, ...]:
-    """Say which good parts a guide is made of.
+def members_of(lessons: tuple[Chunk, ...], bundle: Bundle, *, wanted: bool) -> tuple[str, ...]:
+    """Say which good parts a guide is made of: those of the first lessons, before anything else was taught.
+
+    It depends on the lessons alone, so that whatever is forgotten leaves what never learning it would have given.
 
     Args:
-        lessons: the exemplars of each lesson.
+        lessons: the exemplars of each lesson, in the order taught.
         bundle: gives their tokens.
-        guiding: the guide that there is; None where there is none.
-        wanted: the recipe wants one.
-        alone: what the lessons teach is all that is known.
+        wanted: the recipe wants a guide.
 
     Returns:
-        Their ids, sorted; none where there is no guide.
+        Their ids, sorted, of as few lessons as have enough of them; none where there is no guide.
     """
-    exemplars = [exemplar for lesson in lessons for exemplar in lesson.exemplars]
-    fitted = {e.id for e in exemplars if e.label == bundle.normal and e.role is Role.FIT and e.details}
     if not wanted or not can_be_guided(bundle):
         return ()
-    if guiding is not None:
-        fitted &= set(guiding.members)
-    elif not alone or not all(e.label == bundle.normal and e.details for e in exemplars):
-        return ()
-    return tuple(sorted(fitted)) if len(fitted) >= MEMBERS else ()
+    members: list[str] = []
+    for lesson in lessons:
+        if any(exemplar.label != bundle.normal for exemplar in lesson.exemplars):
+            return ()
+        members += fitted_in((lesson,), bundle)
+        if len(members) >= MEMBERS:
+            return tuple(sorted(members))
+    return ()
+
+
+def fitted_in(lessons: tuple[Chunk, ...], bundle: Bundle) -> list[str]:
+    """Give the ids of the good parts that are learned from and were seen in detail."""
+    exemplars = (exemplar for lesson in lessons for exemplar in lesson.exemplars)
+    return [e.id for e in exemplars if e.label == bundle.normal and e.role is Role.FIT and e.details]
 
 
 def made_of(
@@ -118,9 +123,9 @@ def made_of(
             pictures[exemplar.id] = rounded(details.tokens)
     if len(pictures) < MEMBERS:
         return None, {}
-    ids = tuple(sorted(pictures))
+    ids = sorted(pictures)
     guide, own = Guide.made(bundle, [pictures[id_] for id_ in ids])
-    return Guiding(guide, ids), dict(zip(ids, own, strict=True))
+    return Guiding(guide, members), dict(zip(ids, own, strict=True))
 
 
 def guided(lessons: tuple[Chunk, ...], space: GuidedBundle, read: Read, own: Own) -> tuple[Chunk, ...]:

@@ -7,7 +7,7 @@ augmentations. Good parts enter as they are, and every second one is held out fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -131,13 +131,19 @@ class Lesson:
         self._at = (i + 1, 0)
         self._pass_over_refused()
 
+    def look(self, embedding: Embedding) -> Embedding:
+        """Look at an encoded variant as the guide says, where there is one; some milliseconds, from any thread."""
+        if self._space is None or embedding.plain is not None:
+            return embedding
+        tokens = None if embedding.details is None else embedding.details.tokens
+        return replace(embedding, q=self._space.extended(embedding.q, tokens), plain=embedding.q)
+
     def _keep(self, sample: _Sample, result: Embedding) -> None:
-        q, details = result.q, result.details or Details()
-        if self._space is not None:
-            sample.plain.append(q)
-            q = self._space.extended(q, details.tokens)
-        sample.rows.append(q)
-        sample.details.append(details)
+        looked = self.look(result)
+        if looked.plain is not None:
+            sample.plain.append(looked.plain)
+        sample.rows.append(looked.q)
+        sample.details.append(looked.details or Details())
 
     def _kept_details(self, sample: _Sample, role: Role) -> Details | None:
         """Give what is kept of a sample in detail: enough to learn good parts, or to look at it anew."""

@@ -15,7 +15,7 @@ from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.calibration import chunk_from_rows
 from edge_agent.learning.exemplar import Chunk
 from edge_agent.learning.goodparts import GoodParts, decode_details
-from edge_agent.learning.guiding import Guiding, guided, made_of, members_of, space_of, unguided
+from edge_agent.learning.guiding import Guiding, fitted_in, guided, made_of, members_of, space_of, unguided
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import BundleName, Change, Slot
 from edge_agent.records import Details
@@ -112,6 +112,9 @@ class StateBlobs:
                 base = _without_fitted(knowledge, Learned.of(nothing, lessons, {}))
             learned = Learned(base, lessons, slot.names, knowledge)
         good = _or_lost(self._good, slot.good, damage) if slot.good else None
+        if guiding is not None and lost:  # what is lost was not forgotten, and still says where to look
+            left = set(fitted_in(learned.lessons, self._bundle))
+            guiding = replace(guiding, members=tuple(id_ for id_ in guiding.members if id_ in left))
         return self.completed(replace(learned, good=good, guiding=guiding), damage)
 
     def completed(self, learned: Learned, damage: Damage) -> Learned:
@@ -135,22 +138,31 @@ class StateBlobs:
 
     def _looked_at(self, learned: Learned, damage: Damage) -> Learned:
         """Guide what is known by the good parts that there are, or no more; mostly nothing changes."""
-        old, alone = learned.guiding, not learned.base.groups
-        members = members_of(learned.lessons, self._bundle, old, wanted=self._guided, alone=alone)
+        old = learned.guiding
+        if learned.base.groups:
+            if old is None or set(old.members) <= set(fitted_in(learned.lessons, self._bundle)):
+                return learned
+            raise BadData("what came without its samples cannot be looked at in another way", hint="undo instead")
+        members = members_of(learned.lessons, self._bundle, wanted=self._guided)
         if members == (() if old is None else old.members):
             return learned
-        if not alone:
-            raise BadData("what came without its samples cannot be looked at in another way", hint="undo instead")
 
         def read(digest: str) -> Details | None:
             return self._details(digest, damage)
 
         guiding, own = made_of(learned.lessons, self._bundle, members, read)
+        if guiding is None and old is None:
+            return learned
         space = space_of(self._bundle, guiding)
-        if isinstance(space, GuidedBundle):
-            lessons = guided(learned.lessons, space, read, own)
-        else:
-            lessons = unguided(learned.lessons, self._bundle)
+        try:
+            if isinstance(space, GuidedBundle):
+                lessons = guided(learned.lessons, space, read, own)
+            else:
+                lessons = unguided(learned.lessons, self._bundle)
+        except BadData:
+            if old is not None:
+                raise
+            return learned  # it was taught something without tokens: by an older release, or without a guide
         again = Learned.of(self._nothing(guiding), lessons, learned.names)
         return replace(again, good=learned.good, guiding=guiding)
 
@@ -169,12 +181,14 @@ class StateBlobs:
         """Give the refusal of a state of another bundle, which names that bundle where the state does."""
         used = BundleName.of(self._bundle)
         which = f" ({slot.bundle})" if slot.bundle is not None else ""
-        its = f'"{slot.bundle.name}"' if slot.bundle is not None else "the one it was taught with"
+        reason = f"recipe {self._recipe} was taught with another bundle than {used}{which}"
+        back = "in [recipe] bundle the folder of the one it was taught with, from the release of that time,"
+        if slot.bundle is not None and slot.bundle.name != used.name:
+            back = f'in [recipe] bundle "{slot.bundle.name}" again'
         return OtherBundle(
-            f"recipe {self._recipe} was taught with another bundle than {used}{which}: "
-            "its embeddings mean something else",
-            hint=f"set [recipe] bundle back to {its} and run `edge-agent adopt {used.name}` to carry over what is "
-            "known; or give another [recipe] name to begin anew",
+            f"{reason}: its embeddings mean something else",
+            hint=f"name {back} and run `edge-agent adopt {used.name}` to carry over what is known; or give another "
+            "[recipe] name to begin anew",
         )
 
     def _written(self, lesson: Chunk) -> str:

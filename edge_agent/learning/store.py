@@ -14,7 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
-from edge_agent.learning.blobs import Blobs, keep_aside
+from edge_agent.learning.blobs import DAMAGED, Blobs, keep_aside
 from edge_agent.learning.carried import CarriedFolder, Sealed
 from edge_agent.learning.crossing import Crossing, back, check_carried, check_nothing_waits, former
 from edge_agent.learning.learned import Learned
@@ -156,9 +156,10 @@ class KnowledgeStore:
 
     @property
     def digests(self) -> frozenset[str]:
-        """Digests of the knowledge of all states that parts can have been judged by with this bundle, while kept."""
+        """Digests of the knowledge of all states that parts can have been judged by as today, while kept."""
         mine = self._mine
-        return frozenset(slot.knowledge for slot in (*mine.history, mine.active) if self._states.is_ours(slot))
+        ours = [slot for slot in (*mine.history, mine.active) if self._states.is_ours(slot)]
+        return frozenset(slot.knowledge for slot in ours if slot.guide == mine.active.guide)
 
     def check_free(self) -> None:
         """Raise `BadData` while a candidate waits: nothing can be changed then."""
@@ -231,7 +232,9 @@ class KnowledgeStore:
     def _now(self) -> RecipeSlots:
         """Give the recipe's states as they are on the disk, but for those that were found unusable."""
         with contextlib.suppress(StateDamaged):  # then what was read or written last still holds
-            self._slots = self._read_slots()
+            found = self._read_slots()
+            if found.recipes or not self._slots.recipes:  # somebody who only looked may have put a damaged file aside
+                self._slots = found
         mine = self._mine
         *history, active = [s for s in (*mine.history, mine.active) if s not in self._unusable] or [Slot()]
         return RecipeSlots(active, tuple(history), None if mine.candidate in self._unusable else mine.candidate)
@@ -287,8 +290,11 @@ class KnowledgeStore:
     def _remove_unneeded(self) -> None:
         """Remove the blobs that no state needs any more.
 
-        Where a state's exemplars cannot be read, it is not known what they need, and nothing is removed.
+        Where a state's exemplars cannot be read, it is not known what they need, and nothing is removed; nor while a
+        damaged file lies aside for a specialist, who will want what it names.
         """
+        if self._disk.exists(SLOTS + DAMAGED):
+            return
         slots = [slot for recipe in self._slots.recipes.values() for slot in recipe.all]
         needed = set[str]().union(*(slot.blobs for slot in slots))
         with contextlib.suppress(StateDamaged, Unavailable):  # the change itself is made, and stays so

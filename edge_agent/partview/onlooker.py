@@ -21,7 +21,7 @@ from edge_agent.learning.exemplar import Exemplar
 from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
-from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.disk import UntouchedDisk
 from models.waveform import Waveform
 
 LAST_PART: Final = 2**63 - 1
@@ -43,7 +43,7 @@ class Onlooker:
     def __init__(self, config: Config) -> None:
         self.config = config
         with self.reader() as reader:
-            disk = _Untouched(Path(config.station.state_dir))
+            disk = UntouchedDisk(Path(config.station.state_dir))
             self.evidence = EvidenceStore(disk)
             self.recipe = Recipe(config.recipe, disk)
             drawing = Drawing(config.recipe.name, config.recipe.draw_one_in)
@@ -108,16 +108,3 @@ class Onlooker:
 def local_time(utc: float) -> str:
     """Give a wall time [s since the epoch] as the clock on the wall shows it, to the second."""
     return datetime.fromtimestamp(utc, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-class _Untouched(RealDisk):
-    """A state directory that stays as it is: what is damaged is left for the station to keep aside."""
-
-    def write(self, name: str, data: bytes) -> None:
-        raise AssertionError(f"who looks does not write {name}")
-
-    def rename(self, old: str, new: str) -> None:
-        """Leave the file where it is."""
-
-    def remove(self, name: str) -> None:
-        raise AssertionError(f"who looks does not remove {name}")

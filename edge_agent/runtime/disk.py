@@ -241,3 +241,18 @@ def _translated(doing: str, path: Path) -> Iterator[None]:
         seen = next(folder for folder in path.parents if os.path.exists(folder))
         hint = HINTS[error.errno].format(folder=seen)
         raise Unavailable(f"cannot {doing} {path}: {os.strerror(error.errno)}", hint=hint) from error
+
+
+class UntouchedDisk(RealDisk):
+    """A state directory that stays as it is, for who only looks; what is damaged the station will keep aside."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Refuse, which is a bug of whoever looks."""
+        raise AssertionError(f"who looks does not write {name}")
+
+    def rename(self, old: str, new: str) -> None:
+        """Leave the file where it is."""
+
+    def remove(self, name: str) -> None:
+        """Refuse, which is a bug of whoever looks."""
+        raise AssertionError(f"who looks does not remove {name}")

@@ -14,11 +14,11 @@ from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning import guiding
 from edge_agent.learning.blobs import blob_name
 from edge_agent.learning.example import Example
-from edge_agent.learning.exemplar import Role
+from edge_agent.learning.exemplar import Chunk, Role
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.raw import keep
-from edge_agent.learning.slots import Change
+from edge_agent.learning.slots import SLOTS, Change
 from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Details, Embedding, Modality
 from edge_agent.runtime.disk import Disk
@@ -163,8 +163,12 @@ def test_what_was_forgotten_never_said_where_to_look() -> None:
 def test_to_keep_where_it_looks_when_one_of_those_is_forgotten_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wrong implementation: the guide stays as it was."""
 
-    def as_it_was(lessons: object, bundle: object, old: guiding.Guiding | None, **how: bool) -> tuple[str, ...]:
-        return guiding.members_of(lessons, bundle, old, **how) if old is None else old.members
+    first: list[tuple[str, ...]] = []
+
+    def as_it_was(lessons: tuple[Chunk, ...], bundle: Bundle, *, wanted: bool) -> tuple[str, ...]:
+        found = guiding.members_of(lessons, bundle, wanted=wanted)
+        first.extend([found] * (bool(found) and not first))
+        return first[0] if first else found
 
     monkeypatch.setattr("edge_agent.learning.stateblobs.members_of", as_it_was)
     disk, other = FakeDisk(), FakeDisk()
@@ -207,15 +211,28 @@ def test_a_station_that_knows_a_defect_before_good_parts_is_not_guided() -> None
     assert known(disk).guiding is None
 
 
-def test_where_the_guide_is_damaged_embeddings_are_taken_without_it() -> None:
+def test_where_the_guide_is_damaged_it_is_made_again() -> None:
     disk = FakeDisk()
     teach(disk, "good", GOOD)
     teach(disk, "pit", PITS)
-    plain = known(disk, guided=False).knowledge.digest
+    before = everything(known(disk))
     disk.write(blob_name(slot_guide(disk)), b"something else")
     found = store(disk).load()
 
     assert [type(error) for error in found.damage] == [StateDamaged]
+    assert everything(found.active.learned) == before
+
+
+def test_where_the_guide_and_what_it_was_made_of_are_damaged_embeddings_are_taken_without_it() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    plain = known(disk, guided=False).knowledge.digest
+    pit = next(e for e in known(disk).exemplars if e.label == "pit")
+    for digest in (slot_guide(disk), pit.details):
+        disk.write(blob_name(digest), b"something else")
+    found = store(disk).load()
+
     assert found.active.learned.guiding is None
     assert found.active.learned.knowledge.digest == plain
 
@@ -236,6 +253,101 @@ def test_an_example_that_cannot_be_looked_at_anew_keeps_its_guide_from_being_cha
     with pytest.raises(BadData, match="pit 50 was taught by where to look"):
         forget(disk, range(1))
     assert len(known(disk).guiding.members) == len(GOOD)
+
+
+def lesson_of(disk: Disk, at: int) -> str:
+    opened = store(disk)
+    opened.load()
+    return opened._mine.active.lessons[at]
+
+
+def test_what_was_forgotten_never_said_where_to_look_whichever_lesson_it_was_in() -> None:
+    """The first lesson has too few left, so the second says where to look, as it would have from the beginning."""
+    disk, other = FakeDisk(), FakeDisk()
+    teach(disk, "good", range(2))
+    teach(disk, "good", range(20, 23))
+    teach(disk, "pit", PITS)
+    forget(disk, range(1))
+    teach(other, "good", range(2), without=range(1))
+    teach(other, "good", range(20, 23))
+    teach(other, "pit", PITS)
+
+    assert everything(known(disk)) == everything(known(other))
+    assert len(known(disk).guiding.members) == 4
+
+
+def test_what_is_derived_is_derived_once() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", range(2))
+    teach(disk, "good", range(20, 23))
+    opened = store(disk)
+    learned = opened.load().active.learned
+    less = opened.completed(learned.without([learned.exemplars[0].id]))
+
+    assert opened.completed(less) is less
+    assert opened.completed(learned) is learned
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_damaged_lesson_costs_its_samples_and_never_where_to_look(lost: int) -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    before = known(disk)
+    disk.write(blob_name(lesson_of(disk, lost)), b"lost")
+    found = store(disk).load()
+    after = found.active.learned
+
+    assert [type(error) for error in found.damage] == [StateDamaged]
+    assert after.knowledge.digest == before.knowledge.digest
+    assert after.guiding.guide.digest == before.guiding.guide.digest
+    teach(disk, "dent", range(60, 61))
+    assert known(disk).knowledge.samples("dent") == 1
+
+
+def test_where_the_details_that_a_guide_would_be_begun_with_are_lost_there_is_none() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD, guided=False)
+    disk.write(blob_name(known(disk, guided=False).exemplars[3].details), b"lost")
+
+    assert known(disk).guiding is None
+    teach(disk, "pit", PITS)
+    assert known(disk).knowledge.samples("pit") == len(PITS)
+
+
+def test_a_file_that_somebody_else_puts_aside_does_not_make_the_station_forget() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    running = store(disk)
+    learned = running.load().active.learned
+    disk.write(SLOTS, b"damaged")
+    store(disk).load()  # it finds that and puts it aside
+    running.save(running.completed(learned.without([learned.exemplars[0].id])), CHANGE)
+    running.undo()
+
+    assert known(disk).knowledge.digest == learned.knowledge.digest
+
+
+def test_nothing_is_removed_while_a_damaged_file_lies_aside_that_names_it() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    names = {name for shard in range(256) for name in disk.names(f"blobs/sha256/{shard:02x}")}
+    disk.write(SLOTS, b"damaged")
+    store(disk).load()
+    teach(disk, "pit", PITS, guided=False)
+
+    assert all(disk.exists(name) for name in names)
+
+
+def test_drawn_parts_of_another_guide_are_not_counted() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    before = known(disk).knowledge.digest
+    forget(disk, range(1))
+    opened = store(disk)
+    opened.load()
+
+    assert before not in opened.digests and known(disk).knowledge.digest in opened.digests
 
 
 def seen(files: Files) -> object | None:

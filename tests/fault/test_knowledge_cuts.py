@@ -321,7 +321,8 @@ def test_lost_details_cost_no_more_than_themselves() -> None:
     found = store(disk).load()
 
     assert [error.message for error in found.damage] == said
-    assert found.active.learned.good.learned == tuple(sorted(e.id for e in learned.exemplars[4::2]))
+    assert found.active.learned.good.learned == tuple(sorted(e.id for e in learned.exemplars[2::2]))
+    assert found.active.learned.good.normality.seen.scale.count == len(learned.exemplars[4::2])
     assert found.active.learned.knowledge.digest == learned.knowledge.digest
 
 

@@ -143,7 +143,11 @@ class Lesson:
         if looked.plain is not None:
             sample.plain.append(looked.plain)
         sample.rows.append(looked.q)
-        sample.details.append(looked.details or Details())
+        if self._space is not None or self.label == self._normal:
+            details = looked.details or Details()
+            if details.tokens is not None:  # a lesson may wait with hundreds of them
+                details = Details(rounded(details.tokens), details.features)
+            sample.details.append(details)
 
     def _kept_details(self, sample: _Sample, role: Role) -> Details | None:
         """Give what is kept of a sample in detail: enough to learn good parts, or to look at it anew."""

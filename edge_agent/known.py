@@ -20,7 +20,7 @@ from edge_agent.inspection.look import DIGITS
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import MAX_CALIBRATION, Learned
 from edge_agent.learning.slots import Change
-from edge_agent.learning.store import State
+from edge_agent.learning.state import State
 from edge_agent.records import Embedding
 from models import Bundle
 

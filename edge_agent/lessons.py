@@ -208,6 +208,19 @@ class Lessons:
         lacks = f"; it lacks {missing}, which `edge-agent adopt` can carry over" if crossing.missing else ""
         return f"judged with {used}{was} from now on, by what was known with it{lacks}", [row]
 
+    def settle(self) -> tuple[str, list[Teaching]] | None:
+        """Have on the disk what is judged by, where the recipe looks at pictures otherwise than it did.
+
+        Returns:
+            What happened, in one sentence, and the rows that the audit needs; None where nothing had to.
+        """
+        turn = self._recipe.settle(self._clock.utc())
+        if turn is None:
+            return None
+        guided = self._recipe.learned.guiding is not None
+        how = "where they are unlike good ones" if guided else "as a whole"
+        return f"pictures are looked at {how} from now on", [_row(turn)]
+
     def taught(self, lesson: Lesson, seconds: float, *, promoted: bool) -> Taught:
         """Say what came of a lesson that was just proposed, or learned."""
         known = self._recipe.learned if promoted else self._waiting().learned

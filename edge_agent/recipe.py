@@ -19,11 +19,13 @@ from edge_agent.known import Known, Turn, bundle_for, held_out
 from edge_agent.learning.crossing import Crossing
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
+from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import Change, nothing_waits
-from edge_agent.learning.store import KnowledgeStore, State
+from edge_agent.learning.state import State
+from edge_agent.learning.store import WHO, KnowledgeStore
 from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
 from models import Bundle
@@ -142,6 +144,24 @@ class Recipe:
         self.crossing = None
         return Turn(change, crossing.before.knowledge, self.judge.digest)
 
+    def settle(self, utc: float) -> Turn | None:
+        """Have on the disk what is judged by, where the recipe looks at pictures otherwise than it did.
+
+        Args:
+            utc: wall time [s since the epoch].
+
+        Returns:
+            The change, for the audit; None where nothing changed.
+
+        Raises:
+            Unavailable: the disk is full or failing.
+        """
+        before = self._store.knowledge
+        waiting = None if self._candidate is None else self._candidate.learned
+        if not self._store.settle(self.learned, waiting):
+            return None
+        return Turn(Change("look", "", (), WHO, utc), before, self.judge.digest)
+
     def remove_carried(self) -> None:
         """Remove what was carried over to the bundle, once it is active and on record."""
         self._store.remove_carried()
@@ -257,8 +277,11 @@ class Recipe:
         return self._turn(known, change)
 
     def _turn(self, known: Known, change: Change) -> Turn:
+        if known.space.digest != self.space.digest:
+            self._drawn = ()  # what was drawn was seen otherwise
         before, self._active = self.judge.digest, known
         return Turn(change, before, known.judge.digest)
 
     def _known(self, state: State) -> Known:
-        return Known.of(state, self.bundle, self.config, self._drawn)
+        seen_alike = not self._drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
+        return Known.of(state, self.bundle, self.config, self._drawn if seen_alike else ())

@@ -315,12 +315,17 @@ class Station:
         return ended
 
     def _cross(self) -> None:
-        """Go on with the bundle that is configured, where the knowledge is of another one."""
+        """Go on as configured, where the knowledge is of another bundle or pictures were looked at otherwise."""
         if (crossed := self.lessons.cross()) is not None:
             said, rows = crossed
             for row in rows:
                 self.recorder.offer(row, self._crossed)
             self.note("info", "recipe", "bundle_changed", said)
+        if (settled := self.lessons.settle()) is not None:
+            said, rows = settled
+            for row in rows:
+                self.ledger.offer(row)
+            self.note("info", "recipe", "look_changed", said)
 
     def _crossed(self, receipt: Receipt) -> None:
         """Hear that the change of the bundle is on record; what was carried over is needed until then."""

@@ -1,8 +1,8 @@
 """Whether what was learned is guided, and by what: derived from the kept examples and from nothing else.
 
-A guide is begun when good parts are all that is known, and stays, so that embeddings of yesterday and of today mean the
-same. What it is made of is a list of good parts. Forget one of them, and the guide is made of the others, as it would
-have been had the forgotten one never been there: every embedding is then made again from the tokens that are kept.
+A guide is made of the good parts of the first lessons, before anything else was taught, and stays, so that embeddings
+of yesterday and of today mean the same. Forget one of these, and it is made of the others, as it would have been had
+the forgotten one never been there: every embedding is then made again from the tokens that are kept.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class Lesson:
         if self._space is None:
             return None
         tokens = [details.tokens for details in sample.details if details.tokens is not None]
-        return Details(np.stack([rounded(one) for one in tokens]) if tokens else None)
+        return Details(np.stack(tokens).astype(np.int8) if tokens else None)
 
     def exemplars(self, learned: Learned, who: str, utc: float) -> list[Sample]:
         """Give what is to be kept of this lesson.

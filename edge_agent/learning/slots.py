@@ -30,14 +30,14 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What made a state out of the one before.
 
     Attributes:
-        action: what was done; `adopt` is to go on with another bundle.
+        action: what was done; `adopt` is to go on with another bundle, `look` to look at pictures otherwise.
         slug: the class it was done to; "" where it was several, or all.
         sources: the examples, as people know them.
         who: the person.
         utc: when [s since the epoch].
     """
 
-    action: Literal["teach", "forget", "undo", "adopt"]
+    action: Literal["teach", "forget", "undo", "adopt", "look"]
     slug: str
     sources: tuple[str, ...]
     who: str

@@ -55,7 +55,7 @@ class StateBlobs:
         self._named_of: dict[str, frozenset[str]] = {}
         self._bundle_of: dict[str, str] = {}
 
-    def write(self, learned: Learned, change: Change) -> Slot:
+    def write(self, learned: Learned, change: Change | None) -> Slot:
         """Write the blobs of a state, and give the slot that names them."""
         learned = self.completed(learned, [])
         if not learned.lessons and not learned.base.groups:
@@ -115,7 +115,12 @@ class StateBlobs:
         if guiding is not None and lost:  # what is lost was not forgotten, and still says where to look
             left = set(fitted_in(learned.lessons, self._bundle))
             guiding = replace(guiding, members=tuple(id_ for id_ in guiding.members if id_ in left))
-        return self.completed(replace(learned, good=good, guiding=guiding), damage)
+        learned = replace(learned, good=good, guiding=guiding)
+        try:
+            learned = self._looked_at(learned, damage)
+        except BadData as error:  # what is judged by must not depend on what only a change needs
+            damage.append(StateDamaged(f"pictures are looked at as before: {error.message}", hint=HINT))
+        return self._in_detail(learned, damage)
 
     def completed(self, learned: Learned, damage: Damage) -> Learned:
         """Derive what follows from the kept examples, where it is not known of just these.
@@ -130,7 +135,10 @@ class StateBlobs:
         Raises:
             BadData: where to look would change, and an example cannot be embedded again.
         """
-        learned = self._looked_at(learned, damage)
+        return self._in_detail(self._looked_at(learned, damage), damage)
+
+    def _in_detail(self, learned: Learned, damage: Damage) -> Learned:
+        """Learn good parts in detail, where that is not known of just these."""
         good = learned.good_ones(self._bundle.normal)
         if learned.good is not None and learned.good.is_of(good):
             return learned

@@ -8,7 +8,6 @@ thread; only one thread may write.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
@@ -19,42 +18,13 @@ from edge_agent.learning.carried import CarriedFolder, Sealed
 from edge_agent.learning.crossing import Crossing, back, check_carried, check_nothing_waits, former
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
+from edge_agent.learning.state import State, Stored
 from edge_agent.learning.stateblobs import Damage, OtherBundle, StateBlobs
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from models import Bundle
 
 WHO: Final = "configuration"
 """Who goes back to an earlier bundle: whoever named it in the configuration, which does not say who that was."""
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """One state of what was learned.
-
-    Attributes:
-        learned: what is known in it.
-        change: what made it; None where that is not known.
-    """
-
-    learned: Learned
-    change: Change | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """What a start finds.
-
-    Attributes:
-        active: what is judged by: nothing is known, on a first start.
-        candidate: what was proposed and not yet promoted.
-        damage: what was found damaged on the way.
-        crossing: how `active` is to become so on the disk too, where the bundle is another one now.
-    """
-
-    active: State
-    candidate: State | None
-    damage: tuple[StateDamaged, ...]
-    crossing: Crossing | None = None
 
 
 class KnowledgeStore:
@@ -138,9 +108,41 @@ class KnowledgeStore:
             self._turn(self._now().changed(slot))
         return slot.change or Change("adopt", "", (), WHO, utc)
 
+    def settle(self, active: Learned, candidate: Learned | None) -> bool:
+        """Write what `load` derived, where it is not what is on the disk: pictures are to be looked at otherwise now.
+
+        The states keep their place and what made them; nothing can be undone that nobody did.
+
+        Args:
+            active: what is judged by.
+            candidate: what was proposed and not yet promoted.
+
+        Returns:
+            Whether the active state is another one now.
+
+        Raises:
+            Unavailable: the disk is full or failing.
+        """
+        now = self._now()
+        slot = self._settled(now.active, active)
+        waiting = None if now.candidate is None or candidate is None else self._settled(now.candidate, candidate)
+        if (slot, waiting) != (now.active, now.candidate):
+            self._turn(RecipeSlots(slot, now.history, waiting))
+        return slot != now.active
+
+    def _settled(self, slot: Slot, learned: Learned) -> Slot:
+        """Give the slot of what is known in it by now, which is this very slot where that is what it names."""
+        same = learned.knowledge.digest == slot.knowledge or not slot.knowledge
+        return slot if same else self._states.write(learned, slot.change)
+
     def remove_carried(self) -> None:
         """Remove what was carried over, which is active now."""
         self._carried.remove()
+
+    @property
+    def knowledge(self) -> str:
+        """Digest of the knowledge of the active state on the disk, "" for nothing."""
+        return self._mine.active.knowledge
 
     @property
     def origin(self) -> str:
@@ -216,7 +218,7 @@ class KnowledgeStore:
                 f"the state before was learned with another bundle ({former(before.active)})",
                 hint=f"set [recipe] bundle to {former(before.active)} and restart the station, which goes back to it",
             ) from other
-        self._turn(before)
+        self._turn(replace(before, active=self._settled(before.active, state.learned)))
         return state
 
     def _read_slots(self) -> Slots:

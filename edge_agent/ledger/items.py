@@ -74,8 +74,8 @@ class Teaching:
 
     Attributes:
         utc: wall time [s since the epoch].
-        action: `teach`, `forget`, `undo` or `adopt`; `cancel` of what was proposed; `overrule`, whose sources are the
-            reasons.
+        action: `teach`, `forget`, `undo`, `adopt` or `look`; `cancel` of what was proposed; `overrule`, whose sources
+            are the reasons.
         slug: the class.
         before: digest of the knowledge before, "" where there was none.
         after: digest of the knowledge after.

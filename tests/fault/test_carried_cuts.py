@@ -19,7 +19,8 @@ from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
 from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
-from edge_agent.learning.store import KnowledgeStore, Stored
+from edge_agent.learning.state import Stored
+from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Embedding, Modality
 from edge_agent.runtime.disk import Disk, load_checked, save_checked
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts

@@ -203,6 +203,46 @@ def test_the_recipe_may_change_its_mind_and_back() -> None:
     assert everything(known(disk)) == everything(guided)
 
 
+def test_what_a_start_derives_is_settled_once_and_nobody_can_undo_it() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    for guided in (False, True):
+        opened = store(disk, guided=guided)
+        found = opened.load()
+        assert found.active.learned.knowledge.digest not in opened.digests
+        assert opened.settle(found.active.learned, None)
+        assert found.active.learned.knowledge.digest == opened.knowledge
+        again = store(disk, guided=guided)
+        assert not again.settle(again.load().active.learned, None)
+        assert len(again._mine.history) == 2
+
+    assert found.active.change == CHANGE
+
+
+def test_a_candidate_is_settled_too() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    store(disk).propose(taught(disk, "pit", PITS), CHANGE)
+    opened = store(disk, guided=False)
+    found = opened.load()
+    opened.settle(found.active.learned, found.candidate.learned)
+    opened.promote()
+
+    assert known(disk, guided=False).knowledge.digest == found.candidate.learned.knowledge.digest == opened.knowledge
+
+
+def test_what_is_gone_back_to_is_on_the_disk_as_it_is_judged_by() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    opened = store(disk, guided=False)
+    opened.load()
+    state = opened.undo()
+
+    assert state.learned.knowledge.digest == opened.knowledge and state.learned.guiding is None
+
+
 def test_a_station_that_knows_a_defect_before_good_parts_is_not_guided() -> None:
     disk = FakeDisk()
     teach(disk, "pit", PITS)

@@ -64,6 +64,14 @@ def test_scratches_are_stopped_that_the_embedding_alone_lets_pass(line: Path) ->
         assert sum(p.verdict.outcome is Outcome.OK for p in good) >= 10
 
     assert answers[True] > answers[False] + 2
+    with Station(config(line)) as station, station.reader() as reader:
+        looks = [event.message for event in reader.events(50) if event.kind == "look_changed"]
+        rows = [row.action for row in reader.teachings(50)]
+    assert sorted(looks) == [
+        "pictures are looked at as a whole from now on",
+        "pictures are looked at where they are unlike good ones from now on",
+    ]
+    assert rows.count("look") == 2
 
 
 def test_where_it_is_unlike_good_parts_is_shown(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,7 +165,7 @@ def _seen(escape: Part, learned: Learned, slug: str, normal: str) -> Embedding:
     elif seen is None:
         why = "nothing of it is stored"
     elif len(seen.q) != learned.knowledge.d:
-        why = f"its embedding has {len(seen.q)} dimensions, so another bundle than today's made it"
+        why = f"its embedding has {len(seen.q)} dimensions: made by another bundle than today, or looked at otherwise"
     else:
         return seen
     raise BadData(f"part {escape.id} cannot be compared with others: {why}", hint="see docs/teaching.md")

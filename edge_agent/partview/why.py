@@ -118,7 +118,7 @@ def explained(onlooker: Onlooker, number: int, progress: Heard = lambda done, to
         return replace(why, notes=(*notes, "nothing of it was judged, so its cause is all there is to say"))
     d = recipe.space.d
     if len(seen.q) != d:
-        raise _another_bundle(part, f"its embedding has {len(seen.q)} dimensions, {recipe.bundle.name} makes {d}")
+        raise _another_bundle(part, f"its embedding has {len(seen.q)} dimensions, {recipe.bundle.name} makes {d} now")
     why = replace(why, now=recipe.judge.judge(seen))
     head = _head(onlooker, seen)
     if head is None or recipe.bundle.normal not in head.classes:
@@ -266,6 +266,6 @@ def _image(onlooker: Onlooker, part: Part) -> NDArray[np.uint8] | None:
 
 def _another_bundle(part: Part, reason: str) -> BadData:
     return BadData(
-        f"part {part.id} was judged with another bundle: {reason}",
-        hint="give the configuration of that time: -c FILE; [recipe] bundle says which it is",
+        f"part {part.id} was judged with another bundle, or its picture was looked at otherwise: {reason}",
+        hint="give the configuration of that time: -c FILE; [recipe] bundle and guided say which it is",
     )

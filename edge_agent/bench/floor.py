@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from edge_agent.ledger.database import Database, Schema, open_writer
+from edge_agent.ledger.database import Database, open_writer
+from edge_agent.ledger.driver import Schema
 from edge_agent.runtime.clock import Clock
 
 WAKES: Final = 3

@@ -13,13 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import sqlite_utils
-
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, StateDamaged, Unavailable
+from edge_agent.ledger.driver import Schema
 from edge_agent.ledger.files import DAMAGED_HINT, DiskFull, check_length, make_private, take_lock
-
-Schema = sqlite_utils.Database
-"""What a migration changes the tables with."""
 
 Migration = Callable[[Schema], None]
 """One step forward; runs in a transaction that also raises the version."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from edge_agent.ledger.database import Migration, Schema
+from edge_agent.ledger.database import Migration
+from edge_agent.ledger.driver import Schema
 
 FILE_NAME: Final = "ledger.db"
 """The database's name in the state directory."""

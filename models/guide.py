@@ -25,6 +25,7 @@ from models.bundle import Bundle
 from models.embedding import SCALE, dequantise, quantise
 from models.errors import KnowledgeDamaged
 from models.head import Prior
+from models.joined import joined, parted
 from models.manifest import Block
 from models.moments import Floats
 from models.normality import Seen
@@ -42,7 +43,6 @@ MEMBERS: Final = 20
 
 IMAGE: Final = "image"
 
-_LENGTH_BYTES: Final = 4
 _SHARED: Final = 0.5**0.5
 """Plain and guided pooling have one half of the image's weight each."""
 
@@ -100,15 +100,15 @@ class Guide:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read what `to_bytes` wrote; raise `KnowledgeDamaged` with the reason where it is anything else."""
-        start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
-        normality = bnk.decode(data[_LENGTH_BYTES:start])
+        seen, numbers = parted(data)
+        normality = bnk.decode(seen)
         if normality.seen is None or normality.heard is not None:
             raise KnowledgeDamaged("a guide knows pictures and nothing else")
         width = normality.seen.tokens.shape[3]
-        if len(data) - start != 10 * width:
-            raise KnowledgeDamaged(f"{len(data) - start} bytes of mean and variances, {10 * width} expected")
-        centre = np.frombuffer(data, "<i2", offset=start, count=width).astype(np.int16)
-        variance = np.frombuffer(data, "<f8", offset=start + centre.nbytes).astype(np.float64)
+        if len(numbers) != 10 * width:
+            raise KnowledgeDamaged(f"{len(numbers)} bytes of mean and variances, {10 * width} expected")
+        centre = np.frombuffer(numbers, "<i2", count=width).astype(np.int16)
+        variance = np.frombuffer(numbers, "<f8", offset=centre.nbytes).astype(np.float64)
         if not (np.isfinite(variance) & (variance >= FLOOR)).all():
             raise KnowledgeDamaged("variances that no good parts have")
         return cls(normality.bundle_digest, normality.seen, centre, variance)
@@ -116,8 +116,7 @@ class Guide:
     def to_bytes(self) -> bytes:
         """Give the one form of this guide."""
         seen = bnk.encode(bnk.Normality(self.bundle_digest, self.seen))
-        length = len(seen).to_bytes(_LENGTH_BYTES, "little")
-        return b"".join([length, seen, self.centre.astype("<i2").tobytes(), self.variance.astype("<f8").tobytes()])
+        return joined(seen, self.centre.astype("<i2").tobytes() + self.variance.astype("<f8").tobytes())
 
     @cached_property
     def digest(self) -> str:

@@ -21,6 +21,7 @@ from edge_agent.learning.exemplar import MAX_EXEMPLARS, Exemplar, Role
 from edge_agent.records import Details
 from models import Bundle, bnk
 from models.errors import KnowledgeDamaged
+from models.joined import joined, parted
 from models.normality import FEWEST, Heard, Seen
 from models.npy import decode_npy
 from models.tokenbank import rounded
@@ -35,8 +36,6 @@ DETAILED: Final = (Role.FIT, Role.RING)
 """Good parts are learned from, or tell how far others lie from those."""
 
 HINT: Final = "teach good parts again, or take the file from a backup"
-
-_LENGTH_BYTES: Final = 4
 
 Floats = NDArray[np.float64]
 Score = float | None
@@ -95,16 +94,15 @@ class GoodParts:
 
     def to_bytes(self) -> bytes:
         """Give the one form of this knowledge."""
-        known = msgspec.json.encode(_Known(self.learned, self.anomalies))
-        return len(known).to_bytes(_LENGTH_BYTES, "little") + known + bnk.encode(self.normality)
+        return joined(msgspec.json.encode(_Known(self.learned, self.anomalies)), bnk.encode(self.normality))
 
     @classmethod
     def from_bytes(cls, data: bytes, bundle: Bundle) -> Self:
         """Read what `to_bytes` wrote, of `bundle`; raise `StateDamaged` where it is anything else."""
-        start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+        head, bank = parted(data)
         try:
-            known = msgspec.json.decode(data[_LENGTH_BYTES:start], type=_Known)
-            normality = bnk.decode(data[start:])
+            known = msgspec.json.decode(head, type=_Known)
+            normality = bnk.decode(bank)
         except (msgspec.DecodeError, UnicodeDecodeError, KnowledgeDamaged) as error:
             raise StateDamaged(f"what is known of good parts cannot be used: {error}", hint=HINT) from error
         if normality.bundle_digest != bundle.digest:
@@ -126,15 +124,15 @@ def encode_details(details: Details) -> bytes:
     """Give details as they are kept: tokens rounded to int8, of all variants of an example or of one, and features."""
     tokens = b"" if details.tokens is None else encode_npy(rounded(details.tokens))
     features = b"" if details.features is None else encode_npy(details.features.astype(np.float32))
-    return len(tokens).to_bytes(_LENGTH_BYTES, "little") + tokens + features
+    return joined(tokens, features)
 
 
 def decode_details(data: bytes) -> Details:
     """Read what `encode_details` wrote; raise `StateDamaged` where it is anything else."""
-    start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    first, rest = parted(data)
     try:
-        tokens = decode_npy(data[_LENGTH_BYTES:start]) if start > _LENGTH_BYTES else None
-        features = decode_npy(data[start:]) if data[start:] else None
+        tokens = decode_npy(first) if first else None
+        features = decode_npy(rest) if rest else None
     except ValueError as error:
         raise StateDamaged(f"kept details cannot be read: {error}", hint=HINT) from error
     for array, dimensions, kind in ((tokens, (2, 3), np.int8), (features, (1,), np.float32)):

@@ -22,6 +22,7 @@ from edge_agent.records import Details
 from models import Bundle
 from models.errors import KnowledgeDamaged
 from models.guide import MEMBERS, Guide, GuidedBundle, can_be_guided
+from models.joined import joined, parted
 from models.tokenbank import rounded
 
 HINT: Final = "teach good parts again, or take the file from a backup"
@@ -29,7 +30,6 @@ HINT: Final = "teach good parts again, or take the file from a backup"
 Read = Callable[[str], Details | None]
 Own = Mapping[str, NDArray[np.float64]]
 
-_LENGTH_BYTES: Final = 4
 _Ids = Annotated[tuple[str, ...], Meta(max_length=MAX_EXEMPLARS)]
 
 
@@ -47,16 +47,15 @@ class Guiding:
 
     def to_bytes(self) -> bytes:
         """Give the one form of it."""
-        members = msgspec.json.encode(self.members)
-        return len(members).to_bytes(_LENGTH_BYTES, "little") + members + self.guide.to_bytes()
+        return joined(msgspec.json.encode(self.members), self.guide.to_bytes())
 
     @classmethod
     def from_bytes(cls, data: bytes, bundle: Bundle) -> Self:
         """Read what `to_bytes` wrote, of `bundle`; raise `StateDamaged` where it is anything else."""
-        start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+        ids, body = parted(data)
         try:
-            members = msgspec.json.decode(data[_LENGTH_BYTES:start], type=_Ids)
-            guide = Guide.from_bytes(data[start:])
+            members = msgspec.json.decode(ids, type=_Ids)
+            guide = Guide.from_bytes(body)
         except (msgspec.DecodeError, UnicodeDecodeError, KnowledgeDamaged) as error:
             raise StateDamaged(f"where to look cannot be used: {error}", hint=HINT) from error
         if guide.bundle_digest != bundle.digest:

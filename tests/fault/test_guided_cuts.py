@@ -390,6 +390,34 @@ def test_drawn_parts_of_another_guide_are_not_counted() -> None:
     assert before not in opened.digests and known(disk).knowledge.digest in opened.digests
 
 
+def test_of_more_examples_than_tokens_are_kept_of_the_guide_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.learning.raw.MAX_VARIED", 1)
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    teach(disk, "pit", PITS)
+    kept = [bool(e.details) for e in known(disk).exemplars if e.label == "pit"]
+
+    assert kept == [True, False]
+    with pytest.raises(BadData, match="pit 51 was taught by where to look") as refused:
+        forget(disk, range(1))
+    assert "forget it first" in refused.value.hint
+
+
+def test_a_lesson_that_was_looked_at_otherwise_is_taught_once_more() -> None:
+    disk = FakeDisk()
+    teach(disk, "good", GOOD)
+    learned = known(disk)
+    space = guiding.space_of(BUNDLE, learned.guiding)
+    example = Example("pit", samples=np.full((9, 3), 99.0, np.float32), rate_hz=1e3)
+    for of in (space, None):
+        lesson = Lesson("pit", [example], learned, "good", SimpleNamespace(), golden=True, space=of)
+        lesson.take(embedding(7))
+        if of is not None:
+            forget(disk, range(1))
+        with pytest.raises(BadData, match="where pictures are looked at has changed"):
+            lesson.exemplars(known(disk), "ann", 1e9)
+
+
 def seen(files: Files) -> object | None:
     found = store(FakeDisk(files)).load()
     return None if found.damage else everything(found.active.learned)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from running_station import running, wait_until
 
 from edge_agent import Station, adoptwork, api
-from edge_agent.agent import Agent
-from edge_agent.app import build
 from edge_agent.cli import main
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
@@ -24,8 +21,6 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
 from edge_agent.ledger import Reader
 from edge_agent.runtime import priority
-from edge_agent.runtime.clock import SystemClock
-from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -211,29 +206,6 @@ def test_a_station_that_has_not_started_with_its_bundle_yet_is_started_first(
     assert typed("adopt", "steel", *station_file(state_dir, "castings")) == 78
     assert "start it once" in capsys.readouterr().err
     assert carried_files(state_dir)
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    clock = SystemClock()
-    until = clock.now() + seconds
-    while not what():
-        assert clock.now() < until, "it never came to that"
-        clock.wait(threading.Event(), clock.now() + 0.02)
-
-
-@contextmanager
-def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
-    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
-        wait_until(lambda: agent.is_up)
-        yield agent, Path(settings.api.socket)
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
-        assert agent.api.join(agent.clock.now() + 5.0)
 
 
 def test_beside_a_running_station_nothing_of_it_changes_before_the_restart(

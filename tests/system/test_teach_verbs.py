@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import msgspec
 import numpy as np
 import pytest
+from running_station import running, wait_until
 
 from edge_agent import Station, api
-from edge_agent.agent import Agent
-from edge_agent.app import build
 from edge_agent.cli import main
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, Unavailable
@@ -26,8 +23,6 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
 from edge_agent.records import Frame, VibrationWindow
-from edge_agent.runtime.clock import SystemClock
-from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -179,29 +174,6 @@ def test_the_sheet_judges_the_newest_parts_again_and_counts_the_older_ones(
         proposal = station.propose("scratch", several("scratch", 2))
         assert proposal.proof is not None and proposal.proof.shift is not None
         assert (proposal.proof.shift.parts, proposal.proof.shift.older) == (3, 2)
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    clock = SystemClock()
-    until = clock.now() + seconds
-    while not what():
-        assert clock.now() < until, "it never came to that"
-        clock.wait(threading.Event(), clock.now() + 0.02)
-
-
-@contextmanager
-def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
-    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
-        wait_until(lambda: agent.is_up)
-        yield agent, Path(settings.api.socket)
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
-        assert agent.api.join(agent.clock.now() + 5.0)
 
 
 def test_a_running_station_is_taught_proven_promoted_and_taken_back(state_dir: Path) -> None:

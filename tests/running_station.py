@@ -1,0 +1,38 @@
+"""A running station on the simulated line, inside of the test's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_agent.agent import Agent
+from edge_agent.app import build
+from edge_agent.config import Config
+from edge_agent.runtime.clock import SystemClock
+from edge_agent.sources.simline import SimLine
+from models.castings import CastingLine
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    clock = SystemClock()
+    until = clock.now() + seconds
+    while not what():
+        assert clock.now() < until, "it never came to that"
+        clock.wait(threading.Event(), clock.now() + 0.02)
+
+
+@contextmanager
+def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
+    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
+    loop = threading.Thread(target=agent.run)
+    loop.start()
+    try:
+        wait_until(lambda: agent.is_up)
+        yield agent, Path(settings.api.socket)
+    finally:
+        agent.loop.stop()
+        loop.join()
+        agent.close()
+        assert agent.api.join(agent.clock.now() + 5.0)

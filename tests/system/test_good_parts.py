@@ -64,8 +64,10 @@ def test_scratches_are_stopped_that_the_embedding_alone_lets_pass(line: Path) ->
         assert sum(p.verdict.outcome is Outcome.OK for p in good) >= 10
 
     assert answers[True] > answers[False] + 2
-    with Station(config(line)) as station, station.reader() as reader:
-        looks = [event.message for event in reader.events(50) if event.kind == "look_changed"]
+    with Station(config(line)) as station:
+        pass
+    with station.reader() as reader:
+        looks = [event.message for event in reader.events(500) if event.kind == "look_changed"]
         rows = [row.action for row in reader.teachings(50)]
     assert sorted(looks) == [
         "pictures are looked at as a whole from now on",

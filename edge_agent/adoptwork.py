@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.commands import UndoArguments
+from edge_agent.commands import UndoArguments, fitting
 from edge_agent.config import Config
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.inspection.encode import Encoder
@@ -110,10 +110,7 @@ def adopt(config: Config, options: AdoptOptions) -> int:
 
 
 def _check(options: AdoptOptions) -> None:
-    try:
-        msgspec.convert({"who": options.who}, UndoArguments)
-    except msgspec.ValidationError as error:
-        raise BadData(f"`adopt`: {error}", hint="see docs/commands.md") from error
+    fitting("adopt", UndoArguments, {"who": options.who})
     if options.page is not None:
         check_folder(options.page)
 

@@ -5,15 +5,19 @@ Each row says what goes in, in typed form; what a command does is in `answers.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from edge_agent.errors import BadData
 
-Slug = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
+T = TypeVar("T")
+
+_SLUG: Final = "^[a-z0-9_]{1,40}$"
+Slug = Annotated[str, Meta(pattern=_SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Who = Annotated[str, Meta(min_length=1, max_length=80)]
 
@@ -147,8 +151,29 @@ def checked(name: str, /, **arguments: object) -> Arguments:
     Raises:
         BadData: one is missing, unknown or wrong; the message names it.
     """
+    return fitting(name, COMMANDS[name].arguments, arguments)
+
+
+def fitting(name: str, kind: type[T], arguments: Mapping[str, object]) -> T:
+    """Make arguments those of `kind`, for a command or verb of this name; raise `BadData` that names what is wrong."""
     given = {key: value for key, value in arguments.items() if value is not None}
     try:
-        return msgspec.convert(given, COMMANDS[name].arguments, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise BadData(f"`{name}`: {error}", hint="see docs/commands.md") from error
+        raise BadData(f"`{name}`: {_told(str(error))}", hint="see docs/commands.md") from error
+
+
+_WORDS: Final = (
+    (f"`str` matching regex '{_SLUG}'", "1 to 40 of a-z, 0-9 and _"),
+    ("`str` of length >= 1", "some text"),
+    ("`str`", "text"),
+    ("`int`", "a whole number"),
+)
+
+
+def _told(reason: str) -> str:
+    """Say what msgspec found in the words of a person, the argument first."""
+    for theirs, ours in _WORDS:
+        reason = reason.replace(theirs, ours)
+    text, _, at = reason.partition(" - at `$.")
+    return f"{at.rstrip('`')}: {text[0].lower()}{text[1:]}" if at else text

@@ -186,9 +186,14 @@ class Bundle:
         return reason if isinstance(reason, BundleRefused) else BundleRefused(self.name, file.file, str(reason))
 
 
+def shipped_names() -> list[str]:
+    """Give the names of the shipped bundles, sorted."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
 def shipped_bundle(name: str) -> Path:
     """Give the folder of the shipped bundle `name`; raise `BundleRefused` with the names there are."""
-    there = sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+    there = shipped_names()
     if name not in there:
         raise BundleRefused(name, "folder", f"not among the shipped bundles ({', '.join(there) or 'none'})")
     return SHIPPED / name

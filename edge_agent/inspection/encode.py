@@ -17,7 +17,7 @@ from edge_agent.engines import Engine, load_engines
 from edge_agent.errors import BadData, ConfigError, DeviceFault
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
-from models.bundle import TOKENS
+from models.bundle import TOKENS, shipped_names
 from models.embedding import assemble, quantise
 from models.errors import BundleRefused
 from models.features import prepare_picture, prepare_vibration
@@ -156,4 +156,5 @@ def load_bundle(folder: Path) -> Bundle:
 
 def refused(error: BundleRefused) -> ConfigError:
     """Translate a refusal."""
-    return ConfigError(str(error), hint="install the bundle again, or name another one in [recipe] bundle")
+    there = ", ".join(shipped_names())
+    return ConfigError(str(error), hint=f"install it again, or name another one: {there}, or a folder written with a /")

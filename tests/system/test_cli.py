@@ -243,7 +243,8 @@ def test_a_stopped_station_refuses_what_a_running_one_refuses(
 ) -> None:
     assert run(*words, "--state", taught) == 1
     line, hint = capsys.readouterr().err.splitlines()
-    assert f"`$.{said}`" in line
+    assert f"`: {said}: " in line
+    assert not set("$^") & set(line)
     assert hint == "  see docs/commands.md"
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.embedding import assemble
 from models.flow import Flow, Tensors
 from models.manifest import Block, Manifest
+from models.saturation import saturates
 
 RUNTIMES: Final = ("openvino", "onnxruntime")
 
@@ -35,6 +36,8 @@ class Model:
                 "PERFORMANCE_HINT": "LATENCY",
                 "EXECUTION_MODE_HINT": "ACCURACY",
             }
+            if saturates():
+                settings["LP_TRANSFORMS_MODE"] = False
             core = openvino.Core()
             compiled = core.compile_model(core.read_model(model), "CPU", settings)
             self._names = [port.get_any_name() for port in compiled.outputs]
@@ -43,6 +46,8 @@ class Model:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.log_severity_level = 3
+            if saturates():
+                options.add_session_config_entry("session.x64quantprecision", "1")
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             self._names = [output.name for output in self._session.get_outputs()]
 

@@ -12,16 +12,18 @@ from typing import Final
 
 from edge_agent.api import ApiServer
 from edge_agent.errors import EdgeAgentError
-from edge_agent.inspection.device import Device
+from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger import Misses
-from edge_agent.records import Frame, Part, VibrationWindow
+from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.machine import pss_mb
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
+from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.sources.feed import Feed
 from edge_agent.sources.source import Position
 from edge_agent.station import Station
@@ -73,7 +75,7 @@ class Agent:
         calls: has the loop run what other threads post.
         station: recipe, ledger and evidence.
         source: delivers parts.
-        device: encodes.
+        dispatcher: encodes.
         background: does chores.
     """
 
@@ -91,7 +93,7 @@ class Agent:
         calls: Calls,
         station: Station,
         source: Feed,
-        device: Device,
+        dispatcher: Dispatcher[Encoder, Embedding],
         background: Background,
     ) -> None:
         self.clock = clock
@@ -99,7 +101,7 @@ class Agent:
         self.calls = calls
         self.station = station
         self.source = source
-        self.device = device
+        self.dispatcher = dispatcher
         self.background = background
         self.on_stop: Callable[[], None] = lambda: None
         self.evidence_dropped = 0
@@ -179,14 +181,15 @@ class Agent:
         """Say how everything is, but for what the database knows."""
         station, recipe = self.station, self.station.recipe
         position = self.source.position() if self._opened else Position("", 0)
-        device, background = self.device.status(), self.background.status()
+        background = self.background.status()
         boxes = {
             "calls": self.calls.stats(),
             "api": self.api.stats(),
             "items": self.source.items.stats(),
             "commits": station.ledger.mailbox(),
         }
-        boxes |= {worker.name: worker.jobs for worker in (device, background) if worker is not None}
+        if background is not None:
+            boxes[background.name] = background.jobs
         status = Status(
             station=station.config.station.name,
             version=program_version(),
@@ -205,8 +208,9 @@ class Agent:
             in_flight=self.inspector.in_flight,
             inspection=replace(self.inspector.counts),
             pairing=replace(self.inspector.pairing_counts),
-            ready=self.device.ready,
-            device=device,
+            dispatch=self.dispatcher.status(self.clock.now()),
+            memory_mb=pss_mb(),
+            memory_limit_mb=station.config.engine.memory_mb,
             background=background,
             ledger=station.ledger.status(),
             evidence=station.evidence.status(),

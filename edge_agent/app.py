@@ -12,12 +12,12 @@ from edge_agent.api import ApiServer
 from edge_agent.config import Config
 from edge_agent.health import EndOfLine, Health
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
-from edge_agent.inspection.device import Device
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.inspection.pairing import Pairer
 from edge_agent.ledger.writer import BACKLOG_PARTS
-from edge_agent.records import Part
+from edge_agent.placed import may_be_warm, ways_of
+from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
 from edge_agent.runtime.background import Background
 from edge_agent.runtime.budget import RestartBudget
@@ -26,6 +26,7 @@ from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.loop import Loop
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
+from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.sources.count import TriggerCount, name_series
 from edge_agent.sources.feed import Feed, Supply
 from edge_agent.sources.imagehealth import ImageHealth
@@ -50,7 +51,7 @@ def build(
     output: RejectOutput | None = None,
     told: Callable[[Part], None] = lambda part: None,
 ) -> Agent:
-    """Open the station's state and join it to a source, a device and an output.
+    """Open the station's state and join it to a source, its devices and an output.
 
     Args:
         config: the resolved configuration.
@@ -90,8 +91,13 @@ def _joined(
 ) -> Agent:
     config = station.config
     recipe = station.recipe
-    device = Device(
-        lambda: Encoder.load(recipe.bundle, config.engine), clock, loop.poke, config.engine.timeout_ms / 1e3
+    dispatcher = Dispatcher[Encoder, Embedding](
+        ways_of(recipe.bundle, config.engine, Path(config.station.state_dir)),
+        clock,
+        loop.poke,
+        config.engine.timeout_ms / 1e3,
+        may_be_warm(config.engine),
+        lambda severity, kind, said, data: station.note(severity, "dispatcher", kind, said, **data),
     )
     background = Background(clock, loop.poke)
     count = TriggerCount(
@@ -105,12 +111,18 @@ def _joined(
         lambda: loop.poke("inspection"),
     )
     agent = Agent(
-        clock=clock, loop=loop, calls=calls, station=station, source=source, device=device, background=background
+        clock=clock,
+        loop=loop,
+        calls=calls,
+        station=station,
+        source=source,
+        dispatcher=dispatcher,
+        background=background,
     )
     agent.inspector = inspector = Inspector(
         source=source,
         pairer=Pairer(config.pairing, frozenset(config.recipe.modalities), config.recipe.deadline_ms / 1e3),
-        device=device,
+        encoding=dispatcher,
         ledger=station.recorder,
         output=output,
         recipe=config.recipe,
@@ -119,17 +131,28 @@ def _joined(
         told=told,
         judge=recipe.judge,
     )
-    agent.teacher = teacher = Teacher(station, device, background, inspector.judge_by, loop.poke)
+    agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
     health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
-    stages = {"loop": config.watchdog.stall_s, "device": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
+    stages = {"loop": config.watchdog.stall_s, "dispatcher": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
-    for component in (calls, device, background, inspector, teacher, api, health, watchdog, end, SourceSeat(source)):
+    for component in (
+        calls,
+        dispatcher,
+        background,
+        inspector,
+        teacher,
+        api,
+        health,
+        watchdog,
+        end,
+        SourceSeat(source),
+    ):
         loop.add(component)
     entries = (
-        Entry("device", device.open, device.close, RestartBudget.for_ever(), device.join),
+        Entry("dispatcher", dispatcher.open, dispatcher.close, RestartBudget.for_ever(), dispatcher.join),
         Entry("background", background.open, background.close, join=background.join),
         Entry("inspection", lambda: None, inspector.close),
         Entry(
@@ -138,7 +161,7 @@ def _joined(
             source.close,
             RestartBudget.for_ever(),
             source.join,
-            when=lambda: device.settled,
+            when=lambda: dispatcher.settled,
         ),
         Entry("api", api.open, api.close, RestartBudget.for_ever(), api.join),
     )

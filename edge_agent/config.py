@@ -100,6 +100,7 @@ class RecipeConfig(_Section, frozen=True):
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
     normality: bool = True
     guided: bool = True
+    hurried: Literal["none", "image", "vibration"] = "none"
     false_reject: Annotated[float, Meta(ge=0.0001, le=0.2)] = 0.01
     defect_share: Annotated[float, Meta(ge=0.0001, le=0.5)] = 0.05
     draw_one_in: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
@@ -116,9 +117,14 @@ class RecipeConfig(_Section, frozen=True):
 class EngineConfig(_Section, frozen=True):
     """What computes."""
 
-    runtime: Literal["onnxruntime", "openvino"] = "openvino"
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "openvino"
     device: Literal["cpu", "gpu", "npu"] = "cpu"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    cpu_ratio: Share = 1.0
+    gpu_ratio: Share = 1.0
+    npu_fallback: bool = True
+    parts_per_s: Annotated[float, Meta(ge=0.1, le=1000)] = 10.0
+    memory_mb: Annotated[int, Meta(ge=100, le=1_000_000)] = 250
     timeout_ms: Annotated[float, Meta(ge=50, le=60_000)] = 2000.0
 
 
@@ -215,6 +221,12 @@ class Config(_Section, frozen=True):
                     f"must be at least {key} ({needed_ms:g}), not {pairing.wait_ms:g}",
                     "what may come that late would never be waited for",
                 )
+        if recipe.hurried not in ("none", *recipe.modalities):
+            yield Conflict(
+                ("recipe.hurried", "recipe.modalities"),
+                f'must be "none" or one of recipe.modalities, not "{recipe.hurried}"',
+                "a part cannot be judged in a hurry by what it is not judged by",
+            )
         costs = recipe.costs
         most = costs.escape * costs.false_reject / (costs.escape + costs.false_reject)
         if costs.second_look >= most:
@@ -238,6 +250,12 @@ class Config(_Section, frozen=True):
                 ("engine.device", "engine.runtime"),
                 f'must be "cpu" with runtime "onnxruntime", not "{engine.device}"',
                 f'for "{engine.device}" set runtime = "openvino"',
+            )
+        if engine.runtime == "auto" and not engine.cpu_ratio and not engine.gpu_ratio:
+            yield Conflict(
+                ("engine.cpu_ratio", "engine.gpu_ratio", "engine.runtime"),
+                "must not be 0 when engine.gpu_ratio is 0 as well",
+                "nothing could prepare a picture, nor stand in for an NPU",
             )
         if health.dark_mean_below >= health.bright_mean_above:
             yield Conflict(

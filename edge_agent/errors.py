@@ -40,7 +40,17 @@ class StateDamaged(EdgeAgentError):
 
 
 class DeviceFault(EdgeAgentError):
-    """The device says it failed: stop using it, fall back, try again later."""
+    """The device says it failed: stop using it, fall back, try again later.
+
+    Args:
+        message: what happened, with the values that matter.
+        hint: what the operator can do.
+        device: the device as `runtime/kind`; "" where nobody can tell.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", device: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.device = device
 
 
 class Remedy(Enum):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.runtime.worker import WorkerState
+from edge_agent.scheduler.dispatcher import DispatchCounts
 from edge_agent.status import Status, Trouble
 
 PERIOD_S: Final = 2.0
@@ -49,10 +49,8 @@ class Health:
             return self._began_s + PERIOD_S
         status = self._status()
         self._note(status.troubles, now)
-        device, commits = status.device, status.mailboxes["commits"]
-        # A device that loads has a time limit of its own, which is longer than a stage may stall.
-        idle = device is None or not status.ready or device.state is not WorkerState.BUSY
-        self._follow("device", idle, _ended(status), now)
+        dispatch, commits = status.dispatch, status.mailboxes["commits"]
+        self._follow("dispatcher", not dispatch.ready or not dispatch.urgent, _answered(dispatch.counts), now)
         self._follow("ledger", not commits.waiting, commits.taken, now)
         worst = status.troubles[0].message if status.troubles else "no trouble"
         self._summary = f"{status.number} triggers, {status.in_flight} in flight, {worst}"
@@ -100,5 +98,5 @@ class EndOfLine:
         return now + self.PERIOD_S
 
 
-def _ended(status: Status) -> int:
-    return 0 if status.device is None else status.device.done + status.device.failed
+def _answered(counts: DispatchCounts) -> int:
+    return counts.done + counts.too_late + counts.faulted

@@ -20,6 +20,10 @@ SHAPES: Final = {"OK": "●", "NG": "■", "UNSURE": "▲", "MISSED": "✕"}
 """So that colour is not needed to tell them apart."""
 
 
+SEEN: Final = ("hurried", "rerun", "rescued", "too_late", "faulted", "refused")
+"""What became of jobs that did not simply go well, in the order in which it is shown."""
+
+
 def say(text: str = "") -> None:
     """Print a line."""
     sys.stdout.write(f"{text}\n")
@@ -71,6 +75,7 @@ def print_status(status: dict[str, Any]) -> None:
     _print_false_rejects(status)
     for latency in status["latencies"]:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")
+    _print_dispatch(status["dispatch"])
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
         say(f"slowest component: {slowest['name']}, {slowest['worst_s'] * 1e3:.1f} ms at worst")
@@ -86,6 +91,20 @@ def print_status(status: dict[str, Any]) -> None:
     say("no trouble" if not troubles else f"{len(troubles)} troubles:")
     for trouble in troubles:
         say(f"  {trouble['message']}" + (f"\n    {trouble['hint']}" if trouble["hint"] else ""))
+
+
+def _print_dispatch(dispatch: dict[str, Any]) -> None:
+    """Print the devices, and how long the parts wait for them."""
+    for lane in dispatch["lanes"]:
+        times = f", p50 {lane['p50_ms']:.2f} ms, p99 {lane['p99_ms']:.2f} ms" if lane["p50_ms"] else ""
+        say(f"  {lane['name']}: {lane['state']}{times}" + (f" ({lane['reason']})" if lane["reason"] else ""))
+    say(
+        f"  wait for a device    p50 {dispatch['wait_p50_ms']:8.2f} ms   p99 {dispatch['wait_p99_ms']:8.2f} ms; "
+        f"{dispatch['background']} background jobs wait"
+    )
+    counts = dispatch["counts"]
+    if said := ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in SEEN if counts[key]):
+        say(f"  {said}")
 
 
 def _print_false_rejects(status: dict[str, Any]) -> None:

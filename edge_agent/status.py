@@ -20,6 +20,7 @@ from edge_agent.runtime.loop import STEP_BUDGET_S, StepTimes
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
+from edge_agent.scheduler.dispatcher import DispatchStatus
 from edge_agent.sources.feed import FeedStats
 
 NEXT = 3
@@ -27,6 +28,10 @@ NEXT = 3
 
 SLOW_SHARE = 0.01
 """A component is slow when more of its steps than this were over the budget: one long step happens to anybody."""
+
+
+STARVED_S = 60.0
+"""Background work that waits longer than this does not get done [s]."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,9 @@ class Status:
         in_flight: parts between trigger and action.
         inspection: what the inspector has seen.
         pairing: what did not simply pair.
-        ready: the device has loaded and proven the bundle.
-        device: the device's worker.
+        dispatch: the devices, and what waits for them.
+        memory_mb: proportional share of physical memory [MB]; None where the kernel does not say.
+        memory_limit_mb: what `[engine] memory_mb` allows [MB].
         background: the background worker.
         ledger: the ledger.
         evidence: the kept pictures and vibration windows.
@@ -115,8 +121,9 @@ class Status:
     in_flight: int
     inspection: InspectionCounts
     pairing: PairingCounts
-    ready: bool
-    device: WorkerStatus | None
+    dispatch: DispatchStatus
+    memory_mb: float | None
+    memory_limit_mb: float
     background: WorkerStatus | None
     ledger: LedgerStatus
     evidence: EvidenceStatus
@@ -149,8 +156,7 @@ def drawn_of(counted: Iterable[Part], waiting: Sequence[Part], normal: str) -> D
 def troubles_of(status: Status) -> Iterator[Trouble]:
     """Say what is wrong, worst first."""
     yield from _ledger_troubles(status)
-    if not status.ready:
-        yield Trouble("device", "the device cannot judge: it is loading, or has failed", "see the components below")
+    yield from _device_troubles(status)
     for component in status.components:
         if component.last_error and component.state != "running":
             yield Trouble(
@@ -201,6 +207,37 @@ def _ledger_troubles(status: Status) -> Iterator[Trouble]:
         yield Trouble("damaged", f"a damaged ledger was kept as {ledger.damaged}", "keep it for a specialist")
 
 
+def _device_troubles(status: Status) -> Iterator[Trouble]:
+    dispatch = status.dispatch
+    faults = [lane for lane in dispatch.lanes if lane.reason]
+    if not dispatch.ready:
+        said = "; ".join(lane.reason for lane in faults)
+        yield Trouble(
+            "device",
+            f"nothing can judge: {said}" if said else "nothing can judge yet: the bundle is loading",
+            "each device is tried again by itself; another one: [engine] runtime and device" if said else "",
+        )
+    else:
+        for lane in faults:
+            yield Trouble(
+                f"device_{lane.name}",
+                f"{lane.name} is not used: {lane.reason}",
+                f"{dispatch.in_use} judges meanwhile; the device is tried again by itself",
+            )
+    if dispatch.background_oldest_s > STARVED_S:
+        yield Trouble(
+            "starved",
+            f"background work has waited for {dispatch.background_oldest_s:.0f} s: the parts leave no time for it",
+            "slow the line down, or raise engine.threads, or choose another engine.device",
+        )
+    if status.memory_mb is not None and status.memory_mb > status.memory_limit_mb:
+        yield Trouble(
+            "memory",
+            f"{status.memory_mb:.0f} MB are used, {status.memory_limit_mb:.0f} MB are allowed",
+            "nothing stands in warm for a device that fails; allow more: [engine] memory_mb",
+        )
+
+
 def _flow_troubles(status: Status) -> Iterator[Trouble]:
     for name, box in status.mailboxes.items():
         if box.dropped or box.refused:
@@ -223,7 +260,7 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
     for kind, count, what in (
         ("overdue", counts.overdue, "parts were answered after their deadline"),
         ("late", counts.late, "parts became UNSURE because the answer took too long"),
-        ("overloaded", counts.overloaded, "parts became UNSURE because the device could not take them"),
+        ("overloaded", counts.overloaded, "parts became UNSURE because no device could take them"),
         ("committed_late", counts.committed_late, "parts were acted on before the disk had them"),
         ("evidence", status.evidence_dropped, "parts could not keep their picture and vibration window"),
         ("source_late", status.feed.late, "items came late from the source: the machine is too busy for its pace"),

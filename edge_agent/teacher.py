@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
-from edge_agent.inspection.device import Device, Job
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.judge import Judge
 from edge_agent.learning.example import Example
@@ -21,6 +20,8 @@ from edge_agent.ledger import Teaching
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
+from edge_agent.scheduler.dispatcher import Dispatcher
+from edge_agent.scheduler.job import Job
 from edge_agent.station import Station
 
 RETRY_S: Final = 0.05
@@ -69,7 +70,7 @@ class Teacher:
 
     Args:
         station: what is taught.
-        device: encodes.
+        dispatcher: encodes.
         background: solves, proves and saves.
         changed: hears that the judge is another one now.
         poke: asks the loop to step this component.
@@ -80,13 +81,13 @@ class Teacher:
     def __init__(
         self,
         station: Station,
-        device: Device,
+        dispatcher: Dispatcher[Encoder, Embedding],
         background: Background,
         changed: Callable[[Judge], None],
         poke: Callable[[str], None],
     ) -> None:
         self._station = station
-        self._device = device
+        self._dispatcher = dispatcher
         self._background = background
         self._changed = changed
         self._poke = poke
@@ -179,11 +180,11 @@ class Teacher:
                 self._stage = following(self._stage, Step.COLLECTED)
             running.waiting = self._background.submit(Chore(lambda: self._learn(running, lesson), self._made))
         else:
-            job = Job(
-                encode=lambda encoder: _encode(encoder, lesson),
+            job = Job[Encoder, Embedding](
+                run=lambda encoder: _encode(encoder, lesson),
                 then=lambda result, ended_s: self._encoded(running, lesson, result),
             )
-            running.waiting = self._device.submit(job)
+            running.waiting = self._dispatcher.submit(job)
         if running.waiting:
             running.accepted_s = now
             return NEVER

@@ -110,7 +110,7 @@ def threads_in(tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Call(func=func, keywords=keywords) if _last_name(func) == "Thread":
                 yield _constant(next((word.value for word in keywords if word.arg == "name"), None))
-            case ast.Call(func=func, args=[name, *_]) if _last_name(func) == "Worker":
+            case ast.Call(func=func, args=[name, *_]) if _last_name(func) in ("Worker", "_hire"):
                 yield _constant(name)
             case ast.ClassDef(bases=bases) if "ThreadingMixIn" in map(_last_name, bases):
                 yield ""
@@ -195,14 +195,16 @@ def beside_an_outcome() -> Iterator[str]:
 
 
 def said_to_be_degraded() -> Iterator[str]:
-    """Give the words that pairing, health of pictures and encoding say about what a part is seen by."""
-    for path in ("inspection/pairing.py", "inspection/encode.py", "sources/imagehealth.py"):
+    """Give the words that pairing, health of pictures, encoding and the inspector say about what a part is seen by."""
+    for path in ("inspection/pairing.py", "inspection/encode.py", "inspection/inspector.py", "sources/imagehealth.py"):
         for node in ast.walk(modules()[f"edge_agent/{path}"]):
             match node:
                 case ast.Call(func=ast.Attribute(attr="append"), args=[word]):
                     with contextlib.suppress(Unreadable):  # not every list is one of words
                         yield from literals(word)
-                case ast.Tuple(elts=[ast.Constant(value=str(word))]):
+                case ast.Tuple(elts=[*_, ast.Constant(value=str(word))]) if all(
+                    isinstance(before, ast.Starred) for before in node.elts[:-1]
+                ):
                     yield word
 
 

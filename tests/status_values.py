@@ -8,7 +8,8 @@ from edge_agent.inspection.pairing import PairingCounts
 from edge_agent.ledger import LedgerStatus
 from edge_agent.ledger.evidence import EvidenceStatus
 from edge_agent.runtime.mailbox import MailboxStats
-from edge_agent.runtime.worker import WorkerState, WorkerStatus
+from edge_agent.scheduler.bank import LaneStatus
+from edge_agent.scheduler.dispatcher import DispatchCounts, DispatchStatus
 from edge_agent.sources.feed import FeedStats
 from edge_agent.status import Status
 
@@ -17,8 +18,11 @@ def box_of() -> MailboxStats:
     return MailboxStats(capacity=64, put=0, taken=0, dropped=0, refused=0, waiting=0, high_water=0)
 
 
-def worker_of(state: WorkerState) -> WorkerStatus:
-    return WorkerStatus("device", state, None, done=0, failed=0, jobs=box_of())
+def dispatch_of(*, ready: bool = True, urgent: int = 0, done: int = 0, reason: str = "") -> DispatchStatus:
+    breakers = {"openvino/cpu": "open" if reason else "closed"}
+    lane = LaneStatus("openvino/cpu, 1 thread", "in use", breakers, reason, None, done, 0, 5.0, 6.0)
+    in_use = lane.name if ready else ""
+    return DispatchStatus(ready, in_use, (lane,), DispatchCounts(done, done), urgent, 0, 0.0, 0.1, 0.2)
 
 
 def status_of() -> Status:
@@ -40,8 +44,9 @@ def status_of() -> Status:
         in_flight=0,
         inspection=InspectionCounts(),
         pairing=PairingCounts(),
-        ready=True,
-        device=worker_of(WorkerState.IDLE),
+        dispatch=dispatch_of(),
+        memory_mb=150.0,
+        memory_limit_mb=250.0,
         background=None,
         ledger=LedgerStatus(),
         evidence=EvidenceStatus(0, 0, 0, 0),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.agent import Agent
 from edge_agent.config import Config
 from edge_agent.engines import Engine, load_engines
+from edge_agent.engines.spot import spot_of
 from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
@@ -71,8 +72,7 @@ class Bare:
     def __init__(self, bundle: Bundle, config: Config) -> None:
         self._bundle = bundle
         self._flow = Flow(bundle.manifest)
-        engine = config.engine
-        self._engines: Mapping[str, Engine] = load_engines(bundle, engine.runtime, engine.device, engine.threads)
+        self._engines: Mapping[str, Engine] = load_engines(bundle, spot_of(config.engine), bundle.manifest.judging)
 
     def run(self, casting: Casting) -> None:
         """Pre-process and infer."""
@@ -110,7 +110,7 @@ class Line:
         """Wait for the device; raise why it cannot be had."""
         idle = threading.Event()
         until = self._clock.now() + READY_TIMEOUT_S
-        while not self._agent.device.ready:
+        while not self._agent.dispatcher.ready:
             self._look(until, f"the device was not ready within {READY_TIMEOUT_S:.0f} s")
             self._clock.wait(idle, self._clock.now() + LOOK_S)
 
@@ -131,6 +131,7 @@ class Line:
             hint = getattr(ending.error, "hint", "")
             raise kind(f"{ending.component}: {ending.error}", hint=hint) from ending.error
         if self._clock.now() >= until:
-            failed = [status for status in self._agent.supervisor.status() if status.last_error]
-            why = "; ".join(f"{status.name}: {status.last_error}" for status in failed)
-            raise DeviceFault(f"{trouble} ({why})" if why else trouble, hint=failed[0].hint if failed else "")
+            lanes = self._agent.dispatcher.status(self._clock.now()).lanes
+            why = "; ".join(lane.reason for lane in lanes if lane.reason)
+            hint = "choose another one: [engine] runtime and device" if why else ""
+            raise DeviceFault(f"{trouble} ({why})" if why else trouble, hint=hint)

@@ -25,7 +25,7 @@ from edge_agent.agent import Agent, program_version
 from edge_agent.app import build
 from edge_agent.bench.floor import Floor
 from edge_agent.bench.line import Bare, HandFed, Line
-from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, processor, pss_mb, span
+from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, span
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
@@ -33,6 +33,7 @@ from edge_agent.ledger.reader import HOPS
 from edge_agent.printing import say_json, warn
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.machine import processor, pss_mb
 from edge_agent.station import Station
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -65,26 +63,6 @@ def span(values_ms: Sequence[float] | NDArray[np.float64]) -> Span:
     """Give how long something took, from each time it did [ms]."""
     p50, p99 = np.percentile(values_ms, (50, 99))
     return Span(float(p50), float(p99), float(np.max(values_ms)))
-
-
-def pss_mb() -> float | None:
-    """Give the process's proportional set size [MB] (proc(5), smaps_rollup); None where the system does not say."""
-    try:
-        text = Path("/proc/self/smaps_rollup").read_text()
-    except OSError:
-        return None
-    sizes_kb = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
-    return sizes_kb[0] * 1024 / 1e6 if sizes_kb else None
-
-
-def processor() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
 def print_measurement(measurement: Measurement) -> None:

@@ -49,6 +49,9 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
     verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    verb.add_argument(
+        "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
+    )
     add_json(verb)
 
 
@@ -71,6 +74,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.placement:
+        from edge_agent.bench.placing import run_placing
+
+        return run_placing(arguments.bundle, as_json=arguments.json)
     from edge_agent.bench import run_bench
 
     return run_bench(arguments.parts, arguments.bundle, as_json=arguments.json)

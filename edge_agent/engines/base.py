@@ -62,8 +62,8 @@ def checked(specs: tuple[TensorSpec, ...], tensors: Mapping[str, Array]) -> dict
     return {spec.name: tensors[spec.name] for spec in specs}
 
 
-def finite(outputs: dict[str, Array], inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return `outputs`, or blame whoever brought numbers that are none.
+def finite(outputs: dict[str, Array], inputs: Mapping[str, Array], device: str = "") -> dict[str, Array]:
+    """Return `outputs`, or blame whoever brought numbers that are none: the inputs, or `device`.
 
     The inputs are looked at only after an output failed, so that a good inference pays for its outputs alone.
     """
@@ -73,6 +73,7 @@ def finite(outputs: dict[str, Array], inputs: Mapping[str, Array]) -> dict[str, 
         raise DeviceFault(
             f"the device gave numbers that are not finite: {', '.join(strange)}",
             hint="try another runtime: [engine] runtime",
+            device=device,
         )
     return outputs
 

@@ -1,4 +1,4 @@
-"""The one door to onnxruntime: an ONNX model on the CPU. Its exceptions end here."""
+"""The one door to onnxruntime: an ONNX model on one of its execution providers. Its exceptions end here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as driver
 
 from edge_agent.engines.base import Array, checked, finite
-from edge_agent.errors import BadData, DeviceFault
+from edge_agent.engines.spot import DeviceName
+from edge_agent.errors import BadData, ConfigError, DeviceFault
+from models.saturation import saturates
 from models.tensor import DType, TensorSpec
 
 DTYPES: Final[dict[str, DType]] = {
@@ -23,6 +25,16 @@ DTYPES: Final[dict[str, DType]] = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
 }
+
+RUNTIME: Final = "onnxruntime"
+
+_PROVIDER: Final = "ExecutionProvider"
+
+_ELSEWHERE: Final = frozenset({"azure"})
+"""Providers that send the tensors to somebody else's computer."""
+
+_EXACT_BYTES: Final = "session.x64quantprecision"
+"""Has 8-bit products added so that none is cut off, on processors that would."""
 
 _LOG_ERRORS: Final = 3
 """onnxruntime's severity; it would print its warnings on the terminal otherwise."""
@@ -39,23 +51,37 @@ _MODEL_WRONG: Final = (
 _DEVICE_FAILED: Final = (driver.Fail, driver.RuntimeException, driver.EPFail, driver.EngineError, driver.DeviceReset)
 
 
+def kinds() -> tuple[str, ...]:
+    """Give the devices that this onnxruntime was built for: its execution providers, in small letters."""
+    return tuple(sorted(_providers()))
+
+
 class OnnxEngine:
     """Runs an ONNX model with onnxruntime.
 
     Args:
         model: the ONNX file's contents.
+        kind: `cpu`, or another one of `kinds`.
         threads: how many threads compute; none of them spins while it waits.
     """
 
-    def __init__(self, model: bytes, threads: int = 1) -> None:
+    def __init__(self, model: bytes, kind: str = "cpu", threads: int = 1) -> None:
+        provider = _providers().get(kind)
+        if provider is None:
+            raise ConfigError(
+                f"onnxruntime has no device {kind} here", hint='[engine] device = "cpu", or runtime = "openvino"'
+            )
+        self._device = str(DeviceName(RUNTIME, kind))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _LOG_ERRORS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if saturates():
+            options.add_session_config_entry(_EXACT_BYTES, "1")
         try:
-            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(model, options, providers=[provider])
         except _MODEL_WRONG as error:
             raise BadData(f"onnxruntime cannot load the model: {_sentence(error)}") from error
         self.inputs: tuple[TensorSpec, ...] = tuple(map(_spec, session.get_inputs()))
@@ -74,13 +100,20 @@ class OnnxEngine:
             raise BadData(f"onnxruntime refuses the inputs: {_sentence(error)}") from error
         except _DEVICE_FAILED as error:
             raise DeviceFault(
-                f"onnxruntime failed: {_sentence(error)}", hint="try another runtime: [engine] runtime"
+                f"onnxruntime failed: {_sentence(error)}",
+                hint="try another runtime: [engine] runtime",
+                device=self._device,
             ) from error
-        return finite(dict(zip(self._names, values, strict=True)), feed)
+        return finite(dict(zip(self._names, values, strict=True)), feed, self._device)
 
     def close(self) -> None:
         """Release the session."""
         self._session = None
+
+
+def _providers() -> dict[str, str]:
+    names = {name.removesuffix(_PROVIDER).lower(): name for name in onnxruntime.get_available_providers()}
+    return {kind: name for kind, name in names.items() if kind not in _ELSEWHERE}
 
 
 def _spec(port: Any) -> TensorSpec:

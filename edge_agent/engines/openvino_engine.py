@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import openvino
 
 from edge_agent.engines.base import Array, checked, finite
+from edge_agent.engines.spot import DeviceName
 from edge_agent.errors import BadData, ConfigError, DeviceFault
+from models.saturation import saturates
 from models.tensor import DType, TensorSpec
 
 DTYPES: Final[dict[str, DType]] = {
@@ -29,27 +32,42 @@ DTYPES: Final[dict[str, DType]] = {
 }
 
 
+_LOW_PRECISION: Final = "LP_TRANSFORMS_MODE"
+"""Has quantised layers computed in 8 bits; without, they are computed in floating point with the same rounding."""
+
+RUNTIME: Final = "openvino"
+
+
+def kinds() -> tuple[str, ...]:
+    """Give the devices that OpenVINO finds on this machine: `cpu`, `gpu`, `npu`."""
+    return tuple(sorted({available.split(".")[0].lower() for available in openvino.Core().available_devices}))
+
+
 class OpenVinoEngine:
     """Runs an ONNX model with OpenVINO.
 
     Args:
         model: the ONNX file's contents.
-        device: `cpu`, `gpu` or `npu`.
+        kind: `cpu`, `gpu` or `npu`.
         threads: how many threads compute, where the device is the CPU.
+        cache: folder for compiled models, so that the next start need not compile; None for none.
     """
 
-    def __init__(self, model: bytes, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, model: bytes, kind: str = "cpu", threads: int = 1, cache: Path | None = None) -> None:
         core = openvino.Core()
-        name = device.upper()
-        there = sorted({available.split(".")[0] for available in core.available_devices})
-        if name not in there:
+        self._device = str(DeviceName(RUNTIME, kind))
+        if kind not in (there := kinds()):
             raise ConfigError(
-                f"OpenVINO finds no device {device} here",
-                hint=f"[engine] device can be {', '.join(available.lower() for available in there)}",
+                f"OpenVINO finds no device {kind} here", hint=f"[engine] device can be {', '.join(there)}"
             )
+        name = kind.upper()
+        if cache is not None:
+            core.set_property({"CACHE_DIR": str(cache)})
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "EXECUTION_MODE_HINT": "ACCURACY"}
         if name == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+            if saturates():
+                settings[_LOW_PRECISION] = False
         try:
             network = core.read_model(io.BytesIO(model))
         except RuntimeError as error:
@@ -60,8 +78,9 @@ class OpenVinoEngine:
             request = core.compile_model(network, name, settings).create_infer_request()
         except RuntimeError as error:
             raise DeviceFault(
-                f"OpenVINO cannot compile the model for {device}: {_sentence(error)}",
+                f"OpenVINO cannot compile the model for {kind}: {_sentence(error)}",
                 hint="try another device or runtime: [engine] device, runtime",
+                device=self._device,
             ) from error
         self._held = [np.empty(spec.shape, spec.dtype) for spec in self.inputs]
         for i, array in enumerate(self._held):
@@ -82,8 +101,9 @@ class OpenVinoEngine:
             raise DeviceFault(
                 f"OpenVINO failed: {_sentence(error)}",
                 hint="try another device or runtime: [engine] device, runtime",
+                device=self._device,
             ) from error
-        return finite({spec.name: v for spec, v in zip(self.outputs, values, strict=True)}, feed)
+        return finite({spec.name: v for spec, v in zip(self.outputs, values, strict=True)}, feed, self._device)
 
     def close(self) -> None:
         """Release the compiled model."""

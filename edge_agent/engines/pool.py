@@ -5,9 +5,11 @@ It runs nothing: whether the numbers are right is shown by the golden vectors, b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from edge_agent.engines.base import Engine
+from edge_agent.engines.spot import DeviceName, Spot
 from edge_agent.errors import BadData, ConfigError
 from models import Bundle
 from models.errors import BundleRefused
@@ -17,17 +19,25 @@ from models.tensor import TensorSpec
 RUNTIMES = ("onnxruntime", "openvino")
 
 
+def find_devices() -> tuple[DeviceName, ...]:
+    """Give every device of every runtime on this machine; loads the runtimes."""
+    from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `_engine`)
+
+    return tuple(
+        DeviceName(door.RUNTIME, kind) for door in (onnxruntime_engine, openvino_engine) for kind in door.kinds()
+    )
+
+
 def load_engines(
-    bundle: Bundle, runtime: str, device: str, threads: int, parts: Sequence[Part] = ()
+    bundle: Bundle, spots: Spot | Mapping[str, Spot], parts: Sequence[Part] = (), cache: Path | None = None
 ) -> dict[str, Engine]:
     """Load the parts of a bundle.
 
     Args:
         bundle: what to load.
-        runtime: `onnxruntime` or `openvino`.
-        device: `cpu`, or another device of OpenVINO.
-        threads: how many threads compute in each part.
+        spots: where each role runs, or where all do.
         parts: which of them; all where not given.
+        cache: folder for compiled models; None for none.
 
     Returns:
         One engine for each role; whoever asked closes them.
@@ -40,8 +50,9 @@ def load_engines(
     engines: dict[str, Engine] = {}
     try:
         for part in parts or bundle.manifest.parts:
+            spot = spots if isinstance(spots, Spot) else spots[part.role]
             try:
-                engines[part.role] = _engine(bundle.part_bytes(part.role), runtime, device, threads)
+                engines[part.role] = _engine(bundle.part_bytes(part.role), spot, cache)
             except BadData as error:
                 raise BundleRefused(bundle.name, part.file, error.message) from error
             if wrong := _differences(part, engines[part.role]):
@@ -53,20 +64,17 @@ def load_engines(
     return engines
 
 
-def _engine(model: bytes, runtime: str, device: str, threads: int) -> Engine:
+def _engine(model: bytes, spot: Spot, cache: Path | None) -> Engine:
     """Load a model; a runtime is imported only when it is used, because each costs memory and start-up time."""
+    (runtime, kind), threads = spot
     if runtime == "onnxruntime":
-        if device != "cpu":
-            raise ConfigError(
-                f"onnxruntime has no device {device} here", hint='[engine] device = "cpu", or runtime = "openvino"'
-            )
         from edge_agent.engines.onnxruntime_engine import OnnxEngine  # noqa: PLC0415 (see above)
 
-        return OnnxEngine(model, threads)
+        return OnnxEngine(model, kind, threads)
     if runtime == "openvino":
         from edge_agent.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 (see above)
 
-        return OpenVinoEngine(model, device, threads)
+        return OpenVinoEngine(model, kind, threads, cache)
     raise ConfigError(f"no runtime {runtime}", hint=f"[engine] runtime can be {' or '.join(RUNTIMES)}")
 
 

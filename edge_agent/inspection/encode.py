@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import EngineConfig
-from edge_agent.engines import Engine, load_engines
+from edge_agent.engines import Engine, Spot, load_engines
+from edge_agent.engines.spot import spot_of
 from edge_agent.errors import BadData, ConfigError, DeviceFault
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
@@ -28,23 +29,28 @@ from models.source import FEATURES, SOURCES
 class Encoder:
     """A bundle's parts, loaded, with the pre-processing in front of them.
 
+    Attributes:
+        at: the role that runs, or ran last; may be read from any thread.
+
     Args:
         bundle: what to run.
         engines: its loaded parts by role.
     """
 
     def __init__(self, bundle: Bundle, engines: Mapping[str, Engine]) -> None:
+        self.at = ""
         self._bundle = bundle
         self._engines = engines
         self._flow = Flow(bundle.manifest)
 
     @classmethod
-    def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
+    def load(cls, bundle: Bundle, config: EngineConfig, cache: Path | None = None) -> Self:
         """Load every part of `bundle` that judges and prove it on the bundle's golden vectors.
 
         Args:
             bundle: what to load.
             config: the runtime, its device and its threads.
+            cache: folder for compiled models; None for none.
 
         Returns:
             An encoder that reproduces the golden vectors.
@@ -53,17 +59,30 @@ class Encoder:
             ConfigError: the bundle does not fit the program.
             DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
         """
-        try:
-            engines = load_engines(bundle, config.runtime, config.device, config.threads, bundle.manifest.judging)
-        except BundleRefused as error:
-            raise refused(error) from error
-        encoder = cls(bundle, engines)
+        encoder = cls.at_spots(bundle, spot_of(config), cache)
         try:
             encoder.prove()
         except BaseException:
             encoder.close()
             raise
         return encoder
+
+    @classmethod
+    def at_spots(cls, bundle: Bundle, spots: Spot | Mapping[str, Spot], cache: Path | None = None) -> Self:
+        """Load every part of `bundle` that judges, unproven; raises what `load` does.
+
+        Args:
+            bundle: what to load.
+            spots: where each role runs, or where all do.
+            cache: folder for compiled models; None for none.
+
+        Returns:
+            An encoder.
+        """
+        try:
+            return cls(bundle, load_engines(bundle, spots, bundle.manifest.judging, cache))
+        except BundleRefused as error:
+            raise refused(error) from error
 
     def encode(
         self,
@@ -112,8 +131,11 @@ class Encoder:
         details = Details(None if tokens is None else tokens[0], None if features is None else features[0])
         return Embedding(quantise(z), present, tuple(wrong), details)
 
-    def prove(self) -> None:
+    def prove(self) -> int:
         """Encode the golden vectors again.
+
+        Returns:
+            How many there are.
 
         Raises:
             DeviceFault: one of them comes out differently from the desk.
@@ -129,6 +151,7 @@ class Encoder:
                     f"at most {golden.tolerance:.2g} is allowed",
                     hint="try the other runtime: [engine] runtime",
                 )
+        return len(golden.z)
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""
@@ -137,13 +160,17 @@ class Encoder:
 
     def _run(self, tensors: Tensors) -> tuple[NDArray[np.float64], Tensors]:
         """Give z, and every tensor on the way."""
-        flown = self._flow.run(tensors, lambda role, feed: self._engines[role].infer(feed))
+        flown = self._flow.run(tensors, self._infer)
         try:
             return assemble(self._bundle.blocks, flown.raw), flown.tensors
         except ValueError as error:
             raise DeviceFault(
                 f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"
             ) from error
+
+    def _infer(self, role: str, feed: Tensors) -> Tensors:
+        self.at = role
+        return self._engines[role].infer(feed)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -1,7 +1,7 @@
 """Follows every part from its trigger to its action; holds the guarantees of one answer, in time, committed first.
 
-A component without a thread of its own: it reads the source's mailbox, asks the device, the judge and the ledger, and
-tells the reject output. Each trigger is a flight that ends exactly once.
+A component without a thread of its own: it reads the source's mailbox, asks the dispatcher, the judge and the ledger,
+and tells the reject output. Each trigger is a flight that ends exactly once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final, Protocol
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
-from edge_agent.inspection.device import Job
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.pairing import Pairer, PairingCounts
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
-from edge_agent.records import Embedding, Frame, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
+from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import Clock
+from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.sources.source import Position, Source
 
 DECIDE_MARGIN_S: Final = 0.030
@@ -32,9 +32,9 @@ thread up to 5 ms late, twice."""
 
 
 class Encoding(Protocol):
-    """Who encodes: the device."""
+    """Who encodes: the dispatcher."""
 
-    def submit(self, job: Job) -> bool:
+    def submit(self, job: Job[Encoder, Embedding]) -> bool:
         """Queue a job; False when it cannot be taken."""
 
 
@@ -76,7 +76,7 @@ class Inspector:
     Args:
         source: where triggers, frames and windows come from.
         pairer: matches them.
-        device: encodes.
+        encoding: who encodes.
         ledger: commits.
         output: sorts.
         recipe: deadlines and actions.
@@ -94,7 +94,7 @@ class Inspector:
         *,
         source: Source,
         pairer: Pairer,
-        device: Encoding,
+        encoding: Encoding,
         ledger: Committing,
         output: RejectOutput,
         recipe: RecipeConfig,
@@ -105,7 +105,7 @@ class Inspector:
     ) -> None:
         self._source = source
         self._pairer = pairer
-        self._device = device
+        self._encoding = encoding
         self._ledger = ledger
         self._output = output
         self._recipe = recipe
@@ -174,11 +174,14 @@ class Inspector:
             return
         flight.pair = pair
         judge = flight.judge = self._judge
-        job = Job(
-            encode=lambda encoder: judge.look(_perceive(encoder, pair)),
+        hurry = None if self._recipe.hurried == "none" else Modality(self._recipe.hurried)
+        job = Job[Encoder, Embedding](
+            run=lambda encoder: judge.look(_perceive(encoder, pair)),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
+            deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
+            hurried=None if hurry is None else lambda encoder: judge.look(_perceive(encoder, pair, hurry)),
         )
-        if not self._device.submit(job):
+        if not self._encoding.submit(job):
             self.counts.overloaded += 1
             self._decide(flight, Verdict(Outcome.UNSURE, cause="device", degraded=pair.degraded))
 
@@ -192,10 +195,13 @@ class Inspector:
                 verdict = flight.judge.judge(result)
             case BadData():
                 verdict = Verdict(Outcome.UNSURE, cause="no_data", degraded=words)
+            case TooLate():
+                self.counts.late += 1
+                verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
             case _:
                 verdict = Verdict(Outcome.UNSURE, cause="device", degraded=words)
         if self._clock.now() > flight.deadline_s - ACT_MARGIN_S:
-            self.counts.late += 1
+            self.counts.late += verdict.cause != "late"
             verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
         if isinstance(result, Embedding):
             self._decide(flight, verdict, result, ended_s)
@@ -275,11 +281,15 @@ class Inspector:
         return math.inf
 
 
-def _perceive(encoder: Encoder, pair: Pair) -> Embedding:
-    """Encode what is fit to be encoded; on the device's thread."""
+def _perceive(encoder: Encoder, pair: Pair, only: Modality | None = None) -> Embedding:
+    """Encode what is fit to be encoded, or one modality of it alone; on the device's thread."""
     frame, window = pair.frame, pair.window
     image = None if frame is None or frame.faults else frame.image
     samples, rate_hz = (None, 0.0) if window is None else (window.samples, window.rate_hz)
+    if only is Modality.IMAGE and samples is not None:
+        return encoder.encode(image, None, 0.0, (*pair.degraded, "hurried"))
+    if only is Modality.VIBRATION and image is not None:
+        return encoder.encode(None, samples, rate_hz, (*pair.degraded, "hurried"))
     return encoder.encode(image, samples, rate_hz, pair.degraded)
 
 

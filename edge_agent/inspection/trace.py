@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_agent.config import EngineConfig
 from edge_agent.engines import Engine, load_engines
 from edge_agent.engines.base import Array
+from edge_agent.engines.spot import spot_of
 from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encode import Encoder, refused
 from models import Bundle
@@ -94,7 +95,7 @@ class Tracer:
     def load(cls, bundle: Bundle, config: EngineConfig) -> Self:
         """Load every part of `bundle` and prove it; raises what `Encoder.load` does."""
         try:
-            engines = load_engines(bundle, config.runtime, config.device, config.threads)
+            engines = load_engines(bundle, spot_of(config))
         except BundleRefused as error:
             raise refused(error) from error
         tracer = cls(bundle, engines)

@@ -82,9 +82,9 @@ def test_a_bench_measures_every_hop(tmp_path: Path) -> None:
     assert measured["agent"] == measured["hops"]["paired-committed"]
 
 
-def line(ending: Ending | None = None, ready: bool = True, troubles: tuple[Any, ...] = ()) -> Line:
-    supervisor = SimpleNamespace(ending=ending, status=lambda: troubles)
-    agent: Any = SimpleNamespace(device=SimpleNamespace(ready=ready), supervisor=supervisor)
+def line(ending: Ending | None = None, ready: bool = True, lanes: tuple[Any, ...] = ()) -> Line:
+    dispatcher = SimpleNamespace(ready=ready, status=lambda now: SimpleNamespace(lanes=lanes))
+    agent: Any = SimpleNamespace(dispatcher=dispatcher, supervisor=SimpleNamespace(ending=ending))
     return Line(agent, HandFed(), queue.SimpleQueue(), Ticking())
 
 
@@ -97,11 +97,11 @@ class Ticking(ManualClock):
 
 
 def test_a_device_that_never_becomes_ready_is_given_up_with_its_reason() -> None:
-    trouble = SimpleNamespace(name="device", last_error="no such device", hint="plug it in")
+    lanes = (SimpleNamespace(reason="openvino/npu: no such device"), SimpleNamespace(reason=""))
 
-    with pytest.raises(DeviceFault, match=r"not ready within 60 s \(device: no such device\)") as raised:
-        line(ready=False, troubles=(trouble,)).wait_until_ready()
-    assert raised.value.hint == "plug it in"
+    with pytest.raises(DeviceFault, match=r"not ready within 60 s \(openvino/npu: no such device\)") as raised:
+        line(ready=False, lanes=lanes).wait_until_ready()
+    assert "[engine]" in raised.value.hint
 
 
 def test_a_part_that_is_never_answered_is_given_up() -> None:
@@ -114,11 +114,11 @@ def test_a_part_that_is_never_answered_is_given_up() -> None:
     [(ConfigError("bad bundle"), ConfigError), (DeviceFault("gone"), DeviceFault), (KeyError("a bug"), Unavailable)],
 )
 def test_an_agent_that_has_ended_says_why(error: Exception, kind: type[EdgeAgentError]) -> None:
-    ended = Ending("device", error, 1)
+    ended = Ending("dispatcher", error, 1)
 
-    with pytest.raises(kind, match="device: "):
+    with pytest.raises(kind, match="dispatcher: "):
         line(ended, ready=False).wait_until_ready()
-    with pytest.raises(kind, match="device: "):
+    with pytest.raises(kind, match="dispatcher: "):
         line(ended).judge(CastingLine(1).part(1))
 
 
@@ -130,7 +130,7 @@ def test_a_bench_whose_device_cannot_be_loaded_ends_with_the_reason_and_leaves_n
 
     config = Config.defaults(tmp_path)
     monkeypatch.setattr("edge_agent.bench.measure.GOOD_RUN", 2)
-    monkeypatch.setattr("edge_agent.app.Encoder", SimpleNamespace(load=refuse))
+    monkeypatch.setattr("edge_agent.placed.Encoder", SimpleNamespace(at_spots=refuse, prove=None))
     unclean: list[str] = []
     with pytest.raises(ConfigError, match="this bundle does not fit"):
         measure(config, 1, Progress(disable=True), unclean)

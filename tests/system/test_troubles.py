@@ -69,11 +69,12 @@ def test_a_device_that_is_dead_from_the_start_leaves_every_part_answered(
     def dead(*arguments: object) -> Encoder:
         raise DeviceFault("no such device", hint="plug it in")
 
-    monkeypatch.setattr(Encoder, "load", dead)
+    monkeypatch.setattr(Encoder, "at_spots", dead)
     parts: list[Part] = []
     with running(tmp_path, parts) as agent:
         wait_until(lambda: len(parts) >= 10)
-        assert {"device", "component_device"} <= kinds(agent)
+        assert "device" in kinds(agent)
+        assert all(lane.reason.endswith("no such device") for lane in agent.status().dispatch.lanes)
     assert {(part.verdict.outcome, part.verdict.cause) for part in parts} == {(Outcome.UNSURE, "device")}
     assert [part.trigger.number for part in parts[:10]] == list(range(1, 11))
 
@@ -94,7 +95,7 @@ def test_a_device_that_hangs_is_given_up_and_its_parts_are_late_not_lost(
     with running(tmp_path, parts, timeout_ms=400.0) as agent:
         wait_until(lambda: len(parts) >= 5)
         hang.set()
-        wait_until(lambda: any(c.name == "device" and c.restarts for c in agent.status().components))
+        wait_until(lambda: any("not answered" in lane.reason for lane in agent.status().dispatch.lanes))
         hang.clear()
         let_go.set()
         before = len(parts)
@@ -162,7 +163,7 @@ def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeyp
     def dead(*arguments: object) -> Encoder:
         raise DeviceFault("no such device", hint="plug it in")
 
-    monkeypatch.setattr(Encoder, "load", dead)
+    monkeypatch.setattr(Encoder, "at_spots", dead)
     monkeypatch.setattr("edge_agent.teacher.GIVE_UP_S", 0.5)
     results: list[object] = []
     casting = CastingLine(4).example("pit", 0)

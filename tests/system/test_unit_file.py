@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import agent, app, cli, station
-from edge_agent.inspection import device
+from edge_agent.scheduler import lane
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 UNIT = PACKAGING / "edge-agent.service"
@@ -133,7 +133,7 @@ def test_the_unit_has_more_patience_than_the_program(service: dict[str, list[str
     seconds = {key: float(values[0]) for key, values in service.items() if key.endswith("Sec")}
 
     assert seconds["WatchdogSec"] >= 2 * app.WATCHDOG_PERIOD_S
-    assert seconds["TimeoutStartSec"] > device.LOAD_TIMEOUT_S
+    assert seconds["TimeoutStartSec"] > lane.LOAD_TIMEOUT_S
     assert seconds["TimeoutStopSec"] > agent.STOP_TIMEOUT_S + station.CLOSE_TIMEOUT_S
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from status_values import status_of, worker_of
+from status_values import dispatch_of, status_of
 
 from edge_agent.health import AGAIN_S, PERIOD_S, Health
-from edge_agent.runtime.worker import WorkerState
 from edge_agent.status import Status, Trouble
 
 
@@ -57,29 +56,29 @@ def test_a_trouble_that_no_longer_counts_is_not_noted_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ready", "state", "progresses"),
+    ("ready", "urgent", "progresses"),
     [
-        (False, WorkerState.BUSY, True),
-        (True, WorkerState.IDLE, True),
-        (True, WorkerState.BUSY, False),
+        (False, 1, True),
+        (True, 0, True),
+        (True, 1, False),
     ],
 )
-def test_a_device_progresses_while_it_loads_and_stalls_while_a_job_hangs(
-    ready: bool, state: WorkerState, progresses: bool
+def test_the_dispatcher_progresses_while_a_lane_loads_and_stalls_while_parts_wait_and_none_is_answered(
+    ready: bool, urgent: int, progresses: bool
 ) -> None:
     bench = Bench()
-    bench.status = replace(status_of(), ready=ready, device=worker_of(state))
+    bench.status = replace(status_of(), dispatch=dispatch_of(ready=ready, urgent=urgent))
     bench.health.step(2.0)
     bench.health.step(4.0)
 
-    assert (("device", 4.0) in bench.progress) is progresses
+    assert (("dispatcher", 4.0) in bench.progress) is progresses
     assert ("loop", 4.0) in bench.progress
 
 
-def test_a_busy_device_that_ends_jobs_progresses() -> None:
+def test_a_dispatcher_that_answers_parts_progresses() -> None:
     bench = Bench()
     for now, done in ((2.0, 1), (4.0, 2)):
-        bench.status = replace(status_of(), device=replace(worker_of(WorkerState.BUSY), done=done))
+        bench.status = replace(status_of(), dispatch=dispatch_of(urgent=1, done=done))
         bench.health.step(now)
 
-    assert ("device", 4.0) in bench.progress
+    assert ("dispatcher", 4.0) in bench.progress

@@ -35,7 +35,7 @@ class Bench:
             calls=unused,
             station=station,
             source=unused,
-            device=unused,
+            dispatcher=unused,
             background=self,
         )
         self.agent.teacher = SimpleNamespace(saw=lambda *evidence: None)

@@ -1,12 +1,13 @@
 """The pool loads each part once and refuses a model that is not what the manifest says."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edge_agent.engines import load_engines, pool
+from edge_agent.engines import DeviceName, Spot, load_engines, pool
 from edge_agent.errors import ConfigError, DeviceFault
 from edge_agent.testing.engine import TableEngine
 from models.errors import BundleRefused
@@ -57,10 +58,14 @@ def package(*parts: Part, model: bytes | None = None) -> Package:
     return Package(Manifest(parts), {p.role: model or flattener() for p in parts})
 
 
+def cpu(runtime: str) -> Spot:
+    return Spot(DeviceName(runtime, "cpu"))
+
+
 @pytest.mark.parametrize("runtime", pool.RUNTIMES)
 def test_each_part_is_loaded_once(runtime: str) -> None:
     bundle = package(part("image"), part("again"))
-    engines = load_engines(bundle, runtime, "cpu", 1)
+    engines = load_engines(bundle, cpu(runtime))
 
     assert list(engines) == bundle.read == ["image", "again"]
     assert engines["image"].inputs == (PICTURE,)
@@ -86,13 +91,13 @@ def test_each_part_is_loaded_once(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", pool.RUNTIMES)
 def test_other_tensors_than_declared_are_refused_by_name(declared: Part, reason: str, runtime: str) -> None:
     with pytest.raises(BundleRefused, match=f"bundle tiny: image.onnx: .*{reason}"):
-        load_engines(package(declared), runtime, "cpu", 1)
+        load_engines(package(declared), cpu(runtime))
 
 
 @pytest.mark.parametrize("runtime", pool.RUNTIMES)
 def test_what_is_no_model_is_refused_by_name(runtime: str) -> None:
     with pytest.raises(BundleRefused, match=r"bundle tiny: image\.onnx: .*cannot"):
-        load_engines(package(part("image"), model=b"not a model"), runtime, "cpu", 1)
+        load_engines(package(part("image"), model=b"not a model"), cpu(runtime))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_what_is_no_model_is_refused_by_name(runtime: str) -> None:
 )
 def test_what_is_not_here_is_for_a_person_to_change(runtime: str, device: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as caught:
-        load_engines(package(part("image")), runtime, device, 1)
+        load_engines(package(part("image")), Spot(DeviceName(runtime, device)))
 
     assert "[engine]" in caught.value.hint
 
@@ -116,7 +121,7 @@ def test_what_is_not_here_is_for_a_person_to_change(runtime: str, device: str, r
 def test_what_was_loaded_before_a_failure_is_closed(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
     loaded = [TableEngine((PICTURE,), (EMBEDDING,), dict)]
 
-    def load(_model: bytes, _runtime: str, _device: str, _threads: int) -> TableEngine:
+    def load(_model: bytes, _spot: Spot, _cache: Path | None) -> TableEngine:
         if loaded[0].closed or waiting:
             raise failure
         waiting.append(True)
@@ -125,6 +130,6 @@ def test_what_was_loaded_before_a_failure_is_closed(monkeypatch: pytest.MonkeyPa
     waiting: list[bool] = []
     monkeypatch.setattr(pool, "_engine", load)
     with pytest.raises(type(failure)):
-        load_engines(package(part("image"), part("second")), "onnxruntime", "cpu", 1)
+        load_engines(package(part("image"), part("second")), cpu("onnxruntime"))
 
     assert loaded[0].closed

@@ -13,7 +13,6 @@ import pytest
 
 from edge_agent.config import PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, DeviceFault
-from edge_agent.inspection.device import Job
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.inspection.pairing import Pairer
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
@@ -29,6 +28,7 @@ from edge_agent.records import (
     VibrationWindow,
 )
 from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.scheduler.job import Job
 from edge_agent.sources.source import Item, Position
 from edge_agent.testing.clock import ManualClock
 
@@ -127,7 +127,7 @@ class Bench:
         self.inspector = self.kind(
             source=self.line,
             pairer=Pairer(PairingConfig(), frozenset(Modality), 0.25),
-            device=self.device,
+            encoding=self.device,
             ledger=self.ledger,
             output=self.gate,
             recipe=RecipeConfig(),
@@ -316,7 +316,7 @@ def test_a_picture_unfit_to_judge_by_is_not_encoded_and_said() -> None:
     bench, encoder = Bench(), Given()
     frame = Frame(np.zeros((4, 4, 3), np.uint8), 0.01, faults=("dark",))
     bench.deliver(frame=frame)
-    bench.device.jobs[0].encode(encoder)  # type: ignore[arg-type]
+    bench.device.jobs[0].run(encoder)  # type: ignore[arg-type]
     bench.answer(BadData("nothing is left"))
 
     ((image, samples, _, words),) = encoder.given

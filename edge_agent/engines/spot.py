@@ -1,0 +1,63 @@
+"""Names what computes: a device of one runtime, and how many of its threads a bundle part gets. Values only."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, Self
+
+from edge_agent.config import EngineConfig
+from edge_agent.errors import ConfigError
+
+SHARED: Final = "cpu"
+"""The kind of device of which a part gets some threads; it has any other for itself while it runs."""
+
+
+class DeviceName(NamedTuple):
+    """A device of one runtime, written `openvino/cpu`.
+
+    Attributes:
+        runtime: `onnxruntime` or `openvino`.
+        kind: what it is in that runtime, in small letters (`cpu`, `gpu`, `npu`, `cuda`).
+    """
+
+    runtime: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.runtime}/{self.kind}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` gives; `ConfigError` where it is nothing like it."""
+        runtime, slash, kind = text.partition("/")
+        if not (runtime and slash and kind) or "/" in kind:
+            raise ConfigError(f"{text!r} names no device", hint="write runtime/device, as in openvino/cpu")
+        return cls(runtime, kind)
+
+
+class Spot(NamedTuple):
+    """Where one part of a bundle runs.
+
+    Attributes:
+        device: what computes.
+        threads: how many threads of it; 1 where it is no CPU.
+    """
+
+    device: DeviceName
+    threads: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.device} × {self.threads}" if self.device.kind == SHARED else str(self.device)
+
+
+def spot_of(config: EngineConfig) -> Spot:
+    """Give the spot of every part as a person configured it; OpenVINO's CPU where it is left to be measured.
+
+    Args:
+        config: the engine's section.
+
+    Returns:
+        The spot.
+    """
+    if config.runtime == "auto":
+        return Spot(DeviceName("openvino", "cpu"), config.threads)
+    return Spot(DeviceName(config.runtime, config.device), config.threads)

@@ -1,0 +1,40 @@
+"""What the machine says of itself and of this process: processor, cores, memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+
+
+def processor() -> str:
+    """Name the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+def cores() -> int:
+    """Give the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pss_mb() -> float | None:
+    """Give the process's proportional set size [MB] (proc(5), smaps_rollup); None where the system does not say."""
+    try:
+        text = Path("/proc/self/smaps_rollup").read_text()
+    except OSError:
+        return None
+    sizes_kb = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
+    return sizes_kb[0] * 1024 / 1e6 if sizes_kb else None
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system, where its C library can (malloc_trim(3)); a compiler leaves much behind."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,181 @@
+"""Which lanes work: what has failed is not used until it was tried again beside the line, and something stands in.
+
+It gives out no jobs. Every method belongs to the loop thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.worker import Worker
+from edge_agent.scheduler.breaker import Breaker, DeviceBreaker, Happening
+from edge_agent.scheduler.job import H, R
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState, Way
+
+Noted = Callable[[str, str, str, dict[str, object]], None]
+"""Hears what a person should know: severity, one word for it, a sentence, its values."""
+
+
+@dataclass(frozen=True)
+class LaneStatus:
+    """One lane, for people; durations are of its newest jobs.
+
+    Attributes:
+        name: where the parts run.
+        state: how far it is; "in use" for the one that judges.
+        breakers: of the devices it needs: the state of each.
+        reason: why one of them is not closed; "" where all are.
+        busy_since_s: when its present task was given [s, host monotonic]; None without one.
+        done: tasks that went well.
+        failed: tasks that failed.
+        p50_ms: median of a job [ms].
+        p99_ms: 99th percentile of a job [ms].
+    """
+
+    name: str
+    state: str
+    breakers: dict[str, str]
+    reason: str
+    busy_since_s: float | None
+    done: int
+    failed: int
+    p50_ms: float
+    p99_ms: float
+
+
+class Bank(Generic[H, R]):
+    """The lanes in the order in which they are used, and a breaker for each of their devices.
+
+    A lane of several devices has a breaker of its own as well, for a failure that nobody can put down to one of them.
+
+    Args:
+        ways: how each lane comes to what it holds.
+        clock: tells the time.
+        answer: hears how each task of each lane went, on the lane's thread.
+        warm: whether a lane that only stands in may be loaded before it is needed.
+        noted: hears what a person should know.
+        hire: makes the lanes' threads, as `Worker` does.
+    """
+
+    def __init__(
+        self,
+        ways: Sequence[Way[H]],
+        clock: Clock,
+        answer: Callable[[Answer[H, R]], object],
+        warm: Callable[[Way[H]], bool],
+        noted: Noted,
+        hire: Hire = Worker,
+    ) -> None:
+        self.lanes = tuple(Lane[H, R](way, clock, answer, hire) for way in ways)
+        self._breakers = {name: DeviceBreaker(name) for lane in self.lanes for name in _needs(lane)}
+        self._warm = warm
+        self._noted = noted
+        self._in_use = ""
+
+    def usable(self) -> list[Lane[H, R]]:
+        """Give the lanes that are loaded and proven and none of whose devices has failed since."""
+        found = [lane for lane in self.lanes if lane.state is LaneState.READY and self._sound(lane)]
+        if found and found[0].name != self._in_use:
+            self._note_use(found[0])
+        return found
+
+    def hopeful(self, tried: set[str]) -> bool:
+        """Say whether a lane that is not among `tried` works, or is about to."""
+        return any(
+            lane.name not in tried and self._sound(lane) and lane.state in (LaneState.READY, LaneState.LOADING)
+            for lane in self.lanes
+        )
+
+    def passed(self, lane: Lane[H, R], now: float) -> None:
+        """Hear that a lane has been proven; load in advance what may be."""
+        for name in _needs(lane):
+            breaker = self._breakers[name]
+            if breaker.state is not Breaker.OPEN and breaker.tell(Happening.PASSED, now):
+                self._noted("info", "device_back", f"device {name} works again", {"device": name})
+        if lane is self.lanes[0]:
+            for other in self.lanes[1:]:
+                if other.state is LaneState.COLD and self._warm(other.way):
+                    other.open(now)
+
+    def failed(self, lane: Lane[H, R], device: str, reason: str, now: float) -> None:
+        """Use a device no more, or the lane alone where nobody can tell the device; load what stands in.
+
+        Args:
+            lane: which one failed.
+            device: as `runtime/kind`; "" where nobody can tell.
+            reason: what happened.
+            now: host monotonic time [s].
+        """
+        name = device if device in lane.devices else _needs(lane)[-1]
+        breaker = self._breakers[name]
+        again = breaker.reason == reason and breaker.state is not Breaker.CLOSED
+        if breaker.tell(Happening.FAILED, now, reason) and not again:
+            self._noted("warning", "device_failed", f"device {name}: {reason}", {"device": name, "reason": reason})
+        if not self.usable():
+            for other in self.lanes:
+                if other.state is LaneState.COLD and self._sound(other):
+                    other.open(now)
+
+    def try_again(self, now: float) -> None:
+        """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""
+        for name, breaker in self._breakers.items():
+            if breaker.state is Breaker.OPEN and now >= breaker.trial_at_s:
+                lane = next(lane for lane in self.lanes if name in _needs(lane))
+                if lane.task is None:
+                    breaker.tell(Happening.TRIED, now)
+                    if lane.state is LaneState.READY:
+                        lane.give(Kind.TRY, now)
+                    else:
+                        lane.open(now)
+        for lane in self.lanes:
+            if lane.state is LaneState.FAILED and self._sound(lane):
+                lane.open(now)  # its device was found to work by another lane
+
+    def wakes(self) -> Iterator[float]:
+        """Give when something is to be tried [s, host monotonic]."""
+        for name, breaker in self._breakers.items():
+            lane = next(lane for lane in self.lanes if name in _needs(lane))
+            if breaker.state is Breaker.OPEN and lane.task is None:
+                yield breaker.trial_at_s
+
+    def status(self) -> tuple[LaneStatus, ...]:
+        """Say how every lane is."""
+        in_use = next(iter(self.usable()), None)
+        return tuple(self._status_of(lane, lane is in_use) for lane in self.lanes)
+
+    def _sound(self, lane: Lane[H, R]) -> bool:
+        return all(self._breakers[name].state is Breaker.CLOSED for name in _needs(lane))
+
+    def _note_use(self, lane: Lane[H, R]) -> None:
+        """Say that another lane judges than before."""
+        first = lane is self.lanes[0]
+        if self._in_use or not first:
+            open_ones = [b for b in self._breakers.values() if b.state is not Breaker.CLOSED]
+            reasons = "; ".join(f"{breaker.device}: {breaker.reason}" for breaker in open_ones)
+            why = "" if first else f", which stands in ({reasons})"
+            severity = "info" if first else "warning"
+            self._noted(severity, "lane_changed", f"parts are judged by {lane.name}{why}", {"lane": lane.name})
+        self._in_use = lane.name
+
+    def _status_of(self, lane: Lane[H, R], in_use: bool) -> LaneStatus:
+        breakers = [self._breakers[name] for name in _needs(lane)]
+        return LaneStatus(
+            name=lane.name,
+            state="in use" if in_use else str(lane.state),
+            breakers={breaker.device: str(breaker.state) for breaker in breakers},
+            reason="; ".join(f"{b.device}: {b.reason}" for b in breakers if b.state is not Breaker.CLOSED),
+            busy_since_s=None if lane.task is None else lane.since_s,
+            done=lane.done,
+            failed=lane.failed,
+            p50_ms=1e3 * lane.durations.p50_s,
+            p99_ms=1e3 * lane.durations.p99_s,
+        )
+
+
+def _needs(lane: Lane[H, R]) -> tuple[str, ...]:
+    """Give the names of a lane's breakers: its devices, then itself where these are several."""
+    devices = sorted(lane.devices)
+    return tuple(devices) if len(devices) == 1 else (*devices, lane.name)

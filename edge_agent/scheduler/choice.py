@@ -1,0 +1,84 @@
+"""Which lane gets which job: pure looks at what lanes do and how long that takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from edge_agent.scheduler.job import H, R, Ticket
+from edge_agent.scheduler.lane import Kind, Lane
+
+SILENT_AFTER: Final = 2.0
+"""A lane whose task has run for this many times its 99th percentile is not waited for where another is idle."""
+
+
+def usual_s(lane: Lane[H, R]) -> float:
+    """Give what one in a hundred of tasks like a lane's present one exceeds [s]; 0 where nothing is known."""
+    background = lane.task is not None and lane.task.ticket is not None and lane.task.ticket.is_background
+    return (lane.pieces if background else lane.durations).p99_s
+
+
+def silent_at_s(lane: Lane[H, R]) -> float:
+    """Give when a lane's task has run far too long [s, host monotonic]; infinite without one."""
+    usual = usual_s(lane)
+    return math.inf if lane.task is None or not usual else lane.since_s + SILENT_AFTER * usual
+
+
+def free_at_s(lane: Lane[H, R], now: float) -> float:
+    """Give when a lane can have its next task, as far as anybody can tell [s, host monotonic].
+
+    A task that has run longer than usual is taken to last as long again as it has.
+    """
+    if lane.task is None:
+        return now
+    expected_s = lane.since_s + usual_s(lane)
+    return expected_s if now <= expected_s else now + (now - lane.since_s)
+
+
+def rescue_at_s(lane: Lane[H, R]) -> float:
+    """Give when a lane's job may be given to a second lane as well [s, host monotonic]; infinite where it may not."""
+    ticket = None if lane.task is None else lane.task.ticket
+    if ticket is None or ticket.is_background or len(ticket.tried) > 1:
+        return math.inf
+    return silent_at_s(lane)
+
+
+def choose(
+    lanes: Sequence[Lane[H, R]], free_at: Mapping[str, float], ticket: Ticket[H, R]
+) -> tuple[Lane[H, R] | None, Kind]:
+    """Give the lane that is to do a job, and how; None where there is no time on any.
+
+    The first lane whose p99 is in time, busy or not: a job waits rather for the lane in use than run on one that
+    stands in. Without such a lane, the cheaper way. Without that, an idle lane whose median is in time: the job has a
+    chance, and whoever asked sees to it that it is answered in time.
+
+    Args:
+        lanes: that work and have not had the job, in the order in which they are used.
+        free_at: of each, when it can have the job [s, host monotonic].
+        ticket: the job.
+
+    Returns:
+        The lane, and the way in which it, or none, could do the job.
+    """
+    deadline_s = ticket.job.deadline_s
+    for lane in lanes:
+        if free_at[lane.name] + lane.durations.p99_s <= deadline_s:
+            return lane, Kind.RUN
+    idle = [lane for lane in lanes if lane.task is None]
+    if ticket.job.hurried is not None:
+        for lane in idle:
+            if free_at[lane.name] + lane.hurried.p99_s <= deadline_s:
+                return lane, Kind.HURRY
+    for lane in idle:
+        if free_at[lane.name] + lane.durations.p50_s <= deadline_s:
+            return lane, Kind.RUN
+    return None, Kind.RUN
+
+
+def doubt(lanes: Sequence[Lane[H, R]]) -> None:
+    """Believe no longer what idle lanes took so far, where that leaves no time: what was slow once may be quick now."""
+    for lane in lanes:
+        if lane.task is None:
+            lane.hurried.forget_all()
+            lane.durations.forget_all()

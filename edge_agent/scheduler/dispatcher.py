@@ -1,0 +1,325 @@
+"""Gives each job to a lane in time: the most urgent first, never to a device that failed, never too late in silence.
+
+A component. The first lane that works is the one in use; the others stand in where it is too late for it or it has
+failed. Whatever a device does, each job that was accepted is answered exactly once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Generic
+
+from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.loop import NEVER
+from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.runtime.worker import Done, Failed, Worker
+from edge_agent.scheduler.bank import Bank, LaneStatus, Noted
+from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, silent_at_s
+from edge_agent.scheduler.job import DeadlineQueue, H, Job, R, Ticket, TooLate
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Way
+from edge_agent.scheduler.latency import Recent
+
+URGENT: Final = 64
+"""Parts that may wait; at 10 ms each, those behind them would be late anyway."""
+
+BACKGROUND: Final = 64
+"""Background jobs that may wait."""
+
+RESCUES: Final = 0.05
+"""At most this share of the jobs is run twice: a second lane that computes in vain is missing elsewhere."""
+
+
+@dataclass
+class DispatchCounts:
+    """What became of the jobs since the start.
+
+    `submitted` is `done`, `refused`, `too_late`, `faulted` and what is on its way, added up.
+    """
+
+    submitted: int = 0  #: with a deadline
+    done: int = 0  #: answered by a lane, also with `BadData`
+    refused: int = 0  #: there was no lane, or no room
+    too_late: int = 0  #: answered before their deadline that nothing could do them in time
+    faulted: int = 0  #: every lane that could have them failed
+    hurried: int = 0  #: done in the cheaper way
+    rerun: int = 0  #: given to another lane after one failed
+    rescued: int = 0  #: given to a second lane while the first was still at it
+    in_vain: int = 0  #: results that came after another lane's, or after the part was answered
+    background: int = 0  #: pieces of background work that were done
+
+
+@dataclass(frozen=True)
+class DispatchStatus:
+    """How the lanes are and what waits.
+
+    Attributes:
+        ready: a lane can judge.
+        in_use: the name of the lane that judges; "" where none can.
+        lanes: in the order in which they are used.
+        counts: what became of the jobs.
+        urgent: jobs with a deadline that wait.
+        background: background jobs that wait.
+        background_oldest_s: how long the oldest of them has waited [s].
+        wait_p50_ms: how long a job with a deadline waited for a lane, median of the newest [ms].
+        wait_p99_ms: the same, 99th percentile [ms].
+    """
+
+    ready: bool
+    in_use: str
+    lanes: tuple[LaneStatus, ...]
+    counts: DispatchCounts
+    urgent: int
+    background: int
+    background_oldest_s: float
+    wait_p50_ms: float
+    wait_p99_ms: float
+
+
+class Dispatcher(Generic[H, R]):
+    """Runs jobs on lanes. Every method belongs to the loop thread.
+
+    Args:
+        ways: how each lane comes to what it holds; in the order in which they are to be used.
+        clock: tells the time.
+        poke: asks the loop to step this component.
+        timeout_s: a job that takes longer means that its device hangs [s].
+        warm: whether a lane that only stands in may be loaded before it is needed.
+        noted: hears what a person should know: severity, one word for it, a sentence, its values.
+        hire: makes the lanes' threads, as `Worker` does.
+    """
+
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        ways: Sequence[Way[H]],
+        clock: Clock,
+        poke: Callable[[str], None],
+        timeout_s: float,
+        warm: Callable[[Way[H]], bool] = lambda way: False,
+        noted: Noted = lambda *said: None,
+        hire: Hire = Worker,
+    ) -> None:
+        # One answer for each lane's task, and of one that was closed meanwhile: this mailbox is never full.
+        self._answers: Mailbox[Answer[H, R]] = Mailbox(4 * len(ways), Overflow.REFUSE, on_put=lambda: poke(self.name))
+        self._bank = Bank[H, R](ways, clock, self._answers.offer, warm, noted, hire)
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._urgent: DeadlineQueue[H, R] = DeadlineQueue(URGENT)
+        self._background: deque[Ticket[H, R]] = deque()
+        self._open = False
+        self._hopeless: EdgeAgentError | None = None
+        self.settled = False  #: a lane has been ready, or every one has failed, at least once
+        self.counts = DispatchCounts()
+        self.waits = Recent()  #: of jobs with a deadline, until a lane had them
+
+    @property
+    def ready(self) -> bool:
+        """A lane is loaded and proven, and none of its devices has failed since."""
+        return bool(self._bank.usable())
+
+    def open(self) -> None:
+        """Start loading the first lane; `ready` tells when it has. Raises what a person must change."""
+        if self._hopeless is not None:
+            raise self._hopeless
+        self._open = True
+        self._bank.lanes[0].open(self._clock.now())
+
+    def submit(self, job: Job[H, R]) -> bool:
+        """Accept a job; False where no lane works or too many wait."""
+        now = self._clock.now()
+        ticket = Ticket(job, now)
+        able = self._open and self.ready
+        if ticket.is_background:
+            if not able or len(self._background) >= BACKGROUND:
+                return False
+            self._background.append(ticket)
+        else:
+            self.counts.submitted += 1
+            if not able or not self._urgent.put(ticket):
+                self.counts.refused += 1
+                return False
+        self._dispatch(now)
+        return True
+
+    def step(self, now: float) -> float:
+        """Hand out answers, look whether a device hangs, and give out what waits.
+
+        Args:
+            now: host monotonic time [s].
+
+        Returns:
+            When to look again [s, host monotonic].
+
+        Raises:
+            ConfigError: the first lane cannot be loaded, and a person must change something.
+        """
+        if not self._open:
+            return NEVER
+        for answer in self._answers.take_all():
+            self._hear(answer, now)
+        for lane in self._bank.lanes:
+            if (hangs_at_s := lane.hangs_at_s(self._timeout_s)) is not None and now >= hangs_at_s:
+                self._give_up(lane, now)
+        self._bank.try_again(now)
+        self._dispatch(now)
+        return min(self._wakes(now))
+
+    def status(self, now: float) -> DispatchStatus:
+        """Say how every lane is, and what waits."""
+        oldest_s = now - self._background[0].since_s if self._background else 0.0
+        in_use = next((lane.name for lane in self._bank.usable()), "")
+        return DispatchStatus(
+            self.ready,
+            in_use,
+            self._bank.status(),
+            replace(self.counts),
+            len(self._urgent),
+            len(self._background),
+            oldest_s,
+            1e3 * self.waits.p50_s,
+            1e3 * self.waits.p99_s,
+        )
+
+    def close(self) -> None:
+        """Take no more jobs; what waits is left to whoever asked, and the threads end."""
+        self._open = False
+        for lane in self._bank.lanes:
+            lane.close()
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""
+        ended = [lane.join(until) for lane in self._bank.lanes]
+        return all(ended)
+
+    def _dispatch(self, now: float) -> None:
+        while (first := self._urgent.first()) is not None and (first.answered or first.job.deadline_s <= now):
+            self._urgent.pop()
+            self._answer_late(first, now)
+        usable = sorted(self._bank.usable(), key=lambda lane: silent_at_s(lane) <= now)  # who is silent is asked last
+        free_at = {lane.name: free_at_s(lane, now) for lane in usable}
+        passed_over: list[Ticket[H, R]] = []
+        while len(passed_over) <= len(usable) and any(lane.task is None for lane in usable):
+            ticket = self._urgent.pop()
+            if ticket is None:
+                break
+            able = [lane for lane in usable if lane.name not in ticket.tried]
+            lane, kind = choose(able, free_at, ticket)
+            if lane is None and any(other.task is None for other in able):
+                doubt(able)
+                self._answer_late(ticket, now)
+            elif lane is None or lane.task is not None:
+                passed_over.append(ticket)
+            else:
+                self._give(lane, kind, ticket, now)
+            if lane is not None:
+                free_at[lane.name] += lane.durations.p99_s
+        for ticket in passed_over:
+            self._urgent.put(ticket, again=True)
+        self._rescue(usable, now)
+        if usable and usable[0].task is None and not self._urgent and self._background:
+            self._give(usable[0], Kind.RUN, self._background.popleft(), now)
+
+    def _give(self, lane: Lane[H, R], kind: Kind, ticket: Ticket[H, R], now: float) -> None:
+        if not ticket.is_background and not ticket.tried:
+            self.waits.add(now - ticket.since_s)
+        ticket.tried.add(lane.name)
+        ticket.running.add(lane.name)
+        lane.give(kind, now, ticket)
+
+    def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
+        """Give what runs far too long to a lane that has nothing to do, where that is in time."""
+        for lane in self._bank.lanes:
+            ticket = None if lane.task is None else lane.task.ticket
+            if ticket is None or now < rescue_at_s(lane) or self.counts.rescued > RESCUES * self.counts.submitted:
+                continue
+            idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
+            if idle and now + idle[0].durations.p99_s <= ticket.job.deadline_s:
+                self.counts.rescued += 1
+                self._give(idle[0], Kind.RUN, ticket, now)
+
+    def _answer_late(self, ticket: Ticket[H, R], now: float) -> None:
+        left_ms = 1e3 * (ticket.job.deadline_s - now)
+        if not ticket.answered:
+            ticket.answer(TooLate(f"{left_ms:.0f} ms are left, which is not enough on any device"), now)
+            self.counts.too_late += 1
+
+    def _hear(self, answer: Answer[H, R], now: float) -> None:
+        task, lane = answer.job, answer.job.lane
+        if lane.task is not task:
+            return  # it was closed meanwhile
+        lane.finished(answer)
+        match answer:
+            case Done(_, value) if task.ticket is not None and value is not None:
+                self.counts.hurried += task.kind is Kind.HURRY
+                self._end(task.ticket, lane, value, answer.ended_s)
+            case Done():
+                self.settled = True
+                self._bank.passed(lane, now)
+            case Failed(_, BadData() as error) if task.ticket is not None:
+                self._end(task.ticket, lane, error, answer.ended_s)
+            case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and task.kind is Kind.LOAD:
+                self._hopeless = error
+                raise error
+            case Failed(_, EdgeAgentError() as error):
+                self._fault(lane, task.ticket, error, now)
+            case Failed(_, error):
+                raise error
+
+    def _end(self, ticket: Ticket[H, R], lane: Lane[H, R], result: R | EdgeAgentError, at_s: float) -> None:
+        ticket.running.discard(lane.name)
+        first = ticket.answer(result, at_s)
+        self.counts.in_vain += not first
+        if ticket.is_background:
+            self.counts.background += first
+        else:
+            self.counts.done += first
+
+    def _give_up(self, lane: Lane[H, R], now: float) -> None:
+        """Leave a lane's thread behind that hangs."""
+        ticket = None if lane.task is None else lane.task.ticket
+        taken_s = now - lane.since_s
+        fault = DeviceFault(
+            f"the device has not answered for {taken_s:.1f} s",
+            hint="it is started anew; if this returns, choose another [engine] device",
+            device=lane.abandon(),
+        )
+        self._fault(lane, ticket, fault, now)
+
+    def _fault(self, lane: Lane[H, R], ticket: Ticket[H, R] | None, error: EdgeAgentError, now: float) -> None:
+        """Use a device no more, and have its job done by another lane, now or when one is loaded; or say so."""
+        self._bank.failed(lane, error.device if isinstance(error, DeviceFault) else "", error.message, now)
+        if ticket is not None:
+            ticket.running.discard(lane.name)
+            if not ticket.answered and not ticket.running:
+                again = now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
+                if again and ticket.is_background:
+                    self._background.appendleft(ticket)
+                elif again:
+                    self.counts.rerun += 1
+                    self._urgent.put(ticket, again=True)
+                else:
+                    self._answer_faulted(ticket, error, now)
+        if not self._bank.hopeful(set()):
+            self.settled = True
+            for waiting in (*self._urgent.take_all(), *self._background):
+                self._answer_faulted(waiting, error, now)
+            self._background.clear()
+
+    def _answer_faulted(self, ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
+        if ticket.answer(error, now) and not ticket.is_background:
+            self.counts.faulted += 1
+
+    def _wakes(self, now: float) -> Iterator[float]:
+        yield now + self._timeout_s / 2  # a task that begins unnoticed is seen in time
+        yield from self._bank.wakes()
+        if (first := self._urgent.first()) is not None:
+            yield first.job.deadline_s
+        for lane in self._bank.lanes:
+            if (hangs_at_s := lane.hangs_at_s(self._timeout_s)) is not None:
+                yield hangs_at_s
+            if now < (due_s := rescue_at_s(lane)):
+                yield due_s

@@ -1,0 +1,107 @@
+"""What is to be run and by when; the queue that gives the most urgent first.
+
+Earliest deadline first (Liu and Layland 1973), not preemptive: what runs is left to run. What has no deadline is
+background and comes after everything that has one, in the order in which it came.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from edge_agent.errors import EdgeAgentError
+
+H = TypeVar("H")
+R = TypeVar("R")
+
+
+class TooLate(EdgeAgentError):
+    """There is no time left in which the job could be done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Generic[H, R]):
+    """Something for a device.
+
+    Attributes:
+        run: does it with what a lane holds, on the lane's thread.
+        then: hears what came of it and when that was ready [s, host monotonic], or why nothing did; loop thread.
+        deadline_s: when it must be done [s, host monotonic]; infinite for background.
+        hurried: a cheaper way to do it, taken where there is no time for `run`; None where there is none.
+    """
+
+    run: Callable[[H], R]
+    then: Callable[[R | EdgeAgentError, float], None]
+    deadline_s: float = math.inf
+    hurried: Callable[[H], R] | None = None
+
+
+@dataclass(eq=False)
+class Ticket(Generic[H, R]):
+    """A job on its way, answered once.
+
+    Attributes:
+        job: what is to be done.
+        since_s: when it was submitted [s, host monotonic].
+        tried: lanes that have had it.
+        running: lanes that have it.
+        answered: `then` has heard of it.
+    """
+
+    job: Job[H, R]
+    since_s: float
+    tried: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
+    answered: bool = False
+
+    @property
+    def is_background(self) -> bool:
+        """It has no deadline."""
+        return self.job.deadline_s == math.inf
+
+    def answer(self, result: R | EdgeAgentError, at_s: float) -> bool:
+        """Tell whoever asked, the first time; say whether it was."""
+        first, self.answered = not self.answered, True
+        if first:
+            self.job.then(result, at_s)
+        return first
+
+
+class DeadlineQueue(Generic[H, R]):
+    """Tickets by deadline, those with the same in the order in which they came.
+
+    Args:
+        capacity: tickets that may wait; one more is refused.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._heap: list[tuple[float, int, Ticket[H, R]]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, ticket: Ticket[H, R], *, again: bool = False) -> bool:
+        """Have a ticket wait; one that waited before finds room even where there is none."""
+        if len(self._heap) >= self._capacity and not again:
+            return False
+        self._count += 1
+        heapq.heappush(self._heap, (ticket.job.deadline_s, self._count, ticket))
+        return True
+
+    def pop(self) -> Ticket[H, R] | None:
+        """Take the most urgent; None where nothing waits."""
+        return heapq.heappop(self._heap)[2] if self._heap else None
+
+    def first(self) -> Ticket[H, R] | None:
+        """Look at the most urgent; None where nothing waits."""
+        return self._heap[0][2] if self._heap else None
+
+    def take_all(self) -> Iterator[Ticket[H, R]]:
+        """Take everything, the most urgent first."""
+        while (ticket := self.pop()) is not None:
+            yield ticket

@@ -1,0 +1,202 @@
+"""One way to run a bundle, with a thread of its own: what it loaded, what it runs, how long that takes.
+
+It holds one task at a time, so that whatever comes next is decided when the thread is free and not before. A thread
+that hangs in a driver is left behind; the lane can be opened again with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Generic
+
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.worker import Done, Failed, Worker
+from edge_agent.scheduler.job import H, R, Ticket
+from edge_agent.scheduler.latency import Recent
+
+LOAD_TIMEOUT_S: Final = 60.0
+"""Loading compiles the models: seconds on a CPU, up to a minute on an NPU."""
+
+
+class Kind(StrEnum):
+    """What a lane is given to do."""
+
+    LOAD = "load"
+    TRY = "try"
+    RUN = "run"
+    HURRY = "hurry"
+
+
+class LaneState(StrEnum):
+    """How far a lane is."""
+
+    COLD = "cold"  #: nothing is loaded
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"  #: it could not load, or its thread was left behind
+
+
+@dataclass(frozen=True, eq=False)
+class Task(Generic[H, R]):
+    """One thing for a lane's thread.
+
+    Attributes:
+        lane: whose.
+        kind: what.
+        ticket: whose job it is; None where it is nobody's.
+    """
+
+    lane: Lane[H, R]
+    kind: Kind
+    ticket: Ticket[H, R] | None = None
+
+
+Answer = Done[Task[H, R], R | None] | Failed[Task[H, R]]
+
+
+Hire = Callable[..., Worker[Any, Any]]
+"""Makes a worker from a name, its work, what hears the answers, a clock and a capacity."""
+
+
+@dataclass(frozen=True)
+class Way(Generic[H]):
+    """How a lane comes to what it holds.
+
+    Attributes:
+        name: of the lane, for people: where the parts run.
+        devices: of each part, as `runtime/kind`.
+        load: loads it, on the lane's thread; may take seconds.
+        prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
+        at: says which part runs, or ran last; from any thread.
+    """
+
+    name: str
+    devices: Mapping[str, str]
+    load: Callable[[], H]
+    prove: Callable[[H], int]
+    at: Callable[[H], str]
+
+
+class Lane(Generic[H, R]):
+    """Runs one task after the other. Every method belongs to the loop thread.
+
+    Args:
+        way: what it loads.
+        clock: tells the time.
+        answer: hears how each task went, on the lane's thread; must not block.
+        hire: makes a thread, as `Worker` does.
+    """
+
+    def __init__(
+        self,
+        way: Way[H],
+        clock: Clock,
+        answer: Callable[[Answer[H, R]], object],
+        hire: Hire = Worker,
+    ) -> None:
+        self.way = way
+        self.state = LaneState.COLD
+        self.task: Task[H, R] | None = None
+        self.since_s = 0.0  #: when the present task was given [s, host monotonic]
+        self.durations = Recent()  #: of jobs with a deadline
+        self.hurried = Recent()  #: of those done in the cheaper way
+        self.pieces = Recent()  #: of background jobs
+        self.done = self.failed = 0
+        self._clock = clock
+        self._answer = answer
+        self._hire = hire
+        self._held: list[H] = []
+        self._pace_s: list[float] = []
+        self._worker: Worker[Task[H, R], R | None] | None = None
+        self._left_behind: list[Worker[Task[H, R], R | None]] = []
+
+    @property
+    def name(self) -> str:
+        """Where its parts run."""
+        return self.way.name
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The devices it needs."""
+        return frozenset(self.way.devices.values())
+
+    def open(self, now: float) -> None:
+        """Start a thread that loads; a lane that loads already, or is ready, is left alone."""
+        if self.state in (LaneState.LOADING, LaneState.READY):
+            return
+        self.close()
+        held: list[H] = []
+        pace_s = self._pace_s = []
+
+        def work(task: Task[H, R]) -> R | None:
+            if task.kind in (Kind.LOAD, Kind.TRY):
+                if task.kind is Kind.LOAD:
+                    held.append(self.way.load())
+                began_s = self._clock.now()
+                pieces = self.way.prove(held[0])
+                pace_s.append((self._clock.now() - began_s) / max(pieces, 1))
+                return None
+            assert task.ticket is not None
+            job = task.ticket.job
+            hurried = job.hurried if task.kind is Kind.HURRY else None
+            return (hurried or job.run)(held[0])
+
+        self._held = held
+        self._worker = self._hire(f"lane {self.name}", work, self._answer, self._clock, 1)
+        self._worker.start()
+        self.state = LaneState.LOADING
+        self.give(Kind.LOAD, now)
+
+    def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
+        """Give a task to a thread that has none."""
+        assert self._worker is not None and self.task is None
+        self.task, self.since_s = Task(self, kind, ticket), now
+        if not self._worker.submit(self.task):
+            raise AssertionError(f"lane {self.name} had room and refused")
+
+    def finished(self, answer: Answer[H, R]) -> None:
+        """Hear that the present task has ended."""
+        self.task = None
+        good = isinstance(answer, Done)
+        self.done += good
+        self.failed += not good
+        kind = answer.job.kind
+        ticket = answer.job.ticket
+        if ticket is None:
+            self.state = LaneState.READY if good else LaneState.FAILED if kind is Kind.LOAD else self.state
+            while self._pace_s and not len(self.durations):  # what nobody has run yet takes about as long as its proof
+                self.durations.add(self._pace_s.pop())
+        elif good:
+            recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
+            recent.add(answer.ended_s - answer.started_s)
+
+    def hangs_at_s(self, timeout_s: float) -> float | None:
+        """Give when the present task will have taken too long [s, host monotonic]; None without one."""
+        if self.task is None:
+            return None
+        return self.since_s + (LOAD_TIMEOUT_S if self.task.kind is Kind.LOAD else timeout_s)
+
+    def abandon(self) -> str:
+        """Leave a thread behind that hangs; give the device it hangs on, "" where nobody can tell."""
+        device = self.way.devices.get(self.way.at(self._held[0]), "") if self._held else ""
+        self.task, self.state = None, LaneState.FAILED
+        if self._worker is not None:
+            self._worker.abandon()
+            self._left_behind = [w for w in self._left_behind if w.status().busy_since_s is not None]
+            self._left_behind.append(self._worker)
+            self._worker = None
+        return device
+
+    def close(self) -> None:
+        """Take no more tasks and let the thread end; what it held goes with it."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._left_behind.append(self._worker)
+            self._worker = None
+        self.task, self.state, self._held = None, LaneState.COLD, []
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""
+        return all(worker.join(until) for worker in self._left_behind)

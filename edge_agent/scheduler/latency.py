@@ -1,0 +1,117 @@
+"""How long things take: a window of the newest durations, and the table of what each part took on each device.
+
+Values that are told durations; they measure nothing. Quantiles are exact over the window, so that what has become
+slower, or quick again, shows within one window's length.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge_agent.engines.spot import Spot
+
+WINDOW: Final = 512
+"""Durations that are remembered: five of them lie above the 99th percentile."""
+
+
+@dataclass
+class Recent:
+    """The newest durations of one thing [s].
+
+    Attributes:
+        capacity: how many are remembered.
+    """
+
+    capacity: int = WINDOW
+    _by_age: deque[float] = field(default_factory=deque)
+    _by_size: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._by_age)
+
+    def add(self, duration_s: float) -> None:
+        """Remember a duration, and forget the oldest where there is no room."""
+        if len(self._by_age) == self.capacity:
+            self.forget_oldest()
+        self._by_age.append(duration_s)
+        insort(self._by_size, duration_s)
+
+    def forget_oldest(self) -> None:
+        """Forget the oldest duration; nothing where there is none."""
+        if self._by_age:
+            del self._by_size[bisect_left(self._by_size, self._by_age.popleft())]
+
+    def forget_all(self) -> None:
+        """Know nothing any more."""
+        self._by_age.clear()
+        self._by_size.clear()
+
+    def quantile_s(self, share: float) -> float:
+        """Give the smallest duration that at least `share` of them do not exceed; 0 where nothing is known."""
+        if not self._by_size:
+            return 0.0
+        return self._by_size[max(0, math.ceil(share * len(self._by_size)) - 1)]
+
+    @property
+    def p50_s(self) -> float:
+        """The median [s]."""
+        return self.quantile_s(0.50)
+
+    @property
+    def p99_s(self) -> float:
+        """What one in a hundred exceeds [s]."""
+        return self.quantile_s(0.99)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one part of a bundle took on one spot, or why it cannot run there.
+
+    Attributes:
+        role: the part.
+        spot: where.
+        p50_ms: median [ms].
+        p99_ms: 99th percentile [ms].
+        runs: how often it was run.
+        error: why it cannot run there; "" where it can.
+    """
+
+    role: str
+    spot: Spot
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    runs: int = 0
+    error: str = ""
+
+
+class LatencyTable:
+    """Timings by role and spot, of one bundle on one machine, one piece at a time.
+
+    Args:
+        timings: what was measured.
+    """
+
+    def __init__(self, timings: Iterable[Timing] = ()) -> None:
+        self._timings = {(timing.role, timing.spot): timing for timing in timings}
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """Everything, in the order in which it came."""
+        return tuple(self._timings.values())
+
+    def get(self, role: str, spot: Spot) -> Timing | None:
+        """Give what is known of a role on a spot."""
+        return self._timings.get((role, spot))
+
+    def runnable(self, role: str) -> tuple[Timing, ...]:
+        """Give the spots where a role runs."""
+        return tuple(timing for timing in self._timings.values() if timing.role == role and not timing.error)
+
+    def failed(self) -> tuple[Timing, ...]:
+        """Give what cannot run, with the reason."""
+        return tuple(timing for timing in self._timings.values() if timing.error)

@@ -1,0 +1,121 @@
+"""Measures where the parts of a bundle run and how long they take: one child process after the other, one for a device.
+
+A device whose driver hangs, dies or refuses costs its own answers and nothing else; each is recorded with the reason.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge_agent.engines import DeviceName, Spot
+from edge_agent.engines.spot import SHARED
+from edge_agent.errors import Unavailable
+from edge_agent.scheduler.latency import Timing
+from edge_agent.scheduler.placement import Candidate, with_measured
+from edge_agent.scheduler.trial import Answer, Request, words_of
+from models import Bundle
+
+TRIAL_TIMEOUT_S: Final = 60.0
+"""Compiling for an NPU may take a minute for each part; what takes longer hangs."""
+
+MOST_THREADS: Final = 4
+"""More threads than these gain nothing on models of this size."""
+
+Progress = Callable[[int, int], None]
+
+
+def spots_to_try(devices: Iterable[DeviceName], cores: int) -> dict[DeviceName, tuple[Spot, ...]]:
+    """Give the spots of each device: on a CPU one for each sensible number of threads."""
+    counts = sorted({1, min(2, cores), min(MOST_THREADS, cores)})
+    return {
+        device: tuple(Spot(device, n) for n in counts) if device.kind == SHARED else (Spot(device),)
+        for device in devices
+    }
+
+
+def measure_parts(
+    bundle: Bundle, spots: Sequence[Spot], *, runs: int, cache: Path | None = None, timeout_s: float = TRIAL_TIMEOUT_S
+) -> list[Timing]:
+    """Measure every part of a bundle on the spots of one device.
+
+    Args:
+        bundle: what to run.
+        spots: of one device.
+        runs: how often each is run.
+        cache: folder for compiled models; None for none.
+        timeout_s: the device hangs when it takes longer [s].
+
+    Returns:
+        One row for each part and spot; those that cannot run with the reason.
+    """
+    request = Request(str(bundle.folder), tuple(map(words_of, spots)), (), runs, str(cache or ""))
+    answers, trouble = _tried(request, timeout_s)
+    rows = [answer.timing() for answer in answers]
+    known = {(row.role, row.spot) for row in rows}
+    for spot in spots:
+        for part in bundle.manifest.judging:
+            if (part.role, spot) not in known:
+                rows.append(Timing(part.role, spot, error=trouble or "the trial ended without an answer"))
+    return rows
+
+
+def measure_ways(
+    bundle: Bundle,
+    ways: Sequence[Candidate],
+    *,
+    runs: int,
+    cache: Path | None = None,
+    timeout_s: float = TRIAL_TIMEOUT_S,
+) -> list[Candidate]:
+    """Run whole placements in turn.
+
+    Args:
+        bundle: what to run.
+        ways: placements.
+        runs: how often each is run.
+        cache: folder for compiled models; None for none.
+        timeout_s: a device hangs when it takes longer [s].
+
+    Returns:
+        The same with what was measured, in the same order.
+
+    Raises:
+        Unavailable: they do not run together, though each part did by itself.
+    """
+    asked = tuple({role: words_of(spot) for role, spot in way.spots.items()} for way in ways)
+    answers, trouble = _tried(Request(str(bundle.folder), (), asked, runs, str(cache or "")), timeout_s)
+    found = {answer.name: answer for answer in answers if not answer.error}
+    missing = [str(way) for i, way in enumerate(ways) if str(i) not in found]
+    if missing:
+        why = trouble or "; ".join(answer.error for answer in answers if answer.error)
+        raise Unavailable(
+            f"{', '.join(missing)} did not run as a whole: {why}", hint="see edge-agent bench --placement"
+        )
+    return [with_measured(way, found[str(i)].p50_ms, found[str(i)].p99_ms) for i, way in enumerate(ways)]
+
+
+def _tried(request: Request, timeout_s: float) -> tuple[list[Answer], str]:
+    """Run a trial; give its answers, and what went wrong with the process."""
+    command = [sys.executable, "-m", "edge_agent.scheduler.trial"]
+    try:
+        done = subprocess.run(
+            command, input=msgspec.json.encode(request), capture_output=True, timeout=timeout_s, check=False
+        )
+        out, said, code = done.stdout, done.stderr, done.returncode
+    except subprocess.TimeoutExpired as error:
+        out, said, code = error.stdout or b"", b"", None
+    answers = [msgspec.json.decode(line, type=Answer) for line in out.splitlines(keepends=True) if line.endswith(b"\n")]
+    if code == 0:
+        return answers, ""
+    if code is None:
+        return answers, f"did not answer within {timeout_s:g} s"
+    if code < 0:
+        return answers, f"its driver died (signal {-code})"
+    last = said.decode(errors="replace").strip().splitlines()
+    return answers, last[-1] if last else f"the trial ended with code {code}"

@@ -1,0 +1,53 @@
+"""Each engine adds 8-bit products exactly, also on a processor whose quick instructions cut sums off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_agent.engines.base import Engine
+from edge_agent.engines.onnxruntime_engine import OnnxEngine
+from edge_agent.engines.openvino_engine import OpenVinoEngine
+
+CHANNELS = 64
+
+
+def largest_products() -> bytes:
+    """A quantised convolution in which each pair of products is as large as can be: two of them pass 16 bits."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["qx"]),
+        helper.make_node("DequantizeLinear", ["qx", "sx", "zx"], ["dx"]),
+        helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["dw"], axis=0),
+        helper.make_node("Conv", ["dx", "dw"], ["y"]),
+    ]
+    tensors = {
+        "sx": np.float32(1 / 255),
+        "zx": np.uint8(0),
+        "w": np.full((CHANNELS, CHANNELS, 1, 1), 127, np.int8),
+        "sw": np.full(CHANNELS, 1 / 127, np.float32),
+        "zw": np.zeros(CHANNELS, np.int8),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "largest",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, CHANNELS, 16, 16))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, CHANNELS, 16, 16))],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
+
+
+@pytest.mark.parametrize("engine", [OnnxEngine, OpenVinoEngine])
+def test_the_largest_products_are_added_exactly(engine: Callable[[bytes], Engine]) -> None:
+    """255 x 127 + 255 x 127 is 64,770 and 16 bits hold 32,767: cut off, half of the answer would be there."""
+    running = engine(largest_products())
+    y = running.infer({"x": np.ones((1, CHANNELS, 16, 16), np.float32)})["y"]
+    running.close()
+
+    assert np.allclose(y, CHANNELS, rtol=1e-3)

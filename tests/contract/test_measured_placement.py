@@ -1,0 +1,116 @@
+"""What is measured on this machine: the shipped bundle is placed, kept, and measured anew where something changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent import ResourceAllocator
+from edge_agent.config import SHIPPED_BUNDLES
+from edge_agent.engines import DeviceName, Spot
+from edge_agent.errors import ConfigError, StateDamaged
+from edge_agent.runtime.disk import RealDisk
+from edge_agent.scheduler import allocator, measuring
+from edge_agent.scheduler.latency import Timing
+from edge_agent.scheduler.tablefile import fingerprint, load_table, save_table
+from models import Bundle
+
+CPU = Spot(DeviceName("openvino", "cpu"), 1)
+ROWS = (Timing("image", CPU, 5.0, 9.0, 100), Timing("vibration", CPU, error="no such layer"))
+
+
+@pytest.fixture(scope="module")
+def castings() -> Bundle:
+    return Bundle.load(SHIPPED_BUNDLES / "castings")
+
+
+def test_the_call_that_everybody_knows_works_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(allocator, "RUNS", 5)
+    placement = ResourceAllocator({"cpu_ratio": 0.9, "gpu_ratio": 0.6, "npu_fallback": True}).optimize()
+
+    assert set(placement.spots) == {"image", "vibration"}
+    assert placement.chain[0].measured_p99_ms is not None
+    assert "in use" in placement.explain()
+    assert len({c.devices for c in placement.chain}) >= 2  # onnxruntime stands in for OpenVINO, or the other way round
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_measured_is_kept_and_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, castings: Bundle
+) -> None:
+    monkeypatch.setattr(allocator, "RUNS", 3)
+    first = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+    monkeypatch.setattr(allocator, "measure_parts", None)
+    again = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+
+    assert first == again and not [row for row in first if row.error]
+
+
+def test_a_table_of_another_machine_or_bundle_does_not_count(tmp_path: Path, castings: Bundle) -> None:
+    disk, here = RealDisk(tmp_path), fingerprint(castings)
+    assert load_table(disk, "t.json", here) == ((), "nothing was measured yet")
+    save_table(disk, "t.json", here, ROWS)
+    assert load_table(disk, "t.json", here) == (ROWS, "")
+    for key in here:
+        rows, why = load_table(disk, "t.json", here | {key: "another"})
+        assert not rows and why.startswith(f"measured with other things: {key}")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "deep", "other"])
+def test_a_damaged_table_is_said_and_never_believed(tmp_path: Path, castings: Bundle, damage: str) -> None:
+    disk, here = RealDisk(tmp_path), fingerprint(castings)
+    save_table(disk, "t.json", here, ROWS)
+    text = disk.read("t.json")
+    disk.write(
+        "t.json",
+        {
+            "cut": text[:-20],
+            "flip": text.replace(b"5.0", b"1.0"),
+            "empty": b"",
+            "deep": b"[" * 100_000,
+            "other": json.dumps({"sha256": "", "body": {}, "more": 1}).encode(),
+        }[damage],
+    )
+    with pytest.raises(StateDamaged, match=r"t\.json"):
+        load_table(disk, "t.json", here)
+
+
+def test_a_device_that_is_not_there_is_a_row_with_its_reason(castings: Bundle) -> None:
+    rows = measuring.measure_parts(castings, [Spot(DeviceName("openvino", "npu"))], runs=1)
+
+    assert [row.role for row in rows] == ["image", "vibration", "fusion"]
+    assert all("OpenVINO finds no device npu" in row.error for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "its driver died (signal 11)"),
+        ("import time; time.sleep(60)", "did not answer within 1 s"),
+        ("import sys; sys.exit('the driver is too old')", "the driver is too old"),
+        ("pass", "the trial ended without an answer"),
+    ],
+)
+def test_a_driver_that_dies_or_hangs_costs_its_own_rows_only(
+    monkeypatch: pytest.MonkeyPatch, castings: Bundle, tmp_path: Path, program: str, reason: str
+) -> None:
+    fake = tmp_path / "python"
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{program}"\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    rows = measuring.measure_parts(castings, [CPU], runs=1, timeout_s=1.0)
+
+    assert {row.error for row in rows} == {reason}
+
+
+@pytest.mark.parametrize("wrong", [{"bundle": "nope"}, {"parts_per_s": 0.0}, {"parts_per_s": float("nan")}])
+def test_what_makes_no_sense_is_refused_before_anything_is_measured(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ResourceAllocator({}, **wrong)  # type: ignore[arg-type]
+    assert caught.value.hint

@@ -1,0 +1,382 @@
+"""The dispatcher: what comes first, what is refused and when, and what becomes of a job whose device fails."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from scripted_lanes import Scripted
+
+from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
+from edge_agent.runtime.loop import NEVER
+from edge_agent.scheduler.dispatcher import BACKGROUND, URGENT, Dispatcher
+from edge_agent.scheduler.job import Job, Ticket
+
+TWO = ("a/x", "b/y")
+
+
+def the_most_urgent_comes_first(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(kind=kind).ready()
+    for name, within_s in (("first", 0.9), ("later", 0.8), ("soon", 0.3), ("sooner", 0.2)):
+        bench.job(name, within_s)
+    for _ in range(4):
+        bench.end("a/x", after_s=0.01)
+    return [name for name, _, _ in bench.answers] == ["first", "sooner", "soon", "later"]
+
+
+def test_the_most_urgent_comes_first() -> None:
+    assert the_most_urgent_comes_first(Dispatcher)
+
+
+class FirstComeFirstServed(Dispatcher[Any, Any]):
+    """Wrong: in the order in which the jobs came."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        count = self._count = getattr(self, "_count", 0) + 1
+        return super().submit(Job(job.run, job.then, 1.0 + 1e-6 * count))
+
+
+def test_whoever_serves_the_first_first_is_noticed() -> None:
+    assert not the_most_urgent_comes_first(FirstComeFirstServed)
+
+
+def background_waits_for_parts(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(kind=kind).ready()
+    for name in ("piece 1", "piece 2"):
+        bench.job(name)
+    bench.job("part", 0.5)
+    bench.end("a/x", after_s=0.01)
+    bench.end("a/x", after_s=0.01)
+    return bench.words() == ["piece 1 on a/x", "part on a/x"] and bench.on("a/x") == "piece 2"
+
+
+def test_a_part_waits_for_one_piece_of_background_work_at_most() -> None:
+    assert background_waits_for_parts(Dispatcher)
+
+
+class AllAlike(Dispatcher[Any, Any]):
+    """Wrong: background work is as urgent as a part."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        return super().submit(Job(job.run, job.then, min(job.deadline_s, self._clock.now() + 0.1)))
+
+
+def test_whoever_takes_background_work_for_urgent_is_noticed() -> None:
+    assert not background_waits_for_parts(AllAlike)
+
+
+def test_background_work_goes_on_whenever_no_part_waits() -> None:
+    bench = Scripted().ready()
+    pieces = 0
+    for number in range(100):
+        bench.job(f"part {number}", 0.2)
+        bench.end("a/x", after_s=0.01)
+        bench.job(f"piece {number}")
+        bench.end("a/x", after_s=0.01)
+        pieces += 1
+    status = bench.dispatcher.status(bench.clock.now())
+
+    assert (status.counts.done, status.counts.background, status.background) == (100, pieces, 0)
+
+
+def test_background_work_that_gets_no_time_says_for_how_long() -> None:
+    bench = Scripted().ready()
+    bench.job("part", 0.2)
+    bench.job("piece")
+    bench.clock.advance(70.0)
+
+    assert bench.dispatcher.status(bench.clock.now()).background_oldest_s == pytest.approx(70.0)
+
+
+def test_what_an_idle_device_cannot_do_in_time_is_said_at_once_and_not_tried() -> None:
+    bench = Scripted(pace_s=0.050).ready()
+    bench.job("a", 0.04)
+
+    assert bench.words() == ["a: TooLate"]
+    assert bench.on("a/x") == ""
+
+
+def test_what_waited_too_long_is_said_at_its_deadline() -> None:
+    bench = Scripted(timeout_s=0.5).ready()
+    bench.job("a", 0.2)
+    bench.job("b", 0.1)
+    bench.wait(0.15)
+
+    assert [(name, round(at_s - 0.010, 3)) for name, _, at_s in bench.answers] == [("b", 0.1)]
+
+
+def test_a_job_that_p99_gives_no_time_but_the_median_does_has_its_chance() -> None:
+    bench = Scripted(pace_s=0.010).ready()
+    for number, took_s in enumerate((0.01, 0.01, 0.01, 0.30)):
+        bench.job(f"{number}", 1.0)
+        bench.end("a/x", after_s=took_s)
+    bench.job("tight", 0.1)
+
+    assert bench.on("a/x") == "tight"
+
+
+def test_what_became_too_slow_for_every_job_is_tried_again() -> None:
+    bench = Scripted(pace_s=0.5).ready()
+    for number in range(3):
+        bench.job(f"{number}", 0.1)
+
+    assert bench.words() == ["0: TooLate"]
+    assert bench.on("a/x") == "1"
+
+
+def test_the_cheaper_way_is_taken_where_it_is_in_time_and_no_other_is() -> None:
+    bench = Scripted(pace_s=0.050).ready()
+    bench.job("a", 0.2, hurried=True)
+    bench.end("a/x", after_s=0.05)
+    bench.job("b", 0.04, hurried=True)
+
+    assert bench.on("a/x") == "b in a hurry"
+    bench.end("a/x", after_s=0.02)
+    assert bench.words() == ["a on a/x", "b in a hurry on a/x"]
+    assert bench.dispatcher.counts.hurried == 1
+
+
+def test_two_jobs_run_on_two_devices_where_one_has_no_time_for_both() -> None:
+    bench = Scripted(TWO, pace_s=0.050).ready()
+    bench.job("a", 0.09)
+    bench.job("b", 0.09)
+
+    assert (bench.on("a/x"), bench.on("b/y")) == ("a", "b")
+
+
+def test_a_job_waits_for_the_lane_in_use_where_that_is_in_time() -> None:
+    bench = Scripted(TWO, pace_s=0.010).ready()
+    bench.job("a", 0.09)
+    bench.job("b", 0.09)
+
+    assert (bench.on("a/x"), bench.on("b/y")) == ("a", "")
+
+
+def a_job_whose_device_fails_is_done_by_the_next(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(TWO, kind=kind).ready()
+    bench.job("a", 0.2)
+    bench.end("a/x", DeviceFault("unplugged", device="a/x"))
+    if bench.on("b/y") != "a":
+        return False
+    bench.end("b/y", after_s=0.01)
+    return bench.words() == ["a on b/y"]
+
+
+def test_a_job_whose_device_fails_is_done_by_the_next() -> None:
+    assert a_job_whose_device_fails_is_done_by_the_next(Dispatcher)
+
+
+class GivesUp(Dispatcher[Any, Any]):
+    """Wrong: a job is lost with its device."""
+
+    def _fault(self, lane: Any, ticket: Ticket[Any, Any] | None, error: Any, now: float) -> None:
+        super()._fault(lane, None, error, now)
+
+
+def test_whoever_loses_a_job_with_its_device_is_noticed() -> None:
+    assert not a_job_whose_device_fails_is_done_by_the_next(GivesUp)
+
+
+def test_a_cold_stand_in_is_loaded_when_it_is_needed_and_the_job_waits_for_it() -> None:
+    bench = Scripted(TWO, warm=False).ready()
+    assert "b/y" not in bench.hands
+    bench.job("a", 0.9)
+    bench.end("a/x", DeviceFault("unplugged"))
+    assert bench.on("b/y") == "load"
+    bench.end("b/y", after_s=0.3)
+    bench.end("b/y", after_s=0.01)
+
+    assert bench.words() == ["a on b/y"]
+    assert [kind for _, kind, _, _ in bench.noted] == ["device_failed", "lane_changed"]
+
+
+def test_where_nothing_stands_in_the_job_hears_why_at_once() -> None:
+    bench = Scripted(warm=False).ready()
+    for name in ("a", "b"):
+        bench.job(name, 0.9)
+    bench.end("a/x", DeviceFault("unplugged"))
+
+    assert bench.words() == ["a: DeviceFault", "b: DeviceFault"]
+    assert not bench.job("c", 0.9)
+    assert (bench.dispatcher.counts.faulted, bench.dispatcher.counts.refused) == (2, 1)
+
+
+def test_background_work_whose_device_fails_is_done_by_the_next() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("piece")
+    bench.end("a/x", DeviceFault("unplugged"))
+    bench.end("b/y", after_s=0.01)
+
+    assert bench.words() == ["piece on b/y"]
+
+
+def test_bad_data_is_the_jobs_own_fault_and_no_devices() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 0.9)
+    bench.end("a/x", BadData("no picture"))
+
+    assert bench.words() == ["a: BadData"]
+    assert bench.dispatcher.status(bench.clock.now()).in_use == "a/x"
+
+
+def test_a_bug_ends_the_step_with_it() -> None:
+    bench = Scripted().ready()
+    bench.job("a", 0.9)
+
+    with pytest.raises(KeyError):
+        bench.end("a/x", KeyError("a bug"))
+
+
+def a_hang_costs_one_device_and_no_job(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(TWO, timeout_s=0.3, kind=kind).ready()
+    bench.job("a", 0.2)
+    hanging = bench.hands["a/x"]
+    bench.wait(0.02)
+    if bench.on("b/y") == "a":
+        bench.end("b/y", after_s=0.01)
+    bench.wait(0.3)
+    hanging.end()  # it comes back at last, and nobody listens any more
+    bench.step()
+    return bench.words() == ["a on b/y"] and hanging.abandoned
+
+
+def test_a_hang_costs_one_device_and_no_job() -> None:
+    assert a_hang_costs_one_device_and_no_job(Dispatcher)
+
+
+def test_parts_do_not_wait_for_a_device_that_is_silent() -> None:
+    bench = Scripted(TWO, timeout_s=2.0).ready()
+    bench.job("a", 0.2)
+    bench.wait(0.1)
+    bench.end("b/y")  # it was given to this one as well
+    bench.job("b", 0.2)
+    assert bench.on("b/y") == "b"
+    bench.end("b/y", after_s=0.01)
+
+    assert bench.words() == ["a on b/y", "b on b/y"]
+
+
+class Patient(Dispatcher[Any, Any]):
+    """Wrong: waits for ever for a device."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._timeout_s = math.inf
+
+
+def test_whoever_waits_for_ever_is_noticed() -> None:
+    assert not a_hang_costs_one_device_and_no_job(Patient)
+
+
+def test_a_job_that_takes_far_too_long_is_rescued_by_an_idle_lane_and_the_second_answer_is_in_vain() -> None:
+    bench = Scripted(TWO).ready()
+    for number in range(40):
+        bench.job(f"{number}", 0.5)
+        bench.end("a/x", after_s=0.01)
+    bench.answers.clear()
+    bench.job("slow", 0.5)
+    bench.wait(0.03)
+    assert bench.on("b/y") == "slow"
+    bench.end("b/y", after_s=0.01)
+    bench.end("a/x", after_s=0.01)
+
+    assert bench.words() == ["slow on b/y"]
+    assert (bench.dispatcher.counts.rescued, bench.dispatcher.counts.in_vain) == (1, 1)
+
+
+def test_at_most_one_job_in_twenty_is_rescued() -> None:
+    bench = Scripted(TWO).ready()
+    for number in range(200):
+        bench.job(f"{number}", 0.5)
+        bench.wait(0.2)  # always far too long for what the proof took
+        for name in TWO:
+            if bench.on(name):
+                bench.end(name)
+
+    assert 0 < bench.dispatcher.counts.rescued <= 0.05 * 200 + 1
+    assert bench.dispatcher.counts.done == 200
+
+
+def test_a_device_that_failed_is_tried_beside_the_line_and_used_again_when_it_passes() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 5.0)
+    bench.end("a/x", DeviceFault("hiccup", device="a/x"))
+    bench.end("b/y", after_s=0.01)
+    bench.wait(0.6)
+    assert bench.on("a/x") == "try"
+    bench.job("b", 5.0)
+    assert bench.on("b/y") == "b"
+    bench.end("b/y", after_s=0.01)
+    bench.end("a/x")
+    bench.job("c", 5.0)
+
+    assert bench.on("a/x") == "c"
+    assert [kind for _, kind, _, _ in bench.noted] == ["device_failed", "lane_changed", "device_back", "lane_changed"]
+
+
+def test_a_device_that_fails_its_trials_is_tried_ever_less_often_and_noted_once() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 5.0)
+    bench.end("a/x", DeviceFault("other numbers", device="a/x"))
+    bench.end("b/y", after_s=0.01)
+    trials: list[float] = []
+    for _ in range(6):
+        began_s = bench.clock.now()
+        while bench.on("a/x") != "try":
+            bench.clock.advance_to(max(bench.clock.now() + 0.01, min(bench.step(), bench.clock.now() + 1.0)))
+        trials.append(bench.clock.now() - began_s)
+        bench.end("a/x", DeviceFault("other numbers", device="a/x"))
+
+    assert trials == sorted(trials)
+    assert trials[-1] > 5.0
+    assert sum(kind == "device_failed" for _, kind, _, _ in bench.noted) == 1
+
+
+def test_a_device_that_dies_at_load_leaves_the_station_to_what_stands_in() -> None:
+    bench = Scripted(TWO, warm=False)
+    bench.end("a/x", DeviceFault("no such device"))
+    assert not bench.dispatcher.settled
+    bench.end("b/y", after_s=0.3)
+
+    assert bench.dispatcher.ready
+    assert bench.job("a", 0.9)
+    assert bench.on("b/y") == "a"
+
+
+def test_what_a_person_must_change_ends_the_run() -> None:
+    bench = Scripted(TWO)
+
+    with pytest.raises(ConfigError):
+        bench.end("a/x", ConfigError("no such bundle"))
+    with pytest.raises(ConfigError):
+        bench.dispatcher.open()
+
+
+def test_no_more_wait_than_there_is_room_for() -> None:
+    bench = Scripted().ready()
+    accepted = [bench.job(f"{n}", 100.0) for n in range(URGENT + 2)]
+    pieces = [bench.job(f"piece {n}") for n in range(BACKGROUND + 1)]
+
+    assert accepted == [True] * (URGENT + 1) + [False]
+    assert pieces == [True] * BACKGROUND + [False]
+
+
+def test_what_is_closed_takes_nothing_and_needs_no_step() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 0.9)
+    bench.dispatcher.close()
+
+    assert not bench.job("b", 0.9)
+    assert bench.step() == NEVER
+    assert not bench.dispatcher.join(0.0)
+    bench.hands["a/x"].end()
+    assert bench.dispatcher.join(0.0)
+
+
+def test_an_error_that_is_not_a_devices_counts_against_the_lane() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 0.9)
+    bench.end("a/x", Unavailable("out of memory"))
+
+    assert bench.on("b/y") == "a"

@@ -10,6 +10,7 @@ from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
 from edge_agent.api import ApiServer
 from edge_agent.config import Config
+from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.encode import Encoder
@@ -17,6 +18,7 @@ from edge_agent.inspection.inspector import Inspector
 from edge_agent.inspection.pairing import Pairer
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.placed import may_be_warm, ways_of
+from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
 from edge_agent.runtime.background import Background
@@ -50,6 +52,7 @@ def build(
     supply: Supply | None = None,
     output: RejectOutput | None = None,
     told: Callable[[Part], None] = lambda part: None,
+    load: LoadEngines = load_engines,
 ) -> Agent:
     """Open the station's state and join it to a source, its devices and an output.
 
@@ -59,6 +62,7 @@ def build(
         supply: delivers parts instead of the configured source.
         output: sorts parts.
         told: hears every recorded part, on the loop thread.
+        load: loads the parts of the bundle.
 
     Returns:
         An agent that is ready to run.
@@ -74,7 +78,7 @@ def build(
         config, clock=clock, post=calls.post, on_error=lambda name, error: loop.on_error and loop.on_error(name, error)
     )
     try:
-        return _joined(station, clock, loop, calls, supply, output or SimulatedOutput(), told)
+        return _joined(station, clock, loop, calls, supply, output or SimulatedOutput(), told, load)
     except BaseException:
         station.close()
         raise
@@ -88,11 +92,12 @@ def _joined(
     supply: Supply | None,
     output: RejectOutput,
     told: Callable[[Part], None],
+    load: LoadEngines,
 ) -> Agent:
     config = station.config
     recipe = station.recipe
     dispatcher = Dispatcher[Encoder, Embedding](
-        ways_of(recipe.bundle, config.engine, Path(config.station.state_dir)),
+        ways_of(recipe.bundle, config.engine, Path(config.station.state_dir), load),
         clock,
         loop.poke,
         config.engine.timeout_ms / 1e3,
@@ -144,6 +149,7 @@ def _joined(
         background,
         inspector,
         teacher,
+        Prover(dispatcher),
         api,
         health,
         watchdog,

@@ -39,6 +39,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def minutes(text: str) -> float:
+    """Read how long something is to last [min]."""
+    try:
+        asked = float(text)
+    except ValueError:
+        asked = 0.0
+    if not 0.05 <= asked <= 100_000.0:
+        raise argparse.ArgumentTypeError(f"between 0.05 and 100000 minutes, not {text!r}")
+    return asked
+
+
 def rate(text: str) -> float:
     """Read a pace of a line [1/s]."""
     try:

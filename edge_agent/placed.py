@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.config import EngineConfig
-from edge_agent.engines import DeviceName, Spot
+from edge_agent.engines import DeviceName, LoadEngines, Spot, load_engines
 from edge_agent.engines.spot import spot_of
 from edge_agent.inspection.encode import Encoder
-from edge_agent.runtime.machine import pss_mb
+from edge_agent.runtime.machine import give_back_memory, pss_mb
 from edge_agent.scheduler import ResourceAllocator
 from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.shares import Shares
@@ -25,13 +25,16 @@ STAND_IN_MB: Final = 70
 OTHER: Final = {"openvino": "onnxruntime", "onnxruntime": "openvino"}
 
 
-def ways_of(bundle: Bundle, config: EngineConfig, state_dir: Path) -> list[Way[Encoder]]:
+def ways_of(
+    bundle: Bundle, config: EngineConfig, state_dir: Path, load: LoadEngines = load_engines
+) -> list[Way[Encoder]]:
     """Give the ways to run the bundle, in the order in which they are to be used.
 
     Args:
         bundle: what to run.
         config: the engine's section.
         state_dir: keeps what was measured.
+        load: loads the parts.
 
     Returns:
         At least one.
@@ -44,11 +47,11 @@ def ways_of(bundle: Bundle, config: EngineConfig, state_dir: Path) -> list[Way[E
     if config.runtime == "auto":
         shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
         allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
-        return [_way(bundle, candidate.spots, state_dir) for candidate in allocator.optimize().chain]
+        return [_way(bundle, candidate.spots, state_dir, load) for candidate in allocator.optimize().chain]
     first = spot_of(config)
     runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"
     spots = (first, Spot(DeviceName(runtime, "cpu"), config.threads))
-    return [_way(bundle, dict.fromkeys(roles, spot), state_dir) for spot in spots]
+    return [_way(bundle, dict.fromkeys(roles, spot), state_dir, load) for spot in spots]
 
 
 def may_be_warm(config: EngineConfig) -> Callable[[object], bool]:
@@ -56,13 +59,18 @@ def may_be_warm(config: EngineConfig) -> Callable[[object], bool]:
     return lambda way: (pss_mb() or 0.0) + STAND_IN_MB <= config.memory_mb
 
 
-def _way(bundle: Bundle, spots: Mapping[str, Spot], state_dir: Path) -> Way[Encoder]:
+def _way(bundle: Bundle, spots: Mapping[str, Spot], state_dir: Path, load: LoadEngines) -> Way[Encoder]:
+    def loaded() -> Encoder:
+        encoder = Encoder.at_spots(bundle, spots, state_dir / COMPILED, load)
+        give_back_memory()
+        return encoder
+
     same = len(set(spots.values())) == 1
     name = str(next(iter(spots.values()))) if same else ", ".join(f"{role} {spot}" for role, spot in spots.items())
     return Way(
         name=name,
         devices={role: str(spot.device) for role, spot in spots.items()},
-        load=lambda: Encoder.at_spots(bundle, spots, state_dir / COMPILED),
+        load=loaded,
         prove=Encoder.prove,
         at=lambda encoder: encoder.at,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
-from edge_agent.options import add_json, count
+from edge_agent.errors import BadData
+from edge_agent.options import add_json, count, minutes, rate
 
-if TYPE_CHECKING:
-    pass
+LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--histogram")
+"""What makes sense with `bench --line` only."""
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -52,6 +53,14 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
+    verb.add_argument(
+        "--line", type=rate, metavar="RATE", help="run a line at RATE parts/s instead, and count what it misses"
+    )
+    verb.add_argument("--minutes", type=minutes, default=1.0, help="how long the line runs (default: 1)")
+    verb.add_argument("--background", action="store_true", help="with --line: background work without end beside it")
+    verb.add_argument("--chaos-device", action="store_true", help="with --line: a device that goes wrong now and then")
+    verb.add_argument("--hostile", action="store_true", help="with --line: other processes take every core")
+    verb.add_argument("--histogram", type=Path, metavar="PNG", help="with --line: draw how long parts took")
     add_json(verb)
 
 
@@ -74,10 +83,29 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    for option in LINE_OPTIONS:
+        if arguments.line is None and getattr(arguments, option.removeprefix("--").replace("-", "_")):
+            raise BadData(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
     if arguments.placement:
         from edge_agent.bench.placing import run_placing
 
         return run_placing(arguments.bundle, as_json=arguments.json)
+    if arguments.line is not None:
+        from edge_agent.bench.stress import StressOptions, run_stress
+
+        parts = round(arguments.line * arguments.minutes * 60)
+        return run_stress(
+            StressOptions(
+                arguments.line,
+                max(parts, 1),
+                arguments.bundle,
+                arguments.background,
+                arguments.chaos_device,
+                arguments.hostile,
+                arguments.histogram,
+                arguments.json,
+            )
+        )
     from edge_agent.bench import run_bench
 
     return run_bench(arguments.parts, arguments.bundle, as_json=arguments.json)

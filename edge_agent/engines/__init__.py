@@ -9,10 +9,10 @@ import sys
 from typing import Any, cast
 
 from edge_agent.engines.base import Array, Engine
-from edge_agent.engines.pool import find_devices, load_engines
+from edge_agent.engines.pool import LoadEngines, find_devices, load_engines
 from edge_agent.engines.spot import DeviceName, Spot
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 sys.modules["openvino_telemetry"] = cast(Any, None)  # importing it now raises ImportError, which OpenVINO expects
 
-__all__ = ["Array", "DeviceName", "Engine", "Spot", "find_devices", "load_engines"]
+__all__ = ["Array", "DeviceName", "Engine", "LoadEngines", "Spot", "find_devices", "load_engines"]

@@ -5,7 +5,7 @@ It runs nothing: whether the numbers are right is shown by the golden vectors, b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.engines.base import Engine
@@ -17,6 +17,10 @@ from models.manifest import Part
 from models.tensor import TensorSpec
 
 RUNTIMES = ("onnxruntime", "openvino")
+
+
+LoadEngines = Callable[[Bundle, Spot | Mapping[str, Spot], Sequence[Part], Path | None], dict[str, Engine]]
+"""Loads the parts of a bundle, as `load_engines` does."""
 
 
 def find_devices() -> tuple[DeviceName, ...]:

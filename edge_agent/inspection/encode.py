@@ -6,6 +6,7 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import EngineConfig
-from edge_agent.engines import Engine, Spot, load_engines
+from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import BadData, ConfigError, DeviceFault
 from edge_agent.records import Details, Embedding, Modality
@@ -24,6 +25,17 @@ from models.errors import BundleRefused
 from models.features import prepare_picture, prepare_vibration
 from models.flow import Flow, Tensors
 from models.source import FEATURES, SOURCES
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """One golden vector: its number, what it is made from and what it must come out as."""
+
+    number: int
+    tensors: Tensors
+    present: frozenset[Modality]
+    want: NDArray[np.float32]
+    tolerance: float
 
 
 class Encoder:
@@ -42,6 +54,7 @@ class Encoder:
         self._bundle = bundle
         self._engines = engines
         self._flow = Flow(bundle.manifest)
+        self._sample: _Sample | None = None
 
     @classmethod
     def load(cls, bundle: Bundle, config: EngineConfig, cache: Path | None = None) -> Self:
@@ -68,19 +81,26 @@ class Encoder:
         return encoder
 
     @classmethod
-    def at_spots(cls, bundle: Bundle, spots: Spot | Mapping[str, Spot], cache: Path | None = None) -> Self:
+    def at_spots(
+        cls,
+        bundle: Bundle,
+        spots: Spot | Mapping[str, Spot],
+        cache: Path | None = None,
+        load: LoadEngines = load_engines,
+    ) -> Self:
         """Load every part of `bundle` that judges, unproven; raises what `load` does.
 
         Args:
             bundle: what to load.
             spots: where each role runs, or where all do.
             cache: folder for compiled models; None for none.
+            load: loads them.
 
         Returns:
             An encoder.
         """
         try:
-            return cls(bundle, load_engines(bundle, spots, bundle.manifest.judging, cache))
+            return cls(bundle, load(bundle, spots, bundle.manifest.judging, cache))
         except BundleRefused as error:
             raise refused(error) from error
 
@@ -142,21 +162,43 @@ class Encoder:
         """
         golden = self._bundle.golden()
         for i, want in enumerate(golden.z):
-            present = {block.modality for block in self._bundle.blocks if np.any(want[block.start : block.stop])}
+            present = frozenset(Modality(b.modality) for b in self._bundle.blocks if np.any(want[b.start : b.stop]))
             tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
-            distance = float(np.linalg.norm(self._run(tensors)[0] - want))
-            if not distance <= golden.tolerance:
-                raise DeviceFault(
-                    f"bundle {self._bundle.name}: golden vector {i} comes out {distance:.2g} away from the desk's, "
-                    f"at most {golden.tolerance:.2g} is allowed",
-                    hint="try the other runtime: [engine] runtime",
-                )
+            sample = _Sample(i, tensors, present, want, golden.tolerance)
+            self._prove(sample)
+            if self._sample is None or len(present) > len(self._sample.present):
+                copies = {name: array.copy() for name, array in tensors.items()}  # the rest of the rows may go
+                self._sample = replace(sample, tensors=copies)
         return len(golden.z)
+
+    def prove_one(self) -> Embedding:
+        """Encode one golden vector again, the first of the completest; `prove` must have been called.
+
+        Returns:
+            What it came out as.
+
+        Raises:
+            DeviceFault: it comes out differently from the desk.
+        """
+        if self._sample is None:
+            raise RuntimeError("nothing was proven yet")
+        return Embedding(quantise(self._prove(self._sample)), self._sample.present)
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""
         for engine in self._engines.values():
             engine.close()
+
+    def _prove(self, sample: _Sample) -> NDArray[np.float64]:
+        z = self._run(sample.tensors)[0]
+        distance = float(np.linalg.norm(z - sample.want))
+        if not distance <= sample.tolerance:
+            raise DeviceFault(
+                f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
+                f"desk's, at most {sample.tolerance:.2g} is allowed",
+                hint="try the other runtime: [engine] runtime",
+            )
+        return z
 
     def _run(self, tensors: Tensors) -> tuple[NDArray[np.float64], Tensors]:
         """Give z, and every tensor on the way."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Generic
+from typing import Final, Generic, cast
 
 from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError
 from edge_agent.runtime.clock import Clock
@@ -253,9 +253,9 @@ class Dispatcher(Generic[H, R]):
             return  # it was closed meanwhile
         lane.finished(answer)
         match answer:
-            case Done(_, value) if task.ticket is not None and value is not None:
+            case Done(_, value) if task.ticket is not None:
                 self.counts.hurried += task.kind is Kind.HURRY
-                self._end(task.ticket, lane, value, answer.ended_s)
+                self._end(task.ticket, lane, cast(R, value), answer.ended_s)
             case Done():
                 self.settled = True
                 self._bank.passed(lane, now)

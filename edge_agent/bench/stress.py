@@ -1,0 +1,238 @@
+"""Runs a station at a fixed pace against background work, a faulty device and full cores, and counts what it misses.
+
+The station is the real one, with its ledger on the disk; only the castings come again and again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import cv2
+import msgspec
+import numpy as np
+
+from edge_agent.agent import Agent, program_version
+from edge_agent.app import build
+from edge_agent.bench.chaos import Chaos
+from edge_agent.bench.histogram import draw_histogram
+from edge_agent.bench.loads import Busy, Pace, castings_of, hostile
+from edge_agent.bench.report import span
+from edge_agent.bench.stressreport import BUDGET_MS, StressReport, print_stress, slope_of
+from edge_agent.config import Config
+from edge_agent.demo.lesson_plan import example_of, good_run
+from edge_agent.engines import LoadEngines, load_engines
+from edge_agent.errors import Unavailable
+from edge_agent.ledger.reader import HOPS
+from edge_agent.printing import say, say_json, warn
+from edge_agent.printout import check_folder, write_file
+from edge_agent.progressbar import progress_bar
+from edge_agent.proportion import exact
+from edge_agent.records import Part
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.machine import cores, processor, pss_mb
+from edge_agent.station import Station
+from models.castings import CLASSES, NORMAL, CastingLine
+
+GOOD_RUN: Final = 120
+SHOTS: Final = 2
+"""Enough knowledge for a head of every class; what it knows does not change what it costs."""
+
+LOOK_S: Final = 1.0
+"""How often memory and waits are looked at [s]."""
+
+FAULTY_ONE_IN: Final = 150
+"""With a faulty device, one inference in so many goes wrong: every few seconds."""
+
+FAULTY_TIMEOUT_MS: Final = 300.0
+"""With a faulty device, it is given up after this long [ms]: a few inferences, not the default of two seconds."""
+
+FAULTY_MEMORY_MB: Final = 500
+"""With a faulty device, what stands in is loaded in advance."""
+
+MISSED: Final = frozenset({"late", "device", "stopping"})
+
+
+@dataclass(frozen=True)
+class StressOptions:
+    """What a person chose.
+
+    Attributes:
+        parts_per_s: pace of the line; None: as fast as the station answers.
+        parts: how many.
+        bundle: a shipped one, or its folder.
+        background: keep the station busy beside the line.
+        faulty: have the device go wrong now and then.
+        hostile: keep every core busy with other processes.
+        histogram: where to draw how long parts took; None: nowhere.
+        as_json: print JSON.
+    """
+
+    parts_per_s: float | None
+    parts: int
+    bundle: str
+    background: bool
+    faulty: bool
+    hostile: bool
+    histogram: Path | None
+    as_json: bool
+
+    @property
+    def load(self) -> str:
+        """What the station is run against, in words."""
+        words = {"background work": self.background, "a faulty device": self.faulty, "full cores": self.hostile}
+        return ", ".join(word for word, there in words.items() if there) or "nothing else"
+
+
+@dataclass
+class _Seen:
+    """What came out of the line. Filled on the loop thread."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    hops_ms: dict[str, list[float]] = field(default_factory=lambda: {f"{a}-{b}": [] for a, b in HOPS})
+    count: int = 0
+
+    def take(self, part: Part) -> None:
+        self.count += 1
+        self.outcomes[str(part.verdict.outcome)] += 1
+        if part.verdict.cause:
+            self.causes[part.verdict.cause] += 1
+        times = part.times
+        points = {
+            "trigger": times.trigger_s,
+            "paired": times.paired_s,
+            "inferred": times.inferred_s,
+            "decided": times.decided_s,
+            "committed": times.committed_s,
+            "acted": times.acted_s,
+        }
+        for a, b in HOPS:
+            start_s, end_s = points[a], points[b]
+            if start_s is not None and end_s is not None:
+                self.hops_ms[f"{a}-{b}"].append(1e3 * (end_s - start_s))
+
+
+def run_stress(options: StressOptions) -> int:
+    """Run the line, print and draw; give the exit code.
+
+    Args:
+        options: what the person chose.
+
+    Returns:
+        0; 1 when a component did not end in time.
+    """
+    if options.histogram is not None:
+        check_folder(options.histogram)
+    with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder:
+        seen, report, unclean = _stressed(_config(options, Path(folder)), options)
+    taken_ms = seen.hops_ms["paired-committed"]
+    if options.histogram is not None and taken_ms:
+        marks = {f"budget {BUDGET_MS:g} ms": BUDGET_MS, "p99": report.hops["paired-committed"].p99_ms}
+        title = f"pair to commit, {report.parts} parts, {report.load}"
+        _, png = cv2.imencode(".png", draw_histogram(taken_ms, title, marks))
+        write_file(options.histogram, png.tobytes())
+    if options.as_json:
+        say_json(report)
+    else:
+        print_stress(report)
+        if options.histogram is not None:
+            say(f"drawn: {options.histogram}")
+    if unclean:
+        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
+        sys.stdout.flush()
+        os._exit(1)  # a thread that hangs in a driver cannot be ended
+    return 0
+
+
+def _config(options: StressOptions, folder: Path) -> Config:
+    config = Config.defaults(folder)
+    recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
+    engine = config.engine
+    if options.faulty:
+        engine = msgspec.structs.replace(engine, timeout_ms=FAULTY_TIMEOUT_MS, memory_mb=FAULTY_MEMORY_MB)
+    return msgspec.structs.replace(config, recipe=recipe, engine=engine).resolved(Path())
+
+
+def _stressed(config: Config, options: StressOptions) -> tuple[_Seen, StressReport, tuple[str, ...]]:
+    line = CastingLine(1)
+    with Station(config) as station:
+        station.teach(NORMAL, list(good_run(line, GOOD_RUN)))
+        for slug in CLASSES:
+            if slug != NORMAL:
+                station.teach(slug, [example_of(line.example(slug, i)) for i in range(SHOTS)])
+    castings, seen, chaos = castings_of(line), _Seen(), Chaos(FAULTY_ONE_IN, seed=1)
+    load: LoadEngines = chaos.load if options.faulty else load_engines
+    agent = build(config, supply=Pace(castings, options.parts_per_s, options.parts), told=seen.take, load=load)
+    busy = Busy(agent, castings)
+    if options.background:
+        agent.loop.add(busy)
+    with hostile(cores() if options.hostile else 0):
+        looks, wait_ms, seconds = _watched(agent, seen, options.parts)
+    status = agent.dispatcher.status(agent.clock.now())
+    unclean = agent.close()
+    hops = {hop: span(values_ms) for hop, values_ms in seen.hops_ms.items() if values_ms}
+    taken_ms = seen.hops_ms["paired-committed"]
+    report = StressReport(
+        parts=seen.count,
+        parts_per_s=options.parts_per_s,
+        seconds=seconds,
+        load=options.load,
+        outcomes=dict(seen.outcomes),
+        causes=dict(seen.causes),
+        missed=exact(sum(seen.causes[cause] for cause in MISSED), seen.count),
+        overdue=agent.inspector.counts.overdue,
+        budget=exact(sum(ms > BUDGET_MS for ms in taken_ms), len(taken_ms)),
+        hops=hops,
+        p999_ms=float(np.percentile(taken_ms, 99.9)) if taken_ms else 0.0,
+        wait_p99_ms=wait_ms,
+        encoded=busy.encoded,
+        faults={str(fault): count for fault, count in chaos.counts.items() if count},
+        dispatch=status.counts,
+        memory=slope_of(looks),
+        machine=f"{processor()}, {platform.system()} {platform.release()}",
+        versions=_versions(agent),
+    )
+    return seen, report, unclean
+
+
+def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, float]], float, float]:
+    """Run the agent to the end of its line; give what memory was, the longest wait, and how long it took [s]."""
+    looks: list[tuple[int, float]] = []
+    wait_ms = 0.0
+    clock: Clock = agent.clock
+    loop = threading.Thread(target=agent.run, name="loop")
+    began_s = clock.now()
+    loop.start()
+    try:
+        with progress_bar("parts") as progress:
+            while loop.is_alive():
+                loop.join(LOOK_S)
+                progress(seen.count, parts)
+                if seen.count and (mb := pss_mb()) is not None:
+                    looks.append((seen.count, mb))
+                wait_ms = max(wait_ms, 1e3 * agent.dispatcher.waits.p99_s)
+                if not seen.count:
+                    began_s = clock.now()
+    finally:
+        agent.loop.stop()
+        loop.join()
+    return looks, wait_ms, clock.now() - began_s
+
+
+def _versions(agent: Agent) -> dict[str, str]:
+    recipe, runtime = agent.station.recipe, agent.station.config.engine.runtime
+    return {
+        "edge-agent": program_version(),
+        "bundle": f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
+        "runtime": f"{runtime} {version(runtime)}",
+        "python": platform.python_version(),
+    }

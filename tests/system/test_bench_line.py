@@ -1,0 +1,50 @@
+"""`bench --line` as a person runs it: a real station under load, and what cannot be asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from test_demo import program
+
+pytestmark = pytest.mark.system
+
+
+def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) -> None:
+    ran = program(
+        *("bench", "--line", 10, "--minutes", 0.1, "--bundle", "castings"),
+        *("--background", "--chaos-device", "--histogram", "line.png", "--json"),
+        cwd=tmp_path,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    dispatch = report["dispatch"]
+    assert report["parts"] == sum(report["outcomes"].values()) == 60
+    assert dispatch["submitted"] == sum(dispatch[key] for key in ("done", "refused", "too_late", "faulted"))
+    assert report["encoded"] > 0
+    assert report["overdue"] == 0
+    picture = cv2.imread(str(tmp_path / "line.png"))
+    assert picture is not None
+    assert picture.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--background"], "--background goes with --line"),
+        (["--line", "0"], "between 0.1 and 50"),
+        (["--line", "10", "--minutes", "none"], "minutes"),
+        (["--line", "10", "--histogram", "nowhere/line.png"], "there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_before_anything_is_measured(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    ran = program("bench", *words, cwd=tmp_path)
+
+    assert ran.returncode != 0
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr

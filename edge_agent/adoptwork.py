@@ -74,7 +74,7 @@ def adopt(config: Config, options: AdoptOptions) -> int:
     started_s = clock.now()
     target = msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, bundle=options.bundle))
     bundle = bundle_for(target.resolved(Path()).recipe)
-    station = Onlooker(config)
+    station = Onlooker(config, config.recipe.name)
     _check_station(station, bundle)
     carried = _carried_over(station, bundle)
     sheet = _proven(station, bundle, carried, options.who, clock)

@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_agent.api import ApiServer
 from edge_agent.errors import EdgeAgentError
-from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger import Misses
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
@@ -77,6 +77,7 @@ class Agent:
         source: delivers parts.
         dispatcher: encodes.
         background: does chores.
+        evictions: counts the bundles that were let go for room.
     """
 
     inspector: Inspector
@@ -93,8 +94,9 @@ class Agent:
         calls: Calls,
         station: Station,
         source: Feed,
-        dispatcher: Dispatcher[Encoder, Embedding],
+        dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
+        evictions: Evictions,
     ) -> None:
         self.clock = clock
         self.loop = loop
@@ -103,6 +105,7 @@ class Agent:
         self.source = source
         self.dispatcher = dispatcher
         self.background = background
+        self.evictions = evictions
         self.on_stop: Callable[[], None] = lambda: None
         self.evidence_dropped = 0
         self._started_s = clock.now()
@@ -195,6 +198,7 @@ class Agent:
             version=program_version(),
             up_s=self.clock.now() - self._started_s,
             recipe=recipe.config.name,
+            recipes=tuple(station.products),
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
             knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
             calibration=len(recipe.learned.calibration),
@@ -211,6 +215,7 @@ class Agent:
             dispatch=self.dispatcher.status(self.clock.now()),
             memory_mb=pss_mb(),
             memory_limit_mb=station.config.engine.memory_mb,
+            evicted=self.evictions.count,
             background=background,
             ledger=station.ledger.status(),
             evidence=station.evidence.status(),

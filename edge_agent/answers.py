@@ -20,6 +20,8 @@ from edge_agent.commands import (
     PromoteArguments,
     TeachArguments,
     UndoArguments,
+    UseArguments,
+    Used,
 )
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.learning.example import unpack
@@ -27,7 +29,9 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
 from edge_agent.learning.stage import Step
 from edge_agent.ledger import Committed, Reader, Receipt, Teaching, Word
+from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
+from edge_agent.scheduler.job import Job
 from edge_agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.teacher import Plan
 
@@ -55,6 +59,7 @@ class Answers:
             "cancel": self._cancel,
             "forget": self._forget,
             "undo": self._undo,
+            "use": self._use,
         }
 
     def _status(self, request: Request, now: float) -> None:
@@ -112,7 +117,8 @@ class Answers:
     def _rank_anew(self, result: EdgeAgentError | None) -> None:
         """Judge by the held-out parts that are known by now; where they could not be read, as before."""
         if result is None:
-            self._agent.inspector.judge_by(self._agent.station.recipe.judge)
+            for product in self._agent.station.products.values():
+                self._agent.inspector.judge_by(product.name, product.recipe.judge)
 
     def _teach(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -177,6 +183,25 @@ class Answers:
         assert isinstance(arguments, UndoArguments)
         lessons = self._agent.station.lessons
         self._change(request, lambda: lessons.undo(arguments.who))
+
+    def _use(self, request: Request, now: float) -> None:
+        """Have the device ready for the product, then change to it; the parts of the old one go on meanwhile."""
+        arguments = request.arguments
+        assert isinstance(arguments, UseArguments)
+        agent, name = self._agent, arguments.recipe
+        bundle = agent.station.find_product(name).recipe.bundle
+
+        def change(result: Embedding | EdgeAgentError, at_s: float) -> None:
+            if isinstance(result, EdgeAgentError):
+                request.failed(result)
+                return
+            began_s = agent.clock.now()
+            agent.station.use(name, arguments.who)
+            agent.inspector.use(name)
+            request.done(Used(name, 1e3 * (agent.clock.now() - began_s)))
+
+        if not agent.dispatcher.submit(Job(lambda encoders: encoders.of(bundle).prove_one(), change)):
+            request.failed(Unavailable("no device works, or too much waits for it", hint="see edge-agent status"))
 
     def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
         self._later(request, work, lambda made: request.done(self._agent.teacher.apply(made)))

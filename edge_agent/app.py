@@ -13,11 +13,11 @@ from edge_agent.config import Config
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
-from edge_agent.inspection.encode import Encoder
-from edge_agent.inspection.inspector import Inspector
-from edge_agent.inspection.pairing import Pairer
+from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.inspection.inspector import Inspected, Inspector
 from edge_agent.ledger.writer import BACKLOG_PARTS
-from edge_agent.placed import may_be_warm, ways_of
+from edge_agent.placed import has_room, ways_of
+from edge_agent.product import Product
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
@@ -95,13 +95,15 @@ def _joined(
     load: LoadEngines,
 ) -> Agent:
     config = station.config
-    recipe = station.recipe
-    dispatcher = Dispatcher[Encoder, Embedding](
-        ways_of(recipe.bundle, config.engine, Path(config.station.state_dir), load),
+    inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in _in_order(station)]
+    bundles = list({product.bundle.digest: product.bundle for product in inspected}.values())
+    evictions = Evictions()
+    dispatcher = Dispatcher[Encoders, Embedding](
+        ways_of(bundles, config.engine, Path(config.station.state_dir), evictions, load),
         clock,
         loop.poke,
         config.engine.timeout_ms / 1e3,
-        may_be_warm(config.engine),
+        lambda way: has_room(config.engine),
         lambda severity, kind, said, data: station.note(severity, "dispatcher", kind, said, **data),
     )
     background = Background(clock, loop.poke)
@@ -123,18 +125,18 @@ def _joined(
         source=source,
         dispatcher=dispatcher,
         background=background,
+        evictions=evictions,
     )
     agent.inspector = inspector = Inspector(
         source=source,
-        pairer=Pairer(config.pairing, frozenset(config.recipe.modalities), config.recipe.deadline_ms / 1e3),
+        limits=config.pairing,
         encoding=dispatcher,
         ledger=station.recorder,
         output=output,
-        recipe=config.recipe,
+        products=inspected,
         clock=clock,
         keep=agent.keep,
         told=told,
-        judge=recipe.judge,
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
@@ -175,6 +177,11 @@ def _joined(
     loop.add(supervisor)
     loop.on_error = supervisor.failed
     return agent
+
+
+def _in_order(station: Station) -> list[Product]:
+    """Give the station's products, the one in use first."""
+    return sorted(station.products.values(), key=lambda product: product is not station.product)
 
 
 def _supply(config: Config, clock: Clock, station: Station) -> Supply:

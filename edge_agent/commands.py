@@ -88,6 +88,26 @@ class UndoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: Who
 
 
+class UseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`use`: the name of a recipe of the configuration."""
+
+    recipe: Annotated[str, Meta(min_length=1, max_length=40)]
+    who: Who
+
+
+@dataclass(frozen=True)
+class Used:
+    """What `use` answers.
+
+    Attributes:
+        recipe: the one in use now.
+        took_ms: from the moment when the device was ready for it until it was in use [ms].
+    """
+
+    recipe: str
+    took_ms: float
+
+
 Arguments = (
     StatusArguments
     | EventsArguments
@@ -99,6 +119,7 @@ Arguments = (
     | CancelArguments
     | ForgetArguments
     | UndoArguments
+    | UseArguments
 )
 
 
@@ -134,6 +155,7 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("cancel", CancelArguments, "Give up a lesson, or the change that waits."),
         Command("forget", ForgetArguments, "Forget a class or samples as if never learned.", timeout_s=30.0),
         Command("undo", UndoArguments, "Go back to what was known before the last change.", timeout_s=30.0),
+        Command("use", UseArguments, "Inspect another product.", timeout_s=60.0),
     )
 }
 

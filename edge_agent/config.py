@@ -38,6 +38,7 @@ class StationConfig(_Section, frozen=True):
 
     name: Slug = "station-1"
     state_dir: RequiredPath = "state"
+    recipes: tuple[RequiredPath, ...] = ()
 
 
 class SimlineConfig(_Section, frozen=True):
@@ -112,6 +113,10 @@ class RecipeConfig(_Section, frozen=True):
     def bundle_dir(self) -> Path:
         """Folder of the bundle, shipped or not; absolute once the configuration is resolved."""
         return SHIPPED_BUNDLES / self.bundle
+
+    def resolved(self, folder: Path) -> RecipeConfig:
+        """Make the bundle's path absolute, as seen from `folder`, where it is a path."""
+        return msgspec.structs.replace(self, bundle=str(folder / self.bundle)) if "/" in self.bundle else self
 
 
 class EngineConfig(_Section, frozen=True):
@@ -188,17 +193,15 @@ class Config(_Section, frozen=True):
         """Make every path absolute, relative ones as seen from `folder`, and fill in the default socket."""
         here = folder.absolute()
         state_dir = here / self.station.state_dir
-        replay, recipe = self.source.replay, self.recipe
+        replay, recipes = self.source.replay, tuple(str(here / file) for file in self.station.recipes)
         if replay.folder:
             replay = msgspec.structs.replace(replay, folder=str(here / replay.folder))
-        if "/" in recipe.bundle:
-            recipe = msgspec.structs.replace(recipe, bundle=str(here / recipe.bundle))
         socket = here / self.api.socket if self.api.socket else state_dir / "api.sock"
         return msgspec.structs.replace(
             self,
-            station=msgspec.structs.replace(self.station, state_dir=str(state_dir)),
+            station=msgspec.structs.replace(self.station, state_dir=str(state_dir), recipes=recipes),
             source=msgspec.structs.replace(self.source, replay=replay),
-            recipe=recipe,
+            recipe=self.recipe.resolved(here),
             api=ApiConfig(socket=str(socket)),
         )
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict
+from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict, RecipeConfig
 from edge_agent.errors import ConfigError
 from edge_agent.schema import conform, line_of
 from edge_agent.tomltext import Problem, quoted, read_toml
@@ -91,6 +91,51 @@ def parse_config(text: str, folder: Path, rules: Sequence[Rule] = (Config.confli
     return config, problems
 
 
+def load_recipes(config: Config) -> tuple[RecipeConfig, ...]:
+    """Give the recipes of a station: that of its configuration, then those in files of their own.
+
+    Args:
+        config: resolved.
+
+    Returns:
+        At least one; their names differ.
+
+    Raises:
+        ConfigError: with one line for each problem.
+    """
+    found, problems = [config.recipe], []
+    for file in map(Path, config.station.recipes):
+        recipe, wrong = _read_recipe(file, config)
+        problems += [_line(file, problem) for problem in wrong]
+        if not wrong and any(recipe.name == other.name for other in found):
+            problems.append(f"{file}: recipe.name: {quoted(recipe.name)} is the name of another recipe already")
+        found.append(recipe)
+    if problems:
+        raise ConfigError("\n".join(problems), hint="docs/config.md describes every key of [recipe]")
+    return tuple(found)
+
+
+def _read_recipe(file: Path, config: Config) -> tuple[RecipeConfig, list[Problem]]:
+    """Read one recipe's file and check it with the rest of the station's configuration."""
+    text = _text(file)
+    if isinstance(text, Problem):
+        return config.recipe, [text]
+    document = read_toml(text)
+    others = sorted(set(document.values or {}) - {"recipe"})
+    wrong = [Problem(document.lines.get((key,)), key, "only [recipe] belongs in a recipe's file") for key in others]
+    fitting, misfits = conform({"recipe": (document.values or {}).get("recipe", {})}, Config, document.lines)
+    recipe = msgspec.convert(fitting, Config).recipe.resolved(file.parent)
+    problems = [*document.problems, *wrong, *misfits]
+    if not problems:
+        whole = msgspec.structs.replace(config, recipe=recipe)
+        rules = (*whole.conflicts(), *_bundle_fault(recipe.bundle, recipe.bundle_dir))
+        for keys, reason, hint in rules:
+            if key := next((key for key in keys if key.startswith("recipe.")), ""):
+                line = line_of(document.lines, tuple(key.split(".")))
+                problems.append(Problem(line, key, reason, hint))
+    return recipe, problems
+
+
 def missing_files(config: Config) -> Iterator[Conflict]:
     """Give the files and folders that the configuration names and the disk does not have."""
     if fault := _fault(Path(config.station.state_dir), stat.S_ISDIR, "folder", may_be_absent=True):
@@ -103,6 +148,11 @@ def missing_files(config: Config) -> Iterator[Conflict]:
         elif fault := _fault(folder / "index.csv", stat.S_ISREG, "file"):
             yield Conflict(keys, fault, "a recording lists its parts in index.csv")
     yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
+    try:
+        load_recipes(config)
+    except ConfigError as error:
+        for line in error.message.splitlines():
+            yield Conflict(("station.recipes",), line)
     if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
         yield Conflict(
             ("api.socket", "station.state_dir"),

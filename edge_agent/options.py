@@ -6,6 +6,7 @@ import argparse
 import getpass
 import os
 from pathlib import Path
+from typing import Final
 
 
 def add_json(verb: argparse.ArgumentParser) -> None:
@@ -48,6 +49,15 @@ def minutes(text: str) -> float:
     if not 0.05 <= asked <= 100_000.0:
         raise argparse.ArgumentTypeError(f"between 0.05 and 100000 minutes, not {text!r}")
     return asked
+
+
+FAST: Final = "fast"
+"""Instead of a pace: as fast as the station answers."""
+
+
+def rate_or_fast(text: str) -> float | str:
+    """Read a pace of a line [1/s], or `fast`."""
+    return FAST if text == FAST else rate(text)
 
 
 def rate(text: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import checked
+from edge_agent.commands import Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
@@ -121,6 +121,38 @@ def show_events(config: Config, limit: int, *, as_json: bool) -> int:
         else:
             time = datetime.fromtimestamp(event["time_utc"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
             say(f"{time}  {event['severity']:<7}  {event['component']:<10}  {event['message']}")
+    return 0
+
+
+def use_recipe(config: Config, recipe: str, who: str, *, as_json: bool) -> int:
+    """Have the running station, or the stopped one from its next start on, inspect another product.
+
+    Args:
+        config: the station's.
+        recipe: the name of one of its recipes.
+        who: the person who asks for it.
+        as_json: print JSON.
+
+    Returns:
+        0.
+
+    Raises:
+        BadData: there is no such recipe.
+        DeviceFault: the device cannot run its bundle.
+        Unavailable: no device works now, or the disk fails.
+    """
+    checked("use", recipe=recipe, who=who)
+    socket = Path(config.api.socket)
+    if api.is_listening(socket):
+        used = msgspec.convert(api.call(socket, "use", {"recipe": recipe, "who": who}), Used)
+    else:
+        with Station(config) as station:
+            station.use(recipe, who)
+        used = Used(recipe, 0.0)
+    if as_json:
+        say_json(used)
+    else:
+        say(f"{recipe} is inspected" + (f"; the change took {used.took_ms:.1f} ms" if used.took_ms else ""))
     return 0
 
 

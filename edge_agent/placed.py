@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,8 @@ from edge_agent.config import EngineConfig
 from edge_agent.engines import DeviceName, LoadEngines, Spot, load_engines
 from edge_agent.engines.spot import spot_of
 from edge_agent.inspection.encode import Encoder
-from edge_agent.runtime.machine import give_back_memory, pss_mb
+from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
 from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.shares import Shares
@@ -22,18 +23,28 @@ COMPILED: Final = "compiled"
 STAND_IN_MB: Final = 70
 """What a second runtime with its models takes: 64 MB measured with the largest of the shipped bundles."""
 
+ANY: Final = "all parts"
+
 OTHER: Final = {"openvino": "onnxruntime", "onnxruntime": "openvino"}
 
 
 def ways_of(
-    bundle: Bundle, config: EngineConfig, state_dir: Path, load: LoadEngines = load_engines
-) -> list[Way[Encoder]]:
-    """Give the ways to run the bundle, in the order in which they are to be used.
+    bundles: Sequence[Bundle],
+    config: EngineConfig,
+    state_dir: Path,
+    evictions: Evictions,
+    load: LoadEngines = load_engines,
+) -> list[Way[Encoders]]:
+    """Give the ways to run the recipes' bundles, in the order in which they are to be used.
+
+    With `runtime = "auto"` the first bundle is placed. A part of another bundle runs where the same part of the first
+    does, or where its picture part does.
 
     Args:
-        bundle: what to run.
+        bundles: what to run; the first in any case, the others as there is room.
         config: the engine's section.
         state_dir: keeps what was measured.
+        evictions: counts the bundles that are let go for room.
         load: loads the parts.
 
     Returns:
@@ -43,34 +54,48 @@ def ways_of(
         ConfigError: nothing fits the ratios, or a part runs nowhere.
         Unavailable: the disk fails.
     """
-    roles = [part.role for part in bundle.manifest.judging]
+    bundle = bundles[0]
     if config.runtime == "auto":
         shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
         allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
-        return [_way(bundle, candidate.spots, state_dir, load) for candidate in allocator.optimize().chain]
-    first = spot_of(config)
-    runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"
-    spots = (first, Spot(DeviceName(runtime, "cpu"), config.threads))
-    return [_way(bundle, dict.fromkeys(roles, spot), state_dir, load) for spot in spots]
+        chain: list[Mapping[str, Spot]] = [candidate.spots for candidate in allocator.optimize().chain]
+    else:
+        first = spot_of(config)
+        runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"
+        chain = [{ANY: first}, {ANY: Spot(DeviceName(runtime, "cpu"), config.threads)}]
+    return [_way(bundles, spots, state_dir, load, config, evictions) for spots in chain]
 
 
-def may_be_warm(config: EngineConfig) -> Callable[[object], bool]:
-    """Give what says whether something more may be loaded in advance within `memory_mb`."""
-    return lambda way: (pss_mb() or 0.0) + STAND_IN_MB <= config.memory_mb
+def has_room(config: EngineConfig) -> bool:
+    """Say whether one more runtime or bundle may be loaded within `memory_mb`."""
+    return (pss_mb() or 0.0) + STAND_IN_MB <= config.memory_mb
 
 
-def _way(bundle: Bundle, spots: Mapping[str, Spot], state_dir: Path, load: LoadEngines) -> Way[Encoder]:
-    def loaded() -> Encoder:
-        encoder = Encoder.at_spots(bundle, spots, state_dir / COMPILED, load)
-        give_back_memory()
-        return encoder
-
+def _way(
+    bundles: Sequence[Bundle],
+    spots: Mapping[str, Spot],
+    state_dir: Path,
+    load: LoadEngines,
+    config: EngineConfig,
+    evictions: Evictions,
+) -> Way[Encoders]:
     same = len(set(spots.values())) == 1
-    name = str(next(iter(spots.values()))) if same else ", ".join(f"{role} {spot}" for role, spot in spots.items())
+    first = next(iter(spots.values()))
+    name = str(first) if same else ", ".join(f"{role} {spot}" for role, spot in spots.items())
+
+    def made(bundle: Bundle) -> Encoder:
+        roles = [part.role for part in bundle.manifest.judging]
+        return Encoder.at_spots(bundle, {role: spots.get(role, first) for role in roles}, state_dir / COMPILED, load)
+
+    def loaded() -> Encoders:
+        encoders = Encoders(made, lambda: has_room(config), evictions)
+        encoders.load(bundles)
+        return encoders
+
     return Way(
         name=name,
         devices={role: str(spot.device) for role, spot in spots.items()},
         load=loaded,
-        prove=Encoder.prove,
-        at=lambda encoder: encoder.at,
+        prove=Encoders.prove,
+        at=lambda encoders: encoders.at,
     )

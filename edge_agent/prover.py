@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge_agent.errors import EdgeAgentError
-from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encoders import Encoders
 from edge_agent.records import Embedding
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
@@ -27,7 +27,7 @@ class Prover:
 
     name = "prover"
 
-    def __init__(self, dispatcher: Dispatcher[Encoder, Embedding]) -> None:
+    def __init__(self, dispatcher: Dispatcher[Encoders, Embedding]) -> None:
         self._dispatcher = dispatcher
         self._due_s = 0.0
         self._waiting = False
@@ -38,7 +38,7 @@ class Prover:
         if now >= self._due_s:
             self._due_s = now + PERIOD_S
             if not self._waiting:
-                self._waiting = self._dispatcher.submit(Job(Encoder.prove_one, self._proven))
+                self._waiting = self._dispatcher.submit(Job(Encoders.prove_one, self._proven))
         return self._due_s
 
     def _proven(self, result: Embedding | EdgeAgentError, at_s: float) -> None:

@@ -45,12 +45,14 @@ class Trigger:
         number: the source's own count, starting at 1.
         time_s: host monotonic time of the edge [s].
         truth: class slug where the part's truth is known (simulated or labelled recordings).
+        recipe: name of the recipe that it is to be judged by; "": the one in use.
     """
 
     series: str
     number: int
     time_s: float
     truth: str | None = None
+    recipe: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.configfile import load_config, load_recipes
+from edge_agent.engines.spot import spot_of
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
-from edge_agent.learning.draw import Drawing, good_among
+from edge_agent.inspection.encoders import Encoders
+from edge_agent.learning.draw import Drawing
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal, Taught
@@ -35,6 +37,8 @@ from edge_agent.ledger import (
 from edge_agent.ledger.items import Receipt
 from edge_agent.ledger.recorder import Recorder
 from edge_agent.lessons import Lessons
+from edge_agent.placed import has_room
+from edge_agent.product import Product, name_in_use, named_in_use
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
@@ -81,24 +85,68 @@ class Station:
             make_room=self.evidence.make_room,
         )
         self.recorder.write_to(self.ledger)
-        self.recipe = Recipe(self.config.recipe, disk)
-        self.lessons = Lessons(self.recipe, self.config, self.reader, self.clock)
-        self.drawing = Drawing(self.config.recipe.name, self.config.recipe.draw_one_in)
+        made = (Product(self.config, recipe, disk, self.reader, self.clock) for recipe in load_recipes(self.config))
+        self.products = {product.name: product for product in made}
+        self._disk = disk
+        self.product = self.products.get(named_in_use(disk)) or next(iter(self.products.values()))
         self.ledger.open()
         try:
             self.evidence.open()
-            self._cross()
+            for product in self.products.values():
+                self._cross(product)
         except BaseException:
             self.close()
             raise
-        for damage in self.recipe.damage:
-            self.note("error", "recipe", "knowledge_damaged", damage.message)
-        try:
-            self.hold_out_drawn()
-        except EdgeAgentError as error:
-            self.note("error", "recipe", "drawn_unread", f"drawn parts are not counted as held out: {error.message}")
+        for product in self.products.values():
+            for damage in product.recipe.damage:
+                self.note("error", "recipe", "knowledge_damaged", damage.message)
+            try:
+                product.hold_out_drawn()
+            except EdgeAgentError as error:
+                said = f"drawn parts are not counted as held out: {error.message}"
+                self.note("error", "recipe", "drawn_unread", said)
         self._series = f"program-{int(self.clock.utc() * 1e3):x}"
         self._number = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe in use, with what is known of it."""
+        return self.product.recipe
+
+    @property
+    def lessons(self) -> Lessons:
+        """How what is known for the recipe in use is changed."""
+        return self.product.lessons
+
+    @property
+    def drawing(self) -> Drawing:
+        """Which parts of the recipe in use are drawn for a person's word."""
+        return self.product.drawing
+
+    def find_product(self, name: str) -> Product:
+        """Give the product of a recipe; raise `BadData` where there is none of that name."""
+        if name not in self.products:
+            raise BadData(
+                f"there is no recipe {name!r}: {', '.join(self.products)}",
+                hint="further ones stand in files of their own: [station] recipes",
+            )
+        return self.products[name]
+
+    def use(self, name: str, who: str = "program") -> None:
+        """Inspect another product from now on, also after a restart.
+
+        Args:
+            name: of its recipe.
+            who: the person or the program who asks for it.
+
+        Raises:
+            BadData: there is no such recipe.
+            Unavailable: the disk fails; the product is the old one.
+        """
+        product = self.find_product(name)
+        name_in_use(self._disk, name)
+        self.product = product
+        self.note("info", "recipe", "recipe_changed", f"{who} has the station inspect {name}", recipe=name, who=who)
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +178,7 @@ class Station:
             f"no_{'frame' if m is Modality.IMAGE else 'window'}" for m in self.recipe.config.modalities if missing[m]
         )
         judge = self.recipe.judge
-        embedding = judge.look(self._encoder.encode(image, samples, rate_hz, words))
+        embedding = judge.look(self._encoders.of(self.recipe.bundle).encode(image, samples, rate_hz, words))
         inferred_s = self.clock.now()
         self._number += 1
         part = Part(
@@ -151,7 +199,8 @@ class Station:
     def keeps(self, part: Part) -> bool:
         """Say whether the part's evidence is kept: by its answer, or because a person is to say what the part is."""
         outcomes = self.config.ledger.keep_evidence
-        drawn = self.drawing.has(part.trigger.series, part.trigger.number)
+        product = self.products.get(part.recipe, self.product)
+        drawn = product.drawing.has(part.trigger.series, part.trigger.number)
         return part.verdict.outcome in outcomes or (drawn and bool(outcomes))
 
     def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> str:
@@ -266,15 +315,10 @@ class Station:
         """
         word = self.word(part_id, label, who)
         self._committed(word)
-        self.hold_out_drawn()
         with self.reader() as reader:
-            return reader.part(part_id)
-
-    def hold_out_drawn(self) -> None:
-        """Rank parts among the drawn ones that people called good, as far as their words count by now."""
-        with self.reader() as reader:
-            counted = self.drawing.counted(reader, self.recipe.digests)
-        self.recipe.hold_out(good_among(counted, self.recipe.bundle.normal))
+            part = reader.part(part_id)
+        self.products.get(part.recipe, self.product).hold_out_drawn()
+        return part
 
     def word(self, part_id: int, label: str | None, who: str) -> Word:
         """Say what kind of word this is; raise `BadData` where it makes no sense."""
@@ -288,6 +332,11 @@ class Station:
             confirmed = label == part.verdict.label
         kind = WordKind.UNDO if label is None else WordKind.CONFIRM if confirmed else WordKind.CORRECT
         return Word(part_id, kind, label, self.clock.utc(), who)
+
+    def hold_out_drawn(self) -> None:
+        """For each product: see `Product.hold_out_drawn`."""
+        for product in self.products.values():
+            product.hold_out_drawn()
 
     def reader(self) -> Reader:
         """Open the reading side of the ledger."""
@@ -310,35 +359,37 @@ class Station:
         """Commit what waits and release everything; safe to call twice. False when the disk did not answer in time."""
         self.ledger.close()
         ended = self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
-        if "_encoder" in self.__dict__:
-            self._encoder.close()
+        if "_encoders" in self.__dict__:
+            self._encoders.close()
         return ended
 
-    def _cross(self) -> None:
+    def _cross(self, product: Product) -> None:
         """Go on as configured, where the knowledge is of another bundle or pictures were looked at otherwise."""
-        if (crossed := self.lessons.cross()) is not None:
+        if (crossed := product.lessons.cross()) is not None:
             said, rows = crossed
             for row in rows:
-                self.recorder.offer(row, self._crossed)
+                self.recorder.offer(row, lambda receipt: self._crossed(product, receipt))
             self.note("info", "recipe", "bundle_changed", said)
-        if (settled := self.lessons.settle()) is not None:
+        if (settled := product.lessons.settle()) is not None:
             said, rows = settled
             for row in rows:
                 self.ledger.offer(row)
             self.note("info", "recipe", "look_changed", said)
 
-    def _crossed(self, receipt: Receipt) -> None:
+    def _crossed(self, product: Product, receipt: Receipt) -> None:
         """Hear that the change of the bundle is on record; what was carried over is needed until then."""
         if isinstance(receipt, Committed):
-            self.recipe.remove_carried()
+            product.recipe.remove_carried()
 
     @cached_property
-    def _encoder(self) -> Encoder:
-        return Encoder.load(self.recipe.bundle, self.config.engine)
+    def _encoders(self) -> Encoders:
+        return Encoders(
+            lambda bundle: Encoder.at_spots(bundle, spot_of(self.config.engine)), lambda: has_room(self.config.engine)
+        )
 
     def _encoded(self, example: Example) -> Embedding | BadData:
         try:
-            return self._encoder.encode(example.image, example.samples, example.rate_hz)
+            return self._encoders.of(self.recipe.bundle).encode(example.image, example.samples, example.rate_hz)
         except BadData as error:
             return error
 

@@ -74,7 +74,8 @@ class Status:
         station: its name.
         version: of the program.
         up_s: how long it has been running [s].
-        recipe: name of the recipe.
+        recipe: name of the recipe in use.
+        recipes: names of all that may be used.
         bundle: name and version of the bundle.
         knowledge: samples known of each class.
         calibration: held-out good parts among those that were taught.
@@ -91,6 +92,7 @@ class Status:
         dispatch: the devices, and what waits for them.
         memory_mb: proportional share of physical memory [MB]; None where the kernel does not say.
         memory_limit_mb: what `[engine] memory_mb` allows [MB].
+        evicted: bundles that were let go for another one, because there was no room for both.
         background: the background worker.
         ledger: the ledger.
         evidence: the kept pictures and vibration windows.
@@ -108,6 +110,7 @@ class Status:
     version: str
     up_s: float
     recipe: str
+    recipes: tuple[str, ...]
     bundle: str
     knowledge: dict[str, int]
     calibration: int
@@ -124,6 +127,7 @@ class Status:
     dispatch: DispatchStatus
     memory_mb: float | None
     memory_limit_mb: float
+    evicted: int
     background: WorkerStatus | None
     ledger: LedgerStatus
     evidence: EvidenceStatus
@@ -261,6 +265,8 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
         ("overdue", counts.overdue, "parts were answered after their deadline"),
         ("late", counts.late, "parts became UNSURE because the answer took too long"),
         ("overloaded", counts.overloaded, "parts became UNSURE because no device could take them"),
+        ("recipe", counts.unknown, "parts became UNSURE because their recipe is not there"),
+        ("evicted", status.evicted, "bundles were let go for another one: engine.memory_mb has no room for both"),
         ("committed_late", counts.committed_late, "parts were acted on before the disk had them"),
         ("evidence", status.evidence_dropped, "parts could not keep their picture and vibration window"),
         ("source_late", status.feed.late, "items came late from the source: the machine is too busy for its pace"),

@@ -11,12 +11,14 @@ from typing import Final
 
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
 from edge_agent.learning.stage import Stage, Step, following
 from edge_agent.ledger import Teaching
+from edge_agent.product import Product
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
@@ -55,6 +57,7 @@ Answer = Callable[[Proposal | EdgeAgentError], None]
 
 @dataclass(eq=False)
 class _Running:
+    product: Product
     plan: Plan
     done: Answer
     started_s: float
@@ -72,7 +75,7 @@ class Teacher:
         station: what is taught.
         dispatcher: encodes.
         background: solves, proves and saves.
-        changed: hears that the judge is another one now.
+        changed: hears a recipe's name and its judge, which is another one now.
         poke: asks the loop to step this component.
     """
 
@@ -81,9 +84,9 @@ class Teacher:
     def __init__(
         self,
         station: Station,
-        dispatcher: Dispatcher[Encoder, Embedding],
+        dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
-        changed: Callable[[Judge], None],
+        changed: Callable[[str, Judge], None],
         poke: Callable[[str], None],
     ) -> None:
         self._station = station
@@ -123,7 +126,7 @@ class Teacher:
         Raises:
             Unavailable: another lesson is being given.
         """
-        self._start(_Running(plan, done, now, now, lesson))
+        self._start(_Running(self._station.product, plan, done, now, now, lesson))
 
     def gather(self, count: int, plan: Plan, done: Answer, now: float) -> None:
         """Teach the next parts of the line; `done` hears what came of it.
@@ -139,12 +142,12 @@ class Teacher:
             Unavailable: another lesson is being given.
         """
         self._station.lessons.begin(plan.name, [], golden=plan.golden, now=plan.now)
-        self._start(_Running(plan, done, now, now, wanted=count))
+        self._start(_Running(self._station.product, plan, done, now, now, wanted=count))
 
     def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Hear of a part that was acted on, and take it where the line's next parts are wanted."""
         running = self._running
-        if running is None or len(running.examples) >= running.wanted:
+        if running is None or part.recipe != running.product.name or len(running.examples) >= running.wanted:
             return
         samples, rate_hz = (None, 0.0) if window is None or window.gap else (window.samples, window.rate_hz)
         image = None if frame is None else frame.image
@@ -178,10 +181,13 @@ class Teacher:
         elif self._stage is Stage.PROPOSING or lesson.done == lesson.total:
             if self._stage is Stage.COLLECTING:
                 self._stage = following(self._stage, Step.COLLECTED)
-            running.waiting = self._background.submit(Chore(lambda: self._learn(running, lesson), self._made))
+            running.waiting = self._background.submit(
+                Chore(lambda: self._learn(running, lesson), lambda result: self._made(running, result))
+            )
         else:
-            job = Job[Encoder, Embedding](
-                run=lambda encoder: _encode(encoder, lesson),
+            bundle = running.product.recipe.bundle
+            job = Job[Encoders, Embedding](
+                run=lambda encoders: _encode(encoders.of(bundle), lesson),
                 then=lambda result, ended_s: self._encoded(running, lesson, result),
             )
             running.waiting = self._dispatcher.submit(job)
@@ -197,7 +203,8 @@ class Teacher:
     def apply(self, made: tuple[Changed, list[Teaching]]) -> Changed:
         """Have the line judged by what is known now, and record how that came."""
         changed, rows = made
-        self._changed(self._station.recipe.judge)
+        recipe = self._station.recipe
+        self._changed(recipe.config.name, recipe.judge)
         for row in rows:
             self._station.recorder.offer(row)
         return changed
@@ -210,7 +217,7 @@ class Teacher:
     def _begun(self, running: _Running) -> Lesson:
         """Look at the line's parts, on the background thread: a hundred pictures take a tenth of a second."""
         plan = running.plan
-        return self._station.lessons.begin(plan.name, running.examples, golden=plan.golden, now=plan.now)
+        return running.product.lessons.begin(plan.name, running.examples, golden=plan.golden, now=plan.now)
 
     def _prepared(self, running: _Running, result: Lesson | EdgeAgentError) -> None:
         if running is not self._running:
@@ -234,7 +241,7 @@ class Teacher:
 
     def _learn(self, running: _Running, lesson: Lesson) -> tuple[Proposal, list[Teaching]]:
         """Solve, prove and save, on the background thread; the line hears of it in `_made`."""
-        lessons, plan = self._station.lessons, running.plan
+        lessons, plan = running.product.lessons, running.plan
         if plan.now:
             rows, sheet = [lessons.learn(lesson, plan.who)], None
         else:
@@ -243,13 +250,14 @@ class Teacher:
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows
 
-    def _made(self, result: tuple[Proposal, list[Teaching]] | EdgeAgentError) -> None:
+    def _made(self, running: _Running, result: tuple[Proposal, list[Teaching]] | EdgeAgentError) -> None:
         if isinstance(result, EdgeAgentError):
             self._end(result, Step.FAILED)
             return
         proposal, rows = result
         if rows:
-            self._changed(self._station.recipe.judge)
+            recipe = running.product.recipe
+            self._changed(recipe.config.name, recipe.judge)
             for row in rows:
                 self._station.recorder.offer(row)
         self._end(proposal, Step.LEARNED if rows else Step.PROVED)

@@ -19,12 +19,13 @@ from typing import Final
 import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.agent import Agent, program_version
 from edge_agent.app import build
 from edge_agent.bench.chaos import Chaos
-from edge_agent.bench.histogram import draw_histogram
-from edge_agent.bench.loads import Busy, Pace, castings_of, hostile
+from edge_agent.bench.chart import draw_histogram, draw_memory
+from edge_agent.bench.loads import Busy, Pace, castings_of, hostile, load_remembering
 from edge_agent.bench.report import span
 from edge_agent.bench.stressreport import BUDGET_MS, StressReport, print_stress, slope_of
 from edge_agent.config import Config
@@ -72,7 +73,9 @@ class StressOptions:
         background: keep the station busy beside the line.
         faulty: have the device go wrong now and then.
         hostile: keep every core busy with other processes.
+        remembered: the models answer from a table what they were asked before.
         histogram: where to draw how long parts took; None: nowhere.
+        memory: where to draw memory over the parts; None: nowhere.
         as_json: print JSON.
     """
 
@@ -82,13 +85,16 @@ class StressOptions:
     background: bool
     faulty: bool
     hostile: bool
+    remembered: bool
     histogram: Path | None
+    memory: Path | None
     as_json: bool
 
     @property
     def load(self) -> str:
         """What the station is run against, in words."""
         words = {"background work": self.background, "a faulty device": self.faulty, "full cores": self.hostile}
+        words["answers from a table"] = self.remembered
         return ", ".join(word for word, there in words.items() if there) or "nothing else"
 
 
@@ -130,27 +136,35 @@ def run_stress(options: StressOptions) -> int:
     Returns:
         0; 1 when a component did not end in time.
     """
-    if options.histogram is not None:
-        check_folder(options.histogram)
+    for file in (options.histogram, options.memory):
+        if file is not None:
+            check_folder(file)
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder:
-        seen, report, unclean = _stressed(_config(options, Path(folder)), options)
+        seen, looks, report, unclean = _stressed(_config(options, Path(folder)), options)
     taken_ms = seen.hops_ms["paired-committed"]
     if options.histogram is not None and taken_ms:
         marks = {f"budget {BUDGET_MS:g} ms": BUDGET_MS, "p99": report.hops["paired-committed"].p99_ms}
         title = f"pair to commit, {report.parts} parts, {report.load}"
-        _, png = cv2.imencode(".png", draw_histogram(taken_ms, title, marks))
-        write_file(options.histogram, png.tobytes())
+        _draw(draw_histogram(taken_ms, title, marks), options.histogram)
+    if options.memory is not None and looks:
+        _draw(draw_memory(looks, f"PSS, {report.load}"), options.memory)
     if options.as_json:
         say_json(report)
     else:
         print_stress(report)
-        if options.histogram is not None:
-            say(f"drawn: {options.histogram}")
+        for file in (options.histogram, options.memory):
+            if file is not None:
+                say(f"drawn: {file}")
     if unclean:
         warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
         sys.stdout.flush()
         os._exit(1)  # a thread that hangs in a driver cannot be ended
     return 0
+
+
+def _draw(picture: NDArray[np.uint8], file: Path) -> None:
+    _, png = cv2.imencode(".png", picture)
+    write_file(file, png.tobytes())
 
 
 def _config(options: StressOptions, folder: Path) -> Config:
@@ -162,7 +176,9 @@ def _config(options: StressOptions, folder: Path) -> Config:
     return msgspec.structs.replace(config, recipe=recipe, engine=engine).resolved(Path())
 
 
-def _stressed(config: Config, options: StressOptions) -> tuple[_Seen, StressReport, tuple[str, ...]]:
+def _stressed(
+    config: Config, options: StressOptions
+) -> tuple[_Seen, list[tuple[int, float]], StressReport, tuple[str, ...]]:
     line = CastingLine(1)
     with Station(config) as station:
         station.teach(NORMAL, list(good_run(line, GOOD_RUN)))
@@ -170,7 +186,8 @@ def _stressed(config: Config, options: StressOptions) -> tuple[_Seen, StressRepo
             if slug != NORMAL:
                 station.teach(slug, [example_of(line.example(slug, i)) for i in range(SHOTS)])
     castings, seen, chaos = castings_of(line), _Seen(), Chaos(FAULTY_ONE_IN, seed=1)
-    load: LoadEngines = chaos.load if options.faulty else load_engines
+    usual: LoadEngines = load_remembering if options.remembered else load_engines
+    load: LoadEngines = chaos.load if options.faulty else usual
     agent = build(config, supply=Pace(castings, options.parts_per_s, options.parts), told=seen.take, load=load)
     busy = Busy(agent, castings)
     if options.background:
@@ -201,7 +218,7 @@ def _stressed(config: Config, options: StressOptions) -> tuple[_Seen, StressRepo
         machine=f"{processor()}, {platform.system()} {platform.release()}",
         versions=_versions(agent),
     )
-    return seen, report, unclean
+    return seen, looks, report, unclean
 
 
 def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, float]], float, float]:

@@ -8,9 +8,9 @@ from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.errors import BadData
-from edge_agent.options import add_json, count, minutes, rate
+from edge_agent.options import FAST, add_json, count, minutes, rate_or_fast
 
-LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--histogram")
+LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--remembered", "--histogram", "--memory")
 """What makes sense with `bench --line` only."""
 
 
@@ -53,13 +53,21 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
+    verb.add_argument("--decisions", action="store_true", help="measure instead how long the scheduler decides")
     verb.add_argument(
-        "--line", type=rate, metavar="RATE", help="run a line at RATE parts/s instead, and count what it misses"
+        "--line",
+        type=rate_or_fast,
+        metavar="RATE",
+        help="run a line at RATE parts/s instead, or `fast`, and count what it misses",
     )
     verb.add_argument("--minutes", type=minutes, default=1.0, help="how long the line runs (default: 1)")
     verb.add_argument("--background", action="store_true", help="with --line: background work without end beside it")
     verb.add_argument("--chaos-device", action="store_true", help="with --line: a device that goes wrong now and then")
     verb.add_argument("--hostile", action="store_true", help="with --line: other processes take every core")
+    verb.add_argument(
+        "--remembered", action="store_true", help="with --line: answer from a table what was asked before"
+    )
+    verb.add_argument("--memory", type=Path, metavar="PNG", help="with --line: draw memory over the parts")
     verb.add_argument("--histogram", type=Path, metavar="PNG", help="with --line: draw how long parts took")
     add_json(verb)
 
@@ -90,19 +98,26 @@ def _bench(arguments: argparse.Namespace) -> int:
         from edge_agent.bench.placing import run_placing
 
         return run_placing(arguments.bundle, as_json=arguments.json)
+    if arguments.decisions:
+        from edge_agent.bench.deciding import run_deciding
+
+        return run_deciding(as_json=arguments.json)
     if arguments.line is not None:
         from edge_agent.bench.stress import StressOptions, run_stress
 
-        parts = round(arguments.line * arguments.minutes * 60)
+        pace = None if arguments.line == FAST else arguments.line
+        parts = arguments.parts if pace is None else round(pace * arguments.minutes * 60)
         return run_stress(
             StressOptions(
-                arguments.line,
+                pace,
                 max(parts, 1),
                 arguments.bundle,
                 arguments.background,
                 arguments.chaos_device,
                 arguments.hostile,
+                arguments.remembered,
                 arguments.histogram,
+                arguments.memory,
                 arguments.json,
             )
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import EXIT_CONFIG, AddVerb, add_verb, config_of
-from edge_agent.options import add_json, add_station, count, rate
+from edge_agent.options import add_json, add_station, add_who, count, rate
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -37,6 +37,12 @@ def add_verbs(add: AddVerb) -> None:
 
     verb = add_verb(add, "events", _events, "list what the station noticed", "edge-agent events --limit 20")
     verb.add_argument("--limit", type=count, default=50, help="how many (default: 50)")
+    add_station(verb)
+    add_json(verb)
+
+    verb = add_verb(add, "use", _use, "inspect another product", "edge-agent use bolts")
+    verb.add_argument("recipe", metavar="RECIPE", help="the name of one of the station's recipes")
+    add_who(verb)
     add_station(verb)
     add_json(verb)
 
@@ -88,3 +94,9 @@ def _events(arguments: argparse.Namespace) -> int:
     from edge_agent.partwork import show_events
 
     return show_events(config_of(arguments), arguments.limit, as_json=arguments.json)
+
+
+def _use(arguments: argparse.Namespace) -> int:
+    from edge_agent.partwork import use_recipe
+
+    return use_recipe(config_of(arguments), arguments.recipe, arguments.who, as_json=arguments.json)

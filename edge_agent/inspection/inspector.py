@@ -7,21 +7,23 @@ and tells the reject output. Each trigger is a flight that ends exactly once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from edge_agent.config import RecipeConfig
+from edge_agent.config import PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
 from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
-from edge_agent.inspection.pairing import Pairer, PairingCounts
+from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import Clock
 from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.sources.source import Position, Source
+from models import Bundle
 
 DECIDE_MARGIN_S: Final = 0.030
 """This long before the deadline an undecided part becomes UNSURE late, so that it can still be committed first."""
@@ -34,7 +36,7 @@ thread up to 5 ms late, twice."""
 class Encoding(Protocol):
     """Who encodes: the dispatcher."""
 
-    def submit(self, job: Job[Encoder, Embedding]) -> bool:
+    def submit(self, job: Job[Encoders, Embedding]) -> bool:
         """Queue a job; False when it cannot be taken."""
 
 
@@ -45,13 +47,28 @@ class Committing(Protocol):
         """Queue an item, whose receipt `then` hears; False when it cannot be taken."""
 
 
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """What the inspector knows of a product.
+
+    Attributes:
+        config: the recipe: its name, deadlines and actions.
+        bundle: makes its embeddings.
+        judge: gives the verdicts.
+    """
+
+    config: RecipeConfig
+    bundle: Bundle
+    judge: Judge
+
+
 @dataclass(eq=False)
 class _Flight:
     """One part between trigger and action."""
 
     trigger: Trigger
     deadline_s: float
-    judge: Judge
+    product: Inspected
     pair: Pair | None = None
     part: Part | None = None
     acted: bool = False
@@ -67,6 +84,7 @@ class InspectionCounts:
     overloaded: int = 0  #: UNSURE because the device could not take the part
     too_late_results: int = 0  #: encodings that came after their part was answered
     committed_late: int = 0
+    unknown: int = 0  #: UNSURE because their recipe is not there
     unrecorded: int = 0  #: parts that the ledger could not take; declared as misses later
 
 
@@ -75,16 +93,15 @@ class Inspector:
 
     Args:
         source: where triggers, frames and windows come from.
-        pairer: matches them.
+        limits: how far apart in time what belongs together may be.
         encoding: who encodes.
         ledger: commits.
         output: sorts.
-        recipe: deadlines and actions.
+        products: what can be inspected; the first is in use.
         clock: tells the wall time of a verdict, and the time between two hops.
         keep: hears every part that has a row and a frame or a window, once it was acted on, to keep those; must not
             block.
         told: hears every part when the ledger has it, or has refused it.
-        judge: gives the verdicts.
     """
 
     name = "inspection"
@@ -93,36 +110,49 @@ class Inspector:
         self,
         *,
         source: Source,
-        pairer: Pairer,
+        limits: PairingConfig,
         encoding: Encoding,
         ledger: Committing,
         output: RejectOutput,
-        recipe: RecipeConfig,
+        products: Sequence[Inspected],
         clock: Clock,
         keep: Callable[[Part, Frame | None, VibrationWindow | None], None],
         told: Callable[[Part], None],
-        judge: Judge,
     ) -> None:
         self._source = source
-        self._pairer = pairer
+        self._pairer = Pairer(limits, self._needs_of)
         self._encoding = encoding
         self._ledger = ledger
         self._output = output
-        self._recipe = recipe
+        self._products = {product.config.name: product for product in products}
+        self._in_use = products[0]
         self._clock = clock
         self._keep = keep
         self._told = told
         self._flights: dict[tuple[str, int], _Flight] = {}
-        self._judge = judge
         self.counts = InspectionCounts()
 
     def begin(self, position: Position) -> None:
         """Go on after the source's trigger `position`."""
         self._pairer.begin(position)
 
-    def judge_by(self, judge: Judge) -> None:
-        """Judge by this from the next part on; those that are being encoded keep the judge that looks at them."""
-        self._judge = judge
+    def judge_by(self, name: str, judge: Judge) -> None:
+        """Judge the parts of a recipe by this from now on; those that are being encoded keep the judge they have."""
+        product = self._products[name] = replace(self._products[name], judge=judge)
+        if self._in_use.config.name == name:
+            self._in_use = product
+
+    def use(self, name: str) -> None:
+        """Judge by another recipe from the next trigger on that names none; parts on their way keep theirs."""
+        self._in_use = self._products[name]
+
+    def _product_of(self, trigger: Trigger) -> Inspected:
+        """Give what a trigger announces: the recipe that it names, or the one in use."""
+        return self._products.get(trigger.recipe, self._in_use)
+
+    def _needs_of(self, trigger: Trigger) -> Needs:
+        config = self._product_of(trigger).config
+        return Needs(frozenset(config.modalities), config.deadline_ms / 1e3)
 
     @property
     def pairing_counts(self) -> PairingCounts:
@@ -139,14 +169,22 @@ class Inspector:
         for item in self._source.items.take_all():
             taken = self._pairer.add(item)
             if taken and isinstance(item, Trigger):
-                self.counts.triggers += 1
-                deadline_s = item.time_s + self._recipe.deadline_ms / 1e3
-                self._flights[item.series, item.number] = _Flight(item, deadline_s, self._judge)
+                self._begin(item)
         for lost in self._pairer.take_skipped():
-            self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._recipe.name))
+            self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._in_use.config.name))
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
+
+    def _begin(self, trigger: Trigger) -> None:
+        """Take off; a part of a recipe that is not there has nothing to wait for."""
+        self.counts.triggers += 1
+        product = self._product_of(trigger)
+        flight = _Flight(trigger, trigger.time_s + product.config.deadline_ms / 1e3, product)
+        self._flights[_key(trigger)] = flight
+        if trigger.recipe not in ("", *self._products):
+            self.counts.unknown += 1
+            self._decide(flight, Verdict(Outcome.UNSURE, cause="recipe"))
 
     def _received(self, flight: _Flight, receipt: Receipt) -> None:
         """Hear from the ledger about a part: it is on the disk, or never will be."""
@@ -173,13 +211,14 @@ class Inspector:
         if flight is None or flight.part is not None:
             return
         flight.pair = pair
-        judge = flight.judge = self._judge
-        hurry = None if self._recipe.hurried == "none" else Modality(self._recipe.hurried)
-        job = Job[Encoder, Embedding](
-            run=lambda encoder: judge.look(_perceive(encoder, pair)),
+        product = flight.product = self._products[flight.product.config.name]  # as it is known by now
+        judge, bundle, hurried = product.judge, product.bundle, product.config.hurried
+        hurry = None if hurried == "none" else Modality(hurried)
+        job = Job[Encoders, Embedding](
+            run=lambda encoders: judge.look(_perceive(encoders.of(bundle), pair)),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
-            hurried=None if hurry is None else lambda encoder: judge.look(_perceive(encoder, pair, hurry)),
+            hurried=None if hurry is None else lambda encoders: judge.look(_perceive(encoders.of(bundle), pair, hurry)),
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1
@@ -192,7 +231,7 @@ class Inspector:
         words = result.degraded if isinstance(result, Embedding) else pair.degraded
         match result:
             case Embedding():
-                verdict = flight.judge.judge(result)
+                verdict = flight.product.judge.judge(result)
             case BadData():
                 verdict = Verdict(Outcome.UNSURE, cause="no_data", degraded=words)
             case TooLate():
@@ -228,8 +267,8 @@ class Inspector:
                 inferred_s=inferred_s,
                 decided_s=now,
             ),
-            recipe=self._recipe.name,
-            knowledge=flight.judge.digest,
+            recipe=flight.product.config.name,
+            knowledge=flight.product.judge.digest,
             embedding=embedding,
             decided_utc=self._clock.utc(),
         )
@@ -244,7 +283,7 @@ class Inspector:
         assert flight.part is not None
         now = self._clock.now()
         trigger = flight.trigger
-        action = action_for(flight.part.verdict.outcome, self._recipe.actions)
+        action = action_for(flight.part.verdict.outcome, flight.product.config.actions)
         self._output.act(trigger.series, trigger.number, action, now)
         pair, flight.pair = flight.pair, None
         flight.acted = True

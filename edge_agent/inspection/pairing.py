@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -51,9 +51,23 @@ class Skipped:
     last: int
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a part's recipe asks of its pair.
+
+    Attributes:
+        expected: the modalities that a complete part has.
+        deadline_s: from the trigger to the latest answer [s].
+    """
+
+    expected: frozenset[Modality]
+    deadline_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     trigger: Trigger
+    needs: Needs
     frame: Frame | None = None
     window: VibrationWindow | None = None
     gap: bool = False
@@ -64,18 +78,16 @@ class Pairer:
 
     Args:
         limits: how far apart in time what belongs together may be.
-        expected: the modalities a complete part has.
-        deadline_s: from the trigger to the latest answer [s].
+        needs: says what a part must have, by its trigger.
     """
 
-    def __init__(self, limits: PairingConfig, expected: frozenset[Modality], deadline_s: float) -> None:
+    def __init__(self, limits: PairingConfig, needs: Callable[[Trigger], Needs]) -> None:
         self._before_s = limits.frame_before_ms / 1e3
         self._after_s = limits.frame_after_ms / 1e3
         self._window_s = limits.window_ms / 1e3
         self._wait_s = limits.wait_ms / 1e3
         self._slack_s = limits.max_uncertainty_ms / 1e3
-        self._expected = expected
-        self._deadline_s = deadline_s
+        self._needs = needs
         self._waiting: deque[_Waiting] = deque()
         self._frames: deque[Frame] = deque()
         self._windows: deque[VibrationWindow] = deque()
@@ -148,7 +160,7 @@ class Pairer:
             self.counts.skipped += lost
         self._last = Position(trigger.series, trigger.number)
         self.counts.triggers += 1
-        self._waiting.append(_Waiting(trigger))
+        self._waiting.append(_Waiting(trigger, self._needs(trigger)))
         self._match()
         return True
 
@@ -189,18 +201,20 @@ class Pairer:
 
     def _pair(self, waiting: _Waiting, now: float) -> Pair:
         missing: list[str] = []
+        expected = waiting.needs.expected
         if waiting.frame is not None:
             missing += waiting.frame.faults
-        elif Modality.IMAGE in self._expected:
+        elif Modality.IMAGE in expected:
             missing.append("no_frame")
-        if Modality.VIBRATION in self._expected and waiting.window is None:
+        if Modality.VIBRATION in expected and waiting.window is None:
             missing.append("gap" if waiting.gap else "no_window")
-        deadline_s = waiting.trigger.time_s + self._deadline_s
+        deadline_s = waiting.trigger.time_s + waiting.needs.deadline_s
         return Pair(waiting.trigger, waiting.frame, waiting.window, now, deadline_s, tuple(missing))
 
     def _complete(self, waiting: _Waiting) -> bool:
-        return (Modality.IMAGE not in self._expected or waiting.frame is not None) and (
-            Modality.VIBRATION not in self._expected or waiting.window is not None or waiting.gap
+        expected = waiting.needs.expected
+        return (Modality.IMAGE not in expected or waiting.frame is not None) and (
+            Modality.VIBRATION not in expected or waiting.window is not None or waiting.gap
         )
 
     def _limit_s(self, waiting: _Waiting) -> float:

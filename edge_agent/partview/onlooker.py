@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import Config
+from edge_agent.configfile import load_recipes
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
 from edge_agent.ledger import EvidenceStore, Reader
+from edge_agent.product import named_in_use
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.disk import UntouchedDisk
@@ -33,6 +36,7 @@ class Onlooker:
 
     Args:
         config: of the station.
+        recipe: the name of that one of its recipes that is meant; "": the one in use.
 
     Raises:
         ConfigError: the bundle is refused, or what is known was learned with another one.
@@ -40,10 +44,12 @@ class Onlooker:
         StateDamaged: the ledger is damaged.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, recipe: str = "") -> None:
+        disk = UntouchedDisk(Path(config.station.state_dir))
+        recipes = {one.name: one for one in load_recipes(config)}
+        name = recipe or named_in_use(disk)
+        self.config = config = msgspec.structs.replace(config, recipe=recipes.get(name, config.recipe))
         with self.reader() as reader:
-            disk = UntouchedDisk(Path(config.station.state_dir))
             self.evidence = EvidenceStore(disk)
             self.recipe = Recipe(config.recipe, disk)
             drawing = Drawing(config.recipe.name, config.recipe.draw_one_in)
@@ -75,7 +81,7 @@ class Onlooker:
         if part.recipe != recipe:
             raise BadData(
                 f"part {number} was judged by recipe {part.recipe!r}, and this station's is {recipe!r}",
-                hint="give the configuration with that recipe: -c FILE; [recipe] name says which it is",
+                hint="give the configuration with that recipe: -c FILE; [recipe] name and [station] recipes say which",
             )
         return part
 
@@ -103,6 +109,15 @@ class Onlooker:
     def called(self, slug: str | None) -> str:
         """Give what people call a class; None is none."""
         return "no class" if slug is None else self.recipe.learned.names.get(slug, slug)
+
+
+def recipe_of(config: Config, number: int) -> str:
+    """Give the name of the recipe that judged a recorded part; "" where there is no such part."""
+    try:
+        with Reader(Path(config.station.state_dir)) as reader:
+            return reader.part(min(number, LAST_PART)).recipe
+    except BadData:
+        return ""
 
 
 def local_time(utc: float) -> str:

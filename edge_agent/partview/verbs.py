@@ -9,7 +9,7 @@ from edge_agent.errors import BadData
 from edge_agent.partview.containment import containment_lines, searched
 from edge_agent.partview.containmentpage import containment_page
 from edge_agent.partview.heat import heat_of
-from edge_agent.partview.onlooker import Onlooker
+from edge_agent.partview.onlooker import Onlooker, recipe_of
 from edge_agent.partview.why import explained
 from edge_agent.partview.whypage import why_page
 from edge_agent.partview.whytext import why_lines
@@ -37,7 +37,7 @@ def show_why(config: Config, number: int, picture: Path | None, page: Path | Non
     for file in (picture, page):
         if file is not None:
             check_folder(file)
-    onlooker = Onlooker(config)
+    onlooker = Onlooker(config, recipe_of(config, number))
     with progress_bar("looking at good parts") as progress:
         why = explained(onlooker, number, progress)
     heat = heat_of(why)
@@ -77,7 +77,7 @@ def show_escape(config: Config, number: int, name: str, since_utc: float, page: 
     """
     if page is not None:
         check_folder(page)
-    onlooker = Onlooker(config)
+    onlooker = Onlooker(config, recipe_of(config, number))
     with progress_bar("comparing parts") as progress:
         containment = searched(onlooker, number, name, since_utc, progress)
     if as_json:

@@ -89,6 +89,7 @@ class Dispatcher(Generic[H, R]):
         warm: whether a lane that only stands in may be loaded before it is needed.
         noted: hears what a person should know: severity, one word for it, a sentence, its values.
         hire: makes the lanes' threads, as `Worker` does.
+        room: jobs with a deadline that may wait.
     """
 
     name = "dispatcher"
@@ -102,13 +103,14 @@ class Dispatcher(Generic[H, R]):
         warm: Callable[[Way[H]], bool] = lambda way: False,
         noted: Noted = lambda *said: None,
         hire: Hire = Worker,
+        room: int = URGENT,
     ) -> None:
         # One answer for each lane's task, and of one that was closed meanwhile: this mailbox is never full.
         self._answers: Mailbox[Answer[H, R]] = Mailbox(4 * len(ways), Overflow.REFUSE, on_put=lambda: poke(self.name))
         self._bank = Bank[H, R](ways, clock, self._answers.offer, warm, noted, hire)
         self._clock = clock
         self._timeout_s = timeout_s
-        self._urgent: DeadlineQueue[H, R] = DeadlineQueue(URGENT)
+        self._urgent: DeadlineQueue[H, R] = DeadlineQueue(room)
         self._background: deque[Ticket[H, R]] = deque()
         self._open = False
         self._hopeless: EdgeAgentError | None = None

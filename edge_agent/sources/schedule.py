@@ -50,6 +50,7 @@ class Material:
         samples: acceleration [m/s^2], shape (n, 3), float32; None without vibration.
         rate_hz: sample rate [Hz]; 0 without vibration.
         truth: class slug, where it is known.
+        recipe: name of the recipe that it is to be judged by; "": the one in use.
     """
 
     due_s: float | None
@@ -58,6 +59,7 @@ class Material:
     samples: NDArray[np.float32] | None
     rate_hz: float
     truth: str | None
+    recipe: str = ""
 
     def items(self, trigger: Trigger) -> Iterable[tuple[float, Item]]:
         """Give what the part delivers with the host monotonic time when each is complete [s].
@@ -185,6 +187,6 @@ class Schedule:
             if len(self._unanswered) > UNANSWERED:
                 del self._unanswered[min(self._unanswered)]
         self._last_trigger_s = begin_s
-        trigger = Trigger(position.series, position.number, begin_s, part.truth)
+        trigger = Trigger(position.series, position.number, begin_s, part.truth, part.recipe)
         for due_s, item in part.items(trigger):
             heapq.heappush(self._due, (now if part.due_s is None else due_s, next(self._order), item))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_agent.config import ImageHealthConfig, PairingConfig, ReplayConfig
-from edge_agent.inspection.pairing import Pairer
+from edge_agent.inspection.pairing import Needs, Pairer
 from edge_agent.records import Frame, Modality, Pair, Trigger, VibrationWindow
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.count import TriggerCount, name_series
@@ -98,7 +98,7 @@ def everything(items: list[Item]) -> bool:
 def test_every_part_is_announced_once_and_pairs_completely(build: Build, parts_per_s: float | None) -> None:
     source = build(parts_per_s)
     found = source.open()
-    pairer = Pairer(PairingConfig(), frozenset(Modality), deadline_s=0.25)
+    pairer = Pairer(PairingConfig(), lambda trigger: Needs(frozenset(Modality), 0.25))
     pairs: list[Pair] = []
     for item in take_until(source, everything):
         pairer.add(item)

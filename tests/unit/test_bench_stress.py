@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge_agent.bench.chaos import Chaos, Chaotic, Fault
-from edge_agent.bench.histogram import BAR, draw_histogram
+from edge_agent.bench.chart import BAR, draw_histogram, draw_memory
+from edge_agent.bench.loads import Remembering
 from edge_agent.bench.stressreport import slope_of
 from edge_agent.errors import DeviceFault
 from edge_agent.testing.engine import TableEngine
@@ -77,3 +78,22 @@ def test_faults_are_as_frequent_as_asked_and_counted() -> None:
     assert 900 < wrong < 1_100
     assert sum(chaos.counts.values()) == wrong
     assert set(chaos.counts) == {Fault.HANG, Fault.NAN, Fault.SLOW}
+
+
+def test_memory_is_drawn_from_nothing_up() -> None:
+    picture = draw_memory([(0, 100.0), (1000, 100.0)], "PSS")
+    rows = np.flatnonzero((picture == np.array(BAR, np.uint8)).all(axis=2).any(axis=1))
+
+    assert rows.min() > 50
+    assert abs(rows.mean() - (370 - 320 / 1.1)) < 3
+
+
+def test_what_was_asked_before_is_answered_from_the_table_with_an_array_of_its_own() -> None:
+    table = TableEngine(PORT, PORT, lambda feed: {"x": feed["x"] + 1})
+    engine = Remembering(table)
+    first = engine.infer({"x": np.ones(1, np.float32)})
+    first["x"][:] = 7.0
+
+    assert engine.infer({"x": np.ones(1, np.float32)})["x"] == 2.0
+    assert engine.infer({"x": np.zeros(1, np.float32)})["x"] == 1.0
+    assert table.calls == 2

@@ -53,6 +53,7 @@ def documented_options(verb: str) -> set[str]:
 
 def event_kinds() -> set[str]:
     kinds = {*arguments("Event", 3, "kind"), *arguments("note", 2, "kind")}
+    kinds |= set(arguments("_noted", 1, "kind", within="edge_agent/scheduler/"))
     return kinds | set(arguments("_note", 1, "kind", within="edge_agent/ledger/"))
 
 

@@ -36,6 +36,7 @@ class Bench:
             station=station,
             source=unused,
             dispatcher=unused,
+            evictions=unused,
             background=self,
         )
         self.agent.teacher = SimpleNamespace(saw=lambda *evidence: None)

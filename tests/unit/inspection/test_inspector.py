@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from edge_agent.config import PairingConfig, RecipeConfig
+from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, DeviceFault
-from edge_agent.inspection.inspector import Inspector
-from edge_agent.inspection.pairing import Pairer
+from edge_agent.inspection.inspector import Inspected, Inspector
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import (
     Action,
@@ -101,8 +100,30 @@ class Gate:
         self.actions.append((number, action, now))
 
 
+OTHER = RecipeConfig(
+    name="other", deadline_ms=400.0, modalities=(Modality.IMAGE,), actions=ActionsConfig(ok=Action.REJECT)
+)
+
+
+class Made:
+    """Stands in for a bundle."""
+
+    digest = "b"
+
+
+class Holding:
+    """Stands in for the encoders of a lane."""
+
+    def __init__(self, encoder: object) -> None:
+        self.encoder = encoder
+
+    def of(self, bundle: object) -> object:
+        return self.encoder
+
+
 class AlwaysOk:
-    digest = "k"
+    def __init__(self, digest: str = "k") -> None:
+        self.digest = digest
 
     def look(self, embedding: Embedding) -> Embedding:
         return embedding
@@ -126,15 +147,17 @@ class Bench:
     def __post_init__(self) -> None:
         self.inspector = self.kind(
             source=self.line,
-            pairer=Pairer(PairingConfig(), frozenset(Modality), 0.25),
+            limits=PairingConfig(),
             encoding=self.device,
             ledger=self.ledger,
             output=self.gate,
-            recipe=RecipeConfig(),
+            products=[
+                Inspected(RecipeConfig(), Made(), AlwaysOk()),
+                Inspected(OTHER, Made(), AlwaysOk("other")),
+            ],
             clock=self.clock,
             keep=self.keep,
             told=self.told.append,
-            judge=AlwaysOk(),
         )
         self.inspector.begin(Position("a", 0))
 
@@ -142,9 +165,9 @@ class Bench:
         self.kept.append((part.trigger.number, len(self.gate.actions)))
         self.evidence.append((frame is not None, window is not None))
 
-    def deliver(self, number: int = 1, *, frame: bool | Frame = True, window: bool = True) -> None:
+    def deliver(self, number: int = 1, *, frame: bool | Frame = True, window: bool = True, recipe: str = "") -> None:
         t = self.clock.now()
-        self.line.items.offer(Trigger("a", number, t))
+        self.line.items.offer(Trigger("a", number, t, recipe=recipe))
         if frame:
             plain = Frame(np.zeros((4, 4, 3), np.uint8), t + 0.01)
             self.line.items.offer(frame if isinstance(frame, Frame) else plain)
@@ -316,7 +339,7 @@ def test_a_picture_unfit_to_judge_by_is_not_encoded_and_said() -> None:
     bench, encoder = Bench(), Given()
     frame = Frame(np.zeros((4, 4, 3), np.uint8), 0.01, faults=("dark",))
     bench.deliver(frame=frame)
-    bench.device.jobs[0].run(encoder)  # type: ignore[arg-type]
+    bench.device.jobs[0].run(Holding(encoder))  # type: ignore[arg-type]
     bench.answer(BadData("nothing is left"))
 
     ((image, samples, _, words),) = encoder.given
@@ -417,3 +440,54 @@ def test_the_deadline_check_has_teeth() -> None:
 
 def test_the_order_check_has_teeth() -> None:
     assert not acts_only_after_the_commit(HastyInspector)
+
+
+def test_each_trigger_is_judged_by_the_recipe_that_it_names_part_by_part() -> None:
+    bench = Bench()
+    for number, recipe in enumerate(("", "other", "default", "other"), 1):
+        bench.deliver(number, recipe=recipe)
+        bench.answer()
+        bench.clock.advance(0.2)
+    while bench.ledger.waiting:
+        bench.commit()
+
+    assert [(part.recipe, part.knowledge) for part in bench.ledger.parts()] == [
+        ("default", "k"),
+        ("other", "other"),
+    ] * 2
+    assert [action for _, action, _ in bench.gate.actions] == [Action.PASS, Action.REJECT] * 2
+
+
+def test_a_change_of_product_holds_from_the_next_trigger_and_loses_none() -> None:
+    bench = Bench()
+    bench.deliver(1)
+    bench.inspector.use("other")
+    bench.clock.advance(0.1)
+    bench.deliver(2, window=False)  # which the other product does not need
+    bench.answer()
+    bench.answer()
+
+    assert [part.recipe for part in bench.ledger.parts()] == ["default", "other"]
+    assert [part.verdict.degraded for part in bench.ledger.parts()] == [(), ()]
+
+
+def test_a_judge_that_changes_is_used_for_the_parts_of_its_recipe_alone() -> None:
+    bench = Bench()
+    bench.inspector.judge_by("other", AlwaysOk("newer"))
+    for number, recipe in enumerate(("other", "default"), 1):
+        bench.deliver(number, recipe=recipe)
+        bench.answer()
+        bench.clock.advance(0.2)
+
+    assert [part.knowledge for part in bench.ledger.parts()] == ["newer", "k"]
+
+
+def test_a_recipe_that_is_not_there_makes_the_part_unsure_at_once_and_is_counted() -> None:
+    bench = Bench()
+    bench.deliver(1, recipe="nobody")
+
+    assert [part.verdict.cause for part in bench.ledger.parts()] == ["recipe"]
+    assert not bench.device.jobs
+    assert bench.inspector.counts.unknown == 1
+    bench.commit()
+    assert [action for _, action, _ in bench.gate.actions] == [Action.REJECT]

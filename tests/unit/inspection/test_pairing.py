@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.config import PairingConfig
-from edge_agent.inspection.pairing import MAX_SKIP, Pairer, Skipped
+from edge_agent.inspection.pairing import MAX_SKIP, Needs, Pairer, Skipped
 from edge_agent.records import Frame, Modality, Pair, Trigger, VibrationWindow
 from edge_agent.sources.source import Position
 
@@ -17,7 +17,7 @@ RATE_HZ = 1000.0
 
 
 def pairer(expected: frozenset[Modality] = BOTH) -> Pairer:
-    return Pairer(PairingConfig(), expected, deadline_s=0.25)
+    return Pairer(PairingConfig(), lambda trigger: Needs(expected, 0.25))
 
 
 def trigger(number: int, time_s: float, series: str = "a") -> Trigger:
@@ -177,4 +177,4 @@ def test_every_trigger_leaves_exactly_once(script: list[tuple[str, float]]) -> N
 
 
 def test_the_conservation_check_has_teeth() -> None:
-    assert not conserved(ForgetfulPairer(PairingConfig(), BOTH, 0.25), [("t", 0.0), ("f", 0.01)])
+    assert not conserved(ForgetfulPairer(PairingConfig(), lambda trigger: Needs(BOTH, 0.25)), [("t", 0.0), ("f", 0.01)])

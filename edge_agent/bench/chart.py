@@ -1,4 +1,4 @@
-"""A histogram of durations as a picture: how many took how long, on a logarithmic count, with limits marked."""
+"""Pictures of a run: how many parts took how long, on a logarithmic count, with limits marked; memory over parts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TOP: Final = 50
 BINS: Final = 120
 
 WHITE: Final = (255, 255, 255)
+GRID: Final = (225, 225, 225)
 INK: Final = (60, 60, 60)
 BAR: Final = (160, 120, 40)
 MARK: Final = (40, 40, 200)
@@ -62,6 +63,35 @@ def draw_histogram(values_ms: Sequence[float], title: str, marks: Mapping[str, f
         _write(picture, word, (min(x_of(value_ms) + 4, WIDTH - 160), TOP + 6 + 18 * row), MARK)
     _write(picture, title, (LEFT, 22), INK)
     _write(picture, "ms", (WIDTH - 40, HEIGHT - 4), INK)
+    return picture
+
+
+def draw_memory(looks: Sequence[tuple[int, float]], title: str) -> NDArray[np.uint8]:
+    """Draw memory over the parts of a run, from nothing up.
+
+    Args:
+        looks: parts so far and memory [MB]; at least one.
+        title: written above, ASCII.
+
+    Returns:
+        BGR, shape (420, 960, 3).
+    """
+    end_parts = max([parts for parts, _ in looks] + [1])
+    end_mb = 1.1 * max(mb for _, mb in looks)
+    picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+
+    def at(parts: float, mb: float) -> tuple[int, int]:
+        x = LEFT + round((WIDTH - LEFT - 20) * parts / end_parts)
+        return x, HEIGHT - BOTTOM - round((HEIGHT - BOTTOM - TOP) * mb / end_mb)
+
+    for mb in np.arange(0.0, end_mb, _round_step(end_mb)):
+        cv2.line(picture, at(0, mb), at(end_parts, mb), GRID)
+        _write(picture, f"{mb:g}", (8, at(0, mb)[1] + 5), INK)
+    for parts in np.arange(0.0, end_parts, _round_step(end_parts)):
+        _write(picture, f"{parts:g}", (at(parts, 0)[0] - 10, HEIGHT - 22), INK)
+    line = np.array([at(parts, mb) for parts, mb in looks], np.int32)
+    cv2.polylines(picture, [line], False, BAR, 2, cv2.LINE_AA)
+    _write(picture, f"{title}: MB over parts", (LEFT, 22), INK)
     return picture
 
 

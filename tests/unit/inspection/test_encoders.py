@@ -1,0 +1,121 @@
+"""The bundles of a lane: loaded once, the least recently used let go, what is wrong never kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from edge_agent.errors import DeviceFault
+from edge_agent.inspection.encoders import Encoders, Evictions
+
+
+@dataclass
+class Made:
+    """Stands in for a bundle."""
+
+    name: str
+
+    @property
+    def digest(self) -> str:
+        return f"digest of {self.name}"
+
+
+@dataclass
+class Loaded:
+    """Stands in for an encoder."""
+
+    name: str
+    right: bool = True
+    at: str = "image"
+    closed: bool = False
+
+    def prove(self) -> int:
+        if not self.right:
+            raise DeviceFault("other numbers than the desk")
+        return 3
+
+    def prove_one(self) -> Any:
+        return self.name
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Bench:
+    """Memory for so many bundles."""
+
+    room: int
+    wrong: str = ""
+    made: list[Loaded] = field(default_factory=list)
+    evictions: Evictions = field(default_factory=Evictions)
+
+    def __post_init__(self) -> None:
+        self.encoders = Encoders(self.make, lambda: len(self.open) < self.room, self.evictions)
+
+    def make(self, bundle: Any) -> Any:
+        self.made.append(Loaded(bundle.name, right=bundle.name != self.wrong))
+        return self.made[-1]
+
+    @property
+    def open(self) -> list[str]:
+        return [one.name for one in self.made if not one.closed]
+
+    def use(self, *names: str) -> None:
+        for name in names:
+            self.encoders.of(Made(name))  # type: ignore[arg-type]
+
+
+def test_each_bundle_is_loaded_once_however_many_recipes_use_it() -> None:
+    bench = Bench(room=2)
+    bench.use("a", "b", "a", "b", "a")
+
+    assert [one.name for one in bench.made] == ["a", "b"]
+    assert bench.evictions.count == 0
+
+
+def test_the_one_that_was_not_used_for_the_longest_time_is_let_go() -> None:
+    bench = Bench(room=2)
+    bench.use("a", "b", "a", "c")
+
+    assert bench.open == ["a", "c"]
+    assert (bench.evictions.count, bench.evictions.last) == (1, "b")
+
+
+def test_one_is_loaded_even_where_there_is_room_for_none() -> None:
+    bench = Bench(room=0)
+    bench.use("a", "b")
+
+    assert bench.open == ["b"]
+
+
+def test_in_advance_the_first_is_loaded_in_any_case_and_the_others_as_there_is_room() -> None:
+    bench = Bench(room=2)
+    bench.encoders.load([Made(name) for name in "abc"])  # type: ignore[misc]
+
+    assert bench.open == ["a", "b"]
+    assert bench.encoders.prove() == 6
+
+
+def test_what_gives_other_numbers_is_not_kept() -> None:
+    bench = Bench(room=2, wrong="b")
+    bench.use("a")
+    for _ in range(2):
+        with pytest.raises(DeviceFault):
+            bench.use("b")
+
+    assert bench.open == ["a"]
+    assert bench.encoders.prove() == 3
+
+
+def test_the_one_in_use_is_the_one_that_is_proven_and_runs() -> None:
+    bench = Bench(room=2)
+    assert bench.encoders.at == ""
+    bench.use("a", "b", "a")
+
+    assert bench.encoders.prove_one() == "a"
+    assert bench.encoders.at == "image"
+    bench.encoders.close()
+    assert bench.open == []

@@ -53,6 +53,10 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
+    verb.add_argument("--start", action="store_true", help="measure instead how soon the first verdict comes")
+    verb.add_argument(
+        "--sharing", action="store_true", help="measure instead the memory of recipes that share a bundle"
+    )
     verb.add_argument("--decisions", action="store_true", help="measure instead how long the scheduler decides")
     verb.add_argument(
         "--line",
@@ -98,6 +102,14 @@ def _bench(arguments: argparse.Namespace) -> int:
         from edge_agent.bench.placing import run_placing
 
         return run_placing(arguments.bundle, as_json=arguments.json)
+    if arguments.start:
+        from edge_agent.bench.starting import run_starting
+
+        return run_starting(arguments.bundle, as_json=arguments.json)
+    if arguments.sharing:
+        from edge_agent.bench.sharing import run_sharing
+
+        return run_sharing(arguments.bundle, as_json=arguments.json)
     if arguments.decisions:
         from edge_agent.bench.deciding import run_deciding
 

@@ -70,7 +70,11 @@ class Bank(Generic[H, R]):
         hire: Hire = Worker,
     ) -> None:
         self.lanes = tuple(Lane[H, R](way, clock, answer, hire) for way in ways)
-        self._breakers = {name: DeviceBreaker(name) for lane in self.lanes for name in _needs(lane)}
+        self._needs = {lane.name: _needs(lane) for lane in self.lanes}
+        self._breakers = {name: DeviceBreaker(name) for names in self._needs.values() for name in names}
+        self._tried_by = {
+            name: next(lane for lane in self.lanes if name in self._needs[lane.name]) for name in self._breakers
+        }
         self._warm = warm
         self._noted = noted
         self._in_use = ""
@@ -91,7 +95,7 @@ class Bank(Generic[H, R]):
 
     def passed(self, lane: Lane[H, R], now: float) -> None:
         """Hear that a lane has been proven; load in advance what may be."""
-        for name in _needs(lane):
+        for name in self._needs[lane.name]:
             breaker = self._breakers[name]
             if breaker.state is not Breaker.OPEN and breaker.tell(Happening.PASSED, now):
                 self._noted("info", "device_back", f"device {name} works again", {"device": name})
@@ -109,7 +113,7 @@ class Bank(Generic[H, R]):
             reason: what happened.
             now: host monotonic time [s].
         """
-        name = device if device in lane.devices else _needs(lane)[-1]
+        name = device if device in lane.devices else self._needs[lane.name][-1]
         breaker = self._breakers[name]
         again = breaker.reason == reason and breaker.state is not Breaker.CLOSED
         if breaker.tell(Happening.FAILED, now, reason) and not again:
@@ -123,7 +127,7 @@ class Bank(Generic[H, R]):
         """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""
         for name, breaker in self._breakers.items():
             if breaker.state is Breaker.OPEN and now >= breaker.trial_at_s:
-                lane = next(lane for lane in self.lanes if name in _needs(lane))
+                lane = self._tried_by[name]
                 if lane.task is None:
                     breaker.tell(Happening.TRIED, now)
                     if lane.state is LaneState.READY:
@@ -137,8 +141,7 @@ class Bank(Generic[H, R]):
     def wakes(self) -> Iterator[float]:
         """Give when something is to be tried [s, host monotonic]."""
         for name, breaker in self._breakers.items():
-            lane = next(lane for lane in self.lanes if name in _needs(lane))
-            if breaker.state is Breaker.OPEN and lane.task is None:
+            if breaker.state is Breaker.OPEN and self._tried_by[name].task is None:
                 yield breaker.trial_at_s
 
     def status(self) -> tuple[LaneStatus, ...]:
@@ -147,7 +150,7 @@ class Bank(Generic[H, R]):
         return tuple(self._status_of(lane, lane is in_use) for lane in self.lanes)
 
     def _sound(self, lane: Lane[H, R]) -> bool:
-        return all(self._breakers[name].state is Breaker.CLOSED for name in _needs(lane))
+        return all(self._breakers[name].state is Breaker.CLOSED for name in self._needs[lane.name])
 
     def _note_use(self, lane: Lane[H, R]) -> None:
         """Say that another lane judges than before."""
@@ -161,7 +164,7 @@ class Bank(Generic[H, R]):
         self._in_use = lane.name
 
     def _status_of(self, lane: Lane[H, R], in_use: bool) -> LaneStatus:
-        breakers = [self._breakers[name] for name in _needs(lane)]
+        breakers = [self._breakers[name] for name in self._needs[lane.name]]
         return LaneStatus(
             name=lane.name,
             state="in use" if in_use else str(lane.state),

@@ -12,6 +12,7 @@ from typing import Final
 
 from edge_agent.api import ApiServer
 from edge_agent.errors import EdgeAgentError
+from edge_agent.health import Memory
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger import Misses
@@ -20,7 +21,6 @@ from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import Loop
-from edge_agent.runtime.machine import pss_mb
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
@@ -81,6 +81,7 @@ class Agent:
     """
 
     inspector: Inspector
+    memory: Memory
     teacher: Teacher
     api: ApiServer
     watchdog: Watchdog
@@ -213,7 +214,7 @@ class Agent:
             inspection=replace(self.inspector.counts),
             pairing=replace(self.inspector.pairing_counts),
             dispatch=self.dispatcher.status(self.clock.now()),
-            memory_mb=pss_mb(),
+            memory_mb=self.memory.mb,
             memory_limit_mb=station.config.engine.memory_mb,
             evicted=self.evictions.count,
             background=background,

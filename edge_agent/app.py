@@ -11,7 +11,7 @@ from edge_agent.answers import Answers
 from edge_agent.api import ApiServer
 from edge_agent.config import Config
 from edge_agent.engines import LoadEngines, load_engines
-from edge_agent.health import EndOfLine, Health
+from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspected, Inspector
@@ -139,6 +139,7 @@ def _joined(
         told=told,
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
+    agent.memory = memory = Memory(background)
     agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
     health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
     stages = {"loop": config.watchdog.stall_s, "dispatcher": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
@@ -152,6 +153,7 @@ def _joined(
         inspector,
         teacher,
         Prover(dispatcher),
+        memory,
         api,
         health,
         watchdog,

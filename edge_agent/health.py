@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from edge_agent.runtime.background import Background, Chore
+from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler.dispatcher import DispatchCounts
 from edge_agent.status import Status, Trouble
 
@@ -74,6 +76,36 @@ class Health:
         if idle or count != self._counts.get(stage):
             self._progressed(stage, now)
         self._counts[stage] = count
+
+
+class Memory:
+    """Knows how much memory the process takes. A component.
+
+    It is read in the background, because the kernel walks through the whole process for it: milliseconds in which no
+    part could be answered.
+
+    Args:
+        background: reads it.
+    """
+
+    name = "memory"
+    PERIOD_S: Final = 10.0
+
+    def __init__(self, background: Background) -> None:
+        self.mb: float | None = None  #: proportional set size [MB]; None before it was read, or where nobody says
+        self._background = background
+        self._due_s = -math.inf
+        self._waiting = False
+
+    def step(self, now: float) -> float:
+        """Have it read where it is time for that."""
+        if now >= self._due_s:
+            self._due_s = now + self.PERIOD_S
+            self._waiting = self._waiting or self._background.submit(Chore(pss_mb, self._read))
+        return self._due_s
+
+    def _read(self, mb: float | None) -> None:
+        self.mb, self._waiting = mb, False
 
 
 class EndOfLine:

@@ -155,6 +155,11 @@ class Inspector:
         return Needs(frozenset(config.modalities), config.deadline_ms / 1e3)
 
     @property
+    def in_use(self) -> Inspected:
+        """What parts are judged by whose trigger names no recipe."""
+        return self._in_use
+
+    @property
     def pairing_counts(self) -> PairingCounts:
         """What did not simply pair."""
         return self._pairer.counts

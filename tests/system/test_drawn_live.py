@@ -75,7 +75,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
         parts = first_group(tmp_path, before["series"])
         for part in parts:
             api.call(socket, "label", {"part": part.id, "label": "good", "who": "ann"})
-        wait_until(lambda: agent.inspector._judge.promise().held_out > HELD_OUT)
+        wait_until(lambda: agent.inspector.in_use.judge.promise().held_out > HELD_OUT)
         after = api.call(socket, "status")
     finally:
         agent.loop.stop()
@@ -88,4 +88,4 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
     assert before["drawn"]["next"] == [part.id for part in parts[:3]]
     assert after["promise"]["held_out"] == HELD_OUT + GROUP
     assert (after["drawn"]["stopped"]["count"], after["drawn"]["stopped"]["of"]) == (GROUP, GROUP)
-    assert agent.inspector._judge is agent.station.recipe.judge
+    assert agent.inspector.in_use.judge is agent.station.recipe.judge

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from status_values import dispatch_of, status_of
 
-from edge_agent.health import AGAIN_S, PERIOD_S, Health
+from edge_agent.health import AGAIN_S, PERIOD_S, Health, Memory
+from edge_agent.runtime.background import Chore
 from edge_agent.status import Status, Trouble
 
 
@@ -82,3 +84,26 @@ def test_a_dispatcher_that_answers_parts_progresses() -> None:
         bench.health.step(now)
 
     assert ("dispatcher", 4.0) in bench.progress
+
+
+class Reading:
+    """Stands in for the background: does a chore when it is told to."""
+
+    def __init__(self) -> None:
+        self.chores: list[Chore] = []
+
+    def submit(self, chore: Chore) -> bool:
+        self.chores.append(chore)
+        return True
+
+
+def test_memory_is_read_in_the_background_every_ten_seconds_and_never_twice_at_once() -> None:
+    reading: Any = Reading()
+    memory = Memory(reading)
+    for now in (0.0, 1.0, Memory.PERIOD_S, 2 * Memory.PERIOD_S):
+        memory.step(now)
+    assert (memory.mb, len(reading.chores)) == (None, 1)
+    reading.chores[0].then(123.0)
+    memory.step(3 * Memory.PERIOD_S)
+
+    assert (memory.mb, len(reading.chores)) == (123.0, 2)

@@ -14,7 +14,8 @@ from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
-from edge_agent.inspection.inspector import Inspected, Inspector
+from edge_agent.inspection.inspected import Inspected
+from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.placed import has_room, ways_of
 from edge_agent.product import Product

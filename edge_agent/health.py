@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.machine import pss_mb
-from edge_agent.scheduler.dispatcher import DispatchCounts
+from edge_agent.scheduler.account import DispatchCounts
 from edge_agent.status import Status, Trouble
 
 PERIOD_S: Final = 2.0

@@ -20,7 +20,7 @@ from edge_agent.runtime.loop import STEP_BUDGET_S, StepTimes
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
-from edge_agent.scheduler.dispatcher import DispatchStatus
+from edge_agent.scheduler.account import DispatchStatus
 from edge_agent.sources.feed import FeedStats
 
 NEXT = 3

@@ -195,8 +195,8 @@ def beside_an_outcome() -> Iterator[str]:
 
 
 def said_to_be_degraded() -> Iterator[str]:
-    """Give the words that pairing, health of pictures, encoding and the inspector say about what a part is seen by."""
-    for path in ("inspection/pairing.py", "inspection/encode.py", "inspection/inspector.py", "sources/imagehealth.py"):
+    """Give the words that pairing, health of pictures, encoding and perceiving say about what a part is seen by."""
+    for path in ("inspection/pairing.py", "inspection/encode.py", "inspection/inspected.py", "sources/imagehealth.py"):
         for node in ast.walk(modules()[f"edge_agent/{path}"]):
             match node:
                 case ast.Call(func=ast.Attribute(attr="append"), args=[word]):

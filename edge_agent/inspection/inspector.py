@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from edge_agent.config import PairingConfig, RecipeConfig
+from edge_agent.config import PairingConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
-from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders
+from edge_agent.inspection.inspected import Inspected, perceive
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
@@ -23,7 +23,6 @@ from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, 
 from edge_agent.runtime.clock import Clock
 from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.sources.source import Position, Source
-from models import Bundle
 
 DECIDE_MARGIN_S: Final = 0.030
 """This long before the deadline an undecided part becomes UNSURE late, so that it can still be committed first."""
@@ -45,21 +44,6 @@ class Committing(Protocol):
 
     def offer(self, item: Part | Misses | Acted, then: Callable[[Receipt], None] | None = None) -> bool:
         """Queue an item, whose receipt `then` hears; False when it cannot be taken."""
-
-
-@dataclass(frozen=True, eq=False)
-class Inspected:
-    """What the inspector knows of a product.
-
-    Attributes:
-        config: the recipe: its name, deadlines and actions.
-        bundle: makes its embeddings.
-        judge: gives the verdicts.
-    """
-
-    config: RecipeConfig
-    bundle: Bundle
-    judge: Judge
 
 
 @dataclass(eq=False)
@@ -220,10 +204,10 @@ class Inspector:
         judge, bundle, hurried = product.judge, product.bundle, product.config.hurried
         hurry = None if hurried == "none" else Modality(hurried)
         job = Job[Encoders, Embedding](
-            run=lambda encoders: judge.look(_perceive(encoders.of(bundle), pair)),
+            run=lambda encoders: judge.look(perceive(encoders.of(bundle), pair)),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
-            hurried=None if hurry is None else lambda encoders: judge.look(_perceive(encoders.of(bundle), pair, hurry)),
+            hurried=None if hurry is None else lambda encoders: judge.look(perceive(encoders.of(bundle), pair, hurry)),
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1
@@ -323,18 +307,6 @@ class Inspector:
             return due
         self._act(flight, committed_late=True)
         return math.inf
-
-
-def _perceive(encoder: Encoder, pair: Pair, only: Modality | None = None) -> Embedding:
-    """Encode what is fit to be encoded, or one modality of it alone; on the device's thread."""
-    frame, window = pair.frame, pair.window
-    image = None if frame is None or frame.faults else frame.image
-    samples, rate_hz = (None, 0.0) if window is None else (window.samples, window.rate_hz)
-    if only is Modality.IMAGE and samples is not None:
-        return encoder.encode(image, None, 0.0, (*pair.degraded, "hurried"))
-    if only is Modality.VIBRATION and image is not None:
-        return encoder.encode(None, samples, rate_hz, (*pair.degraded, "hurried"))
-    return encoder.encode(image, samples, rate_hz, pair.degraded)
 
 
 def _key(trigger: Trigger) -> tuple[str, int]:

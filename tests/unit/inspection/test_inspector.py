@@ -13,7 +13,8 @@ import pytest
 
 from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, DeviceFault
-from edge_agent.inspection.inspector import Inspected, Inspector
+from edge_agent.inspection.inspected import Inspected
+from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import (
     Action,

@@ -199,7 +199,7 @@ class Agent:
             version=program_version(),
             up_s=self.clock.now() - self._started_s,
             recipe=recipe.config.name,
-            recipes=tuple(station.products),
+            recipes=station.products.names,
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
             knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
             calibration=len(recipe.learned.calibration),

@@ -117,7 +117,7 @@ class Answers:
     def _rank_anew(self, result: EdgeAgentError | None) -> None:
         """Judge by the held-out parts that are known by now; where they could not be read, as before."""
         if result is None:
-            for product in self._agent.station.products.values():
+            for product in self._agent.station.products:
                 self._agent.inspector.judge_by(product.name, product.recipe.judge)
 
     def _teach(self, request: Request, now: float) -> None:
@@ -189,7 +189,7 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, UseArguments)
         agent, name = self._agent, arguments.recipe
-        bundle = agent.station.find_product(name).recipe.bundle
+        bundle = agent.station.products.find(name).recipe.bundle
 
         def change(result: Embedding | EdgeAgentError, at_s: float) -> None:
             if isinstance(result, EdgeAgentError):

@@ -18,7 +18,6 @@ from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.placed import has_room, ways_of
-from edge_agent.product import Product
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
@@ -96,7 +95,7 @@ def _joined(
     load: LoadEngines,
 ) -> Agent:
     config = station.config
-    inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in _in_order(station)]
+    inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
     bundles = list({product.bundle.digest: product.bundle for product in inspected}.values())
     evictions = Evictions()
     dispatcher = Dispatcher[Encoders, Embedding](
@@ -180,11 +179,6 @@ def _joined(
     loop.add(supervisor)
     loop.on_error = supervisor.failed
     return agent
-
-
-def _in_order(station: Station) -> list[Product]:
-    """Give the station's products, the one in use first."""
-    return sorted(station.products.values(), key=lambda product: product is not station.product)
 
 
 def _supply(config: Config, clock: Clock, station: Station) -> Supply:

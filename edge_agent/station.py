@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_agent.config import Config
-from edge_agent.configfile import load_config, load_recipes
+from edge_agent.configfile import load_config
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
@@ -38,7 +38,7 @@ from edge_agent.ledger.items import Receipt
 from edge_agent.ledger.recorder import Recorder
 from edge_agent.lessons import Lessons
 from edge_agent.placed import has_room
-from edge_agent.product import Product, name_in_use, named_in_use
+from edge_agent.product import Product, Products
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
@@ -85,19 +85,16 @@ class Station:
             make_room=self.evidence.make_room,
         )
         self.recorder.write_to(self.ledger)
-        made = (Product(self.config, recipe, disk, self.reader, self.clock) for recipe in load_recipes(self.config))
-        self.products = {product.name: product for product in made}
-        self._disk = disk
-        self.product = self.products.get(named_in_use(disk)) or next(iter(self.products.values()))
+        self.products = Products(self.config, disk, self.reader, self.clock)
         self.ledger.open()
         try:
             self.evidence.open()
-            for product in self.products.values():
+            for product in self.products:
                 self._cross(product)
         except BaseException:
             self.close()
             raise
-        for product in self.products.values():
+        for product in self.products:
             for damage in product.recipe.damage:
                 self.note("error", "recipe", "knowledge_damaged", damage.message)
             try:
@@ -111,26 +108,17 @@ class Station:
     @property
     def recipe(self) -> Recipe:
         """The recipe in use, with what is known of it."""
-        return self.product.recipe
+        return self.products.in_use.recipe
 
     @property
     def lessons(self) -> Lessons:
         """How what is known for the recipe in use is changed."""
-        return self.product.lessons
+        return self.products.in_use.lessons
 
     @property
     def drawing(self) -> Drawing:
         """Which parts of the recipe in use are drawn for a person's word."""
-        return self.product.drawing
-
-    def find_product(self, name: str) -> Product:
-        """Give the product of a recipe; raise `BadData` where there is none of that name."""
-        if name not in self.products:
-            raise BadData(
-                f"there is no recipe {name!r}: {', '.join(self.products)}",
-                hint="further ones stand in files of their own: [station] recipes",
-            )
-        return self.products[name]
+        return self.products.in_use.drawing
 
     def use(self, name: str, who: str = "program") -> None:
         """Inspect another product from now on, also after a restart.
@@ -143,9 +131,7 @@ class Station:
             BadData: there is no such recipe.
             Unavailable: the disk fails; the product is the old one.
         """
-        product = self.find_product(name)
-        name_in_use(self._disk, name)
-        self.product = product
+        self.products.use(name)
         self.note("info", "recipe", "recipe_changed", f"{who} has the station inspect {name}", recipe=name, who=who)
 
     def __enter__(self) -> Self:
@@ -199,7 +185,7 @@ class Station:
     def keeps(self, part: Part) -> bool:
         """Say whether the part's evidence is kept: by its answer, or because a person is to say what the part is."""
         outcomes = self.config.ledger.keep_evidence
-        product = self.products.get(part.recipe, self.product)
+        product = self.products.of(part)
         drawn = product.drawing.has(part.trigger.series, part.trigger.number)
         return part.verdict.outcome in outcomes or (drawn and bool(outcomes))
 
@@ -317,7 +303,7 @@ class Station:
         self._committed(word)
         with self.reader() as reader:
             part = reader.part(part_id)
-        self.products.get(part.recipe, self.product).hold_out_drawn()
+        self.products.of(part).hold_out_drawn()
         return part
 
     def word(self, part_id: int, label: str | None, who: str) -> Word:
@@ -335,7 +321,7 @@ class Station:
 
     def hold_out_drawn(self) -> None:
         """For each product: see `Product.hold_out_drawn`."""
-        for product in self.products.values():
+        for product in self.products:
             product.hold_out_drawn()
 
     def reader(self) -> Reader:

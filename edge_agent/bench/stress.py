@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -98,17 +98,26 @@ class StressOptions:
         return ", ".join(word for word, there in words.items() if there) or "nothing else"
 
 
-@dataclass
 class _Seen:
-    """What came out of the line. Filled on the loop thread."""
+    """What came out of the line; takes all its memory at once. Filled on the loop thread.
 
-    outcomes: Counter[str] = field(default_factory=Counter)
-    causes: Counter[str] = field(default_factory=Counter)
-    hops_ms: dict[str, list[float]] = field(default_factory=lambda: {f"{a}-{b}": [] for a, b in HOPS})
-    count: int = 0
+    Args:
+        parts: how many will come.
+    """
+
+    def __init__(self, parts: int) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.count = 0
+        self._ms = np.full((parts, len(HOPS)), np.nan, np.float32)
+
+    def hops_ms(self) -> dict[str, NDArray[np.float32]]:
+        """Give how long each hop took, of the parts that went through it [ms]."""
+        table = {f"{a}-{b}": self._ms[: self.count, at] for at, (a, b) in enumerate(HOPS)}
+        return {hop: values_ms[~np.isnan(values_ms)] for hop, values_ms in table.items()}
 
     def take(self, part: Part) -> None:
-        self.count += 1
+        """Hear of a part."""
         self.outcomes[str(part.verdict.outcome)] += 1
         if part.verdict.cause:
             self.causes[part.verdict.cause] += 1
@@ -121,10 +130,11 @@ class _Seen:
             "committed": times.committed_s,
             "acted": times.acted_s,
         }
-        for a, b in HOPS:
+        for at, (a, b) in enumerate(HOPS):
             start_s, end_s = points[a], points[b]
             if start_s is not None and end_s is not None:
-                self.hops_ms[f"{a}-{b}"].append(1e3 * (end_s - start_s))
+                self._ms[self.count, at] = 1e3 * (end_s - start_s)
+        self.count += 1
 
 
 def run_stress(options: StressOptions) -> int:
@@ -141,11 +151,11 @@ def run_stress(options: StressOptions) -> int:
             check_folder(file)
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder:
         seen, looks, report, unclean = _stressed(_config(options, Path(folder)), options)
-    taken_ms = seen.hops_ms["paired-committed"]
-    if options.histogram is not None and taken_ms:
+    taken_ms = seen.hops_ms()["paired-committed"]
+    if options.histogram is not None and len(taken_ms):
         marks = {f"budget {BUDGET_MS:g} ms": BUDGET_MS, "p99": report.hops["paired-committed"].p99_ms}
         title = f"pair to commit, {report.parts} parts, {report.load}"
-        _draw(draw_histogram(taken_ms, title, marks), options.histogram)
+        _draw(draw_histogram(taken_ms.tolist(), title, marks), options.histogram)
     if options.memory is not None and looks:
         _draw(draw_memory(looks, f"PSS, {report.load}"), options.memory)
     if options.as_json:
@@ -185,7 +195,7 @@ def _stressed(
         for slug in CLASSES:
             if slug != NORMAL:
                 station.teach(slug, [example_of(line.example(slug, i)) for i in range(SHOTS)])
-    castings, seen, chaos = castings_of(line), _Seen(), Chaos(FAULTY_ONE_IN, seed=1)
+    castings, seen, chaos = castings_of(line), _Seen(options.parts), Chaos(FAULTY_ONE_IN, seed=1)
     usual: LoadEngines = load_remembering if options.remembered else load_engines
     load: LoadEngines = chaos.load if options.faulty else usual
     agent = build(config, supply=Pace(castings, options.parts_per_s, options.parts), told=seen.take, load=load)
@@ -196,8 +206,9 @@ def _stressed(
         looks, wait_ms, seconds = _watched(agent, seen, options.parts)
     status = agent.dispatcher.status(agent.clock.now())
     unclean = agent.close()
-    hops = {hop: span(values_ms) for hop, values_ms in seen.hops_ms.items() if values_ms}
-    taken_ms = seen.hops_ms["paired-committed"]
+    hops_ms = seen.hops_ms()
+    hops = {hop: span(values_ms.astype(np.float64)) for hop, values_ms in hops_ms.items() if len(values_ms)}
+    taken_ms = hops_ms["paired-committed"]
     report = StressReport(
         parts=seen.count,
         parts_per_s=options.parts_per_s,
@@ -207,13 +218,14 @@ def _stressed(
         causes=dict(seen.causes),
         missed=exact(sum(seen.causes[cause] for cause in MISSED), seen.count),
         overdue=agent.inspector.counts.overdue,
-        budget=exact(sum(ms > BUDGET_MS for ms in taken_ms), len(taken_ms)),
+        budget=exact(int((taken_ms > BUDGET_MS).sum()), len(taken_ms)),
         hops=hops,
-        p999_ms=float(np.percentile(taken_ms, 99.9)) if taken_ms else 0.0,
+        p999_ms=float(np.percentile(taken_ms, 99.9)) if len(taken_ms) else 0.0,
         wait_p99_ms=wait_ms,
         encoded=busy.encoded,
         faults={str(fault): count for fault, count in chaos.counts.items() if count},
         dispatch=status.counts,
+        events=_events(agent),
         memory=slope_of(looks),
         machine=f"{processor()}, {platform.system()} {platform.release()}",
         versions=_versions(agent),
@@ -243,6 +255,12 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
         agent.loop.stop()
         loop.join()
     return looks, wait_ms, clock.now() - began_s
+
+
+def _events(agent: Agent) -> dict[str, int]:
+    """Give how often the station noticed what, the newest thousand events."""
+    with agent.station.reader() as reader:
+        return dict(Counter(event.kind for event in reader.events(1000, severities=("warning", "error"))))
 
 
 def _versions(agent: Agent) -> dict[str, str]:

@@ -59,6 +59,7 @@ class StressReport:
         encoded: pieces of background work on the device.
         faults: how often the device was made to go wrong, by how.
         dispatch: what became of the jobs.
+        events: warnings and errors that the station recorded, by kind.
         memory: None where the system does not say.
         machine: processor and system.
         versions: of the program and its runtimes.
@@ -79,6 +80,7 @@ class StressReport:
     encoded: int
     faults: dict[str, int]
     dispatch: DispatchCounts
+    events: dict[str, int]
     memory: Slope | None
     machine: str
     versions: dict[str, str]
@@ -127,6 +129,8 @@ def print_stress(report: StressReport) -> None:
         f"{counts.faulted} faulted, {counts.refused} refused; "
         f"{counts.rerun} rerun, {counts.rescued} rescued, {counts.in_vain} in vain"
     )
+    if report.events:
+        say(f"the station recorded: {_listed(report.events)}")
     if report.faults:
         say(f"the device was made to go wrong: {_listed(report.faults)}")
     if (memory := report.memory) is not None:

@@ -124,7 +124,7 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, TeachArguments)
         plan = Plan(arguments.label, arguments.who, arguments.golden, arguments.now, arguments.goes_on)
-        teacher, lessons = self._agent.teacher, self._agent.station.lessons
+        teacher, product = self._agent.teacher, self._agent.station.products.in_use
 
         def answer(result: Proposal | EdgeAgentError) -> None:
             if isinstance(result, EdgeAgentError):
@@ -134,7 +134,7 @@ class Answers:
 
         def begin(lesson: Lesson) -> None:
             try:
-                teacher.begin(lesson, plan, answer, now)
+                teacher.begin(product, lesson, plan, answer, now)
             except Unavailable as error:
                 request.failed(error)
 
@@ -142,7 +142,9 @@ class Answers:
             teacher.gather(arguments.next, plan, answer, now)
             return
         body = request.body
-        self._later(request, lambda: lessons.begin(plan.name, unpack(body), golden=plan.golden, now=plan.now), begin)
+        self._later(
+            request, lambda: product.lessons.begin(plan.name, unpack(body), golden=plan.golden, now=plan.now), begin
+        )
 
     def _learned(self, request: Request, now: float) -> None:
         self._later(request, self._agent.station.lessons.classes, request.done)
@@ -170,7 +172,8 @@ class Answers:
             station.recorder.offer(row)
             request.done({"cancelled": "candidate"})
 
-        self._later(request, lambda: station.lessons.cancel(arguments.who), cancelled)
+        lessons = station.lessons
+        self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
 
     def _forget(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -191,20 +194,23 @@ class Answers:
         agent, name = self._agent, arguments.recipe
         bundle = agent.station.products.find(name).recipe.bundle
 
-        def change(result: Embedding | EdgeAgentError, at_s: float) -> None:
+        def proven(result: Embedding | EdgeAgentError, at_s: float) -> None:
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
-                return
-            began_s = agent.clock.now()
-            agent.station.use(name, arguments.who)
+            else:
+                began_s = agent.clock.now()
+                self._later(request, lambda: agent.station.use(name, arguments.who), lambda _: changed(began_s))
+
+        def changed(began_s: float) -> None:
             agent.inspector.use(name)
             request.done(Used(name, 1e3 * (agent.clock.now() - began_s)))
 
-        if not agent.dispatcher.submit(Job(lambda encoders: encoders.of(bundle).prove_one(), change)):
+        if not agent.dispatcher.submit(Job(lambda encoders: encoders.of(bundle).prove_one(), proven)):
             request.failed(Unavailable("no device works, or too much waits for it", hint="see edge-agent status"))
 
     def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
-        self._later(request, work, lambda made: request.done(self._agent.teacher.apply(made)))
+        product = self._agent.station.products.in_use
+        self._later(request, work, lambda made: request.done(self._agent.teacher.apply(product, made)))
 
     def _later(self, request: Request, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""

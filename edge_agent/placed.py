@@ -98,4 +98,5 @@ def _way(
         load=loaded,
         prove=Encoders.prove,
         at=lambda encoders: encoders.at,
+        loading=lambda encoders: encoders.loading,
     )

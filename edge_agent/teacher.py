@@ -114,10 +114,11 @@ class Teacher:
             return running.plan.name, len(running.examples), running.wanted
         return running.lesson.label, running.lesson.done, running.lesson.total
 
-    def begin(self, lesson: Lesson, plan: Plan, done: Answer, now: float) -> None:
+    def begin(self, product: Product, lesson: Lesson, plan: Plan, done: Answer, now: float) -> None:
         """Give a lesson; `done` hears what came of it.
 
         Args:
+            product: what it is about.
             lesson: what to teach.
             plan: how.
             done: hears what came of it.
@@ -126,7 +127,7 @@ class Teacher:
         Raises:
             Unavailable: another lesson is being given.
         """
-        self._start(_Running(self._station.products.in_use, plan, done, now, now, lesson))
+        self._start(_Running(product, plan, done, now, now, lesson))
 
     def gather(self, count: int, plan: Plan, done: Answer, now: float) -> None:
         """Teach the next parts of the line; `done` hears what came of it.
@@ -200,10 +201,10 @@ class Teacher:
             return NEVER
         return now + RETRY_S
 
-    def apply(self, made: tuple[Changed, list[Teaching]]) -> Changed:
-        """Have the line judged by what is known now, and record how that came."""
+    def apply(self, product: Product, made: tuple[Changed, list[Teaching]]) -> Changed:
+        """Have the line judged by what is known of a product now, and record how that came."""
         changed, rows = made
-        recipe = self._station.recipe
+        recipe = product.recipe
         self._changed(recipe.config.name, recipe.judge)
         for row in rows:
             self._station.recorder.offer(row)

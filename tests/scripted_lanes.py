@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +71,9 @@ class Scripted:
         names: the device of each lane.
         timeout_s: after which a task hangs [s].
         warm: lanes may be loaded in advance.
+        devices: of a lane, where it has others than one of its own name.
+        loads: what a lane loads, by its name.
+        proof: raises where what was loaded is not right.
         pace_s: what a proof takes, and so what a job is taken to last before one was run [s].
         kind: the dispatcher.
         answers: what became of each job, in the order in which that was heard: name, result, when.
@@ -81,10 +84,14 @@ class Scripted:
     timeout_s: float = 1.0
     warm: bool = True
     pace_s: float = 0.010
+    devices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    loads: Callable[[str], Any] = str
+    proof: Callable[[Any], None] = lambda held: None
     kind: type[Dispatcher[Any, Any]] = Dispatcher
     clock: ManualClock = field(default_factory=ManualClock)
     answers: list[tuple[str, Result, float]] = field(default_factory=list)
     noted: list[tuple[str, str, str, dict[str, object]]] = field(default_factory=list)
+    loading: bool = False  #: what runs is loading something
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
     def __post_init__(self) -> None:
@@ -159,6 +166,8 @@ class Scripted:
     def _way(self, name: str) -> Way[str]:
         def prove(held: str) -> int:
             self.clock.advance(self.pace_s)
+            self.proof(held)
             return 1
 
-        return Way(name, {"image": name}, load=lambda: name, prove=prove, at=lambda held: "image")
+        devices = {f"part {at}": device for at, device in enumerate(self.devices.get(name, (name,)))}
+        return Way(name, devices, lambda: self.loads(name), prove, lambda held: "part 0", lambda held: self.loading)

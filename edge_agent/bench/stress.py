@@ -206,6 +206,8 @@ def _stressed(
         looks, wait_ms, seconds = _watched(agent, seen, options.parts)
     status = agent.dispatcher.status(agent.clock.now())
     unclean = agent.close()
+    if (ending := agent.supervisor.ending) is not None:
+        raise Unavailable(f"{ending.component} ended the run: {ending.error}", hint="see the events that it recorded")
     hops_ms = seen.hops_ms()
     hops = {hop: span(values_ms.astype(np.float64)) for hop, values_ms in hops_ms.items() if len(values_ms)}
     taken_ms = hops_ms["paired-committed"]
@@ -216,7 +218,7 @@ def _stressed(
         load=options.load,
         outcomes=dict(seen.outcomes),
         causes=dict(seen.causes),
-        missed=exact(sum(seen.causes[cause] for cause in MISSED), seen.count),
+        missed=exact(sum(seen.causes[cause] for cause in MISSED) + options.parts - seen.count, options.parts),
         overdue=agent.inspector.counts.overdue,
         budget=exact(int((taken_ms > BUDGET_MS).sum()), len(taken_ms)),
         hops=hops,

@@ -50,7 +50,8 @@ class StressReport:
         load: what the station was run against, in words.
         outcomes: parts by outcome.
         causes: parts by cause, where there is one.
-        missed: parts without a verdict of their own in time: UNSURE because it was late or no device could judge.
+        missed: parts without a verdict of their own in time: UNSURE because it was late or no device could judge, or
+            never answered at all.
         overdue: parts that the output heard of after their deadline.
         budget: parts that took longer than 20 ms from pair to commit.
         hops: of a part's life, as in `edge-agent status`.

@@ -106,7 +106,7 @@ class Tray:
         self._busy = True
         try:
             lesson = self._agent.station.lessons.begin(slug, self._examples)
-            self._agent.teacher.begin(lesson, Plan(slug, WHO), self._proposed, now)
+            self._agent.teacher.begin(self._agent.station.products.in_use, lesson, Plan(slug, WHO), self._proposed, now)
         except (BadData, Unavailable):  # somebody else is teaching, or lets a change wait
             self._busy = False
 
@@ -125,7 +125,7 @@ class Tray:
 
     def _promoted(self, made: tuple[Changed, list[Teaching]] | EdgeAgentError, proposal: Proposal) -> None:
         if not isinstance(made, EdgeAgentError):
-            self._agent.teacher.apply(made)
+            self._agent.teacher.apply(self._agent.station.products.in_use, made)
         self._end(made if isinstance(made, EdgeAgentError) else proposal)
 
     def _cancelled(self, made: Teaching | EdgeAgentError, sheet: ProofSheet) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Final, Generic
 
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Worker
@@ -17,6 +17,13 @@ from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState, Way
 
 Noted = Callable[[str, str, str, dict[str, object]], None]
 """Hears what a person should know: severity, one word for it, a sentence, its values."""
+
+
+STUCK: Final = 2
+"""Threads of a lane that may hang at a time; it is not loaded again before one of them has ended."""
+
+STUCK_WAIT_S: Final = 30.0
+"""How long that is waited for before it is looked at again [s]."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class LaneStatus:
 class Bank(Generic[H, R]):
     """The lanes in the order in which they are used, and a breaker for each of their devices.
 
-    A lane of several devices has a breaker of its own as well, for a failure that nobody can put down to one of them.
+    A lane of several devices, or of one that another lane uses as well, has a breaker of its own beside theirs: for a
+    failure that nobody can put down to a device, or that does not show on the other lane.
 
     Args:
         ways: how each lane comes to what it holds.
@@ -70,11 +78,9 @@ class Bank(Generic[H, R]):
         hire: Hire = Worker,
     ) -> None:
         self.lanes = tuple(Lane[H, R](way, clock, answer, hire) for way in ways)
-        self._needs = {lane.name: _needs(lane) for lane in self.lanes}
+        self._needs = {lane.name: _needs(lane, self.lanes) for lane in self.lanes}
         self._breakers = {name: DeviceBreaker(name) for names in self._needs.values() for name in names}
-        self._tried_by = {
-            name: next(lane for lane in self.lanes if name in self._needs[lane.name]) for name in self._breakers
-        }
+        self._trials: dict[str, Lane[H, R]] = {}  # which lane tried a breaker last
         self._warm = warm
         self._noted = noted
         self._in_use = ""
@@ -104,20 +110,24 @@ class Bank(Generic[H, R]):
                 if other.state is LaneState.COLD and self._warm(other.way):
                     other.open(now)
 
-    def failed(self, lane: Lane[H, R], device: str, reason: str, now: float) -> None:
+    def failed(self, lane: Lane[H, R], kind: Kind, device: str, reason: str, now: float) -> None:
         """Use a device no more, or the lane alone where nobody can tell the device; load what stands in.
 
         Args:
             lane: which one failed.
+            kind: at what.
             device: as `runtime/kind`; "" where nobody can tell.
             reason: what happened.
             now: host monotonic time [s].
         """
-        name = device if device in lane.devices else self._needs[lane.name][-1]
+        name = self._blamed(lane, kind, device)
         breaker = self._breakers[name]
         again = breaker.reason == reason and breaker.state is not Breaker.CLOSED
         if breaker.tell(Happening.FAILED, now, reason) and not again:
             self._noted("warning", "device_failed", f"device {name}: {reason}", {"device": name, "reason": reason})
+        for needed in self._needs[lane.name]:  # what was to be shown with it was not
+            if self._trials.get(needed) is lane and self._breakers[needed].state is Breaker.HALF_OPEN:
+                self._breakers[needed].tell(Happening.FAILED, now, reason)
         if not self.usable():
             for other in self.lanes:
                 if other.state is LaneState.COLD and self._sound(other):
@@ -127,27 +137,50 @@ class Bank(Generic[H, R]):
         """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""
         for name, breaker in self._breakers.items():
             if breaker.state is Breaker.OPEN and now >= breaker.trial_at_s:
-                lane = self._tried_by[name]
-                if lane.task is None:
+                lane = self._trier(name)
+                if lane.state is not LaneState.READY and lane.stuck >= STUCK:
+                    breaker.trial_at_s = now + STUCK_WAIT_S
+                elif lane.task is None:
                     breaker.tell(Happening.TRIED, now)
+                    self._trials[name] = lane
                     if lane.state is LaneState.READY:
                         lane.give(Kind.TRY, now)
                     else:
                         lane.open(now)
         for lane in self.lanes:
-            if lane.state is LaneState.FAILED and self._sound(lane):
+            if lane.state is LaneState.FAILED and self._sound(lane) and lane.stuck < STUCK:
                 lane.open(now)  # its device was found to work by another lane
 
     def wakes(self) -> Iterator[float]:
         """Give when something is to be tried [s, host monotonic]."""
         for name, breaker in self._breakers.items():
-            if breaker.state is Breaker.OPEN and self._tried_by[name].task is None:
+            if breaker.state is Breaker.OPEN and self._trier(name).task is None:
                 yield breaker.trial_at_s
 
     def status(self) -> tuple[LaneStatus, ...]:
         """Say how every lane is."""
         in_use = next(iter(self.usable()), None)
         return tuple(self._status_of(lane, lane is in_use) for lane in self.lanes)
+
+    def _trier(self, name: str) -> Lane[H, R]:
+        """Give the lane that shows whether a device works: the first that needs nothing else that has failed."""
+        needing = [lane for lane in self.lanes if name in self._needs[lane.name]]
+        closed = (
+            lane
+            for lane in needing
+            if all(self._breakers[other].state is Breaker.CLOSED for other in self._needs[lane.name] if other != name)
+        )
+        return next(closed, needing[0])
+
+    def _blamed(self, lane: Lane[H, R], kind: Kind, device: str) -> str:
+        """Give the breaker that a failure opens: not that of a device on which another lane works."""
+        needs = self._needs[lane.name]
+        name = device if device in lane.devices else needs[-1]
+        works = any(
+            other is not lane and other.state is LaneState.READY and name in self._needs[other.name]
+            for other in self.lanes
+        )
+        return needs[-1] if kind is Kind.LOAD and works else name
 
     def _sound(self, lane: Lane[H, R]) -> bool:
         return all(self._breakers[name].state is Breaker.CLOSED for name in self._needs[lane.name])
@@ -178,7 +211,8 @@ class Bank(Generic[H, R]):
         )
 
 
-def _needs(lane: Lane[H, R]) -> tuple[str, ...]:
-    """Give the names of a lane's breakers: its devices, then itself where these are several."""
+def _needs(lane: Lane[H, R], lanes: Sequence[Lane[H, R]]) -> tuple[str, ...]:
+    """Give the names of a lane's breakers: its devices, then itself where it may fail though they work."""
     devices = sorted(lane.devices)
-    return tuple(devices) if len(devices) == 1 else (*devices, lane.name)
+    shared = any(other is not lane and other.devices & lane.devices for other in lanes)
+    return (*devices, lane.name) if len(devices) > 1 or shared else tuple(devices)

@@ -76,9 +76,12 @@ def choose(
     return None, Kind.RUN
 
 
-def doubt(lanes: Sequence[Lane[H, R]]) -> None:
-    """Believe no longer what idle lanes took so far, where that leaves no time: what was slow once may be quick now."""
+def doubt(lanes: Sequence[Lane[H, R]], ticket: Ticket[H, R]) -> None:
+    """Believe no longer what idle lanes took so far, where a job would have had no time from the moment it came.
+
+    What was slow once may be quick now, and nobody would find out.
+    """
     for lane in lanes:
-        if lane.task is None:
+        if lane.task is None and ticket.since_s + lane.durations.p50_s > ticket.job.deadline_s:
             lane.hurried.forget_all()
             lane.durations.forget_all()

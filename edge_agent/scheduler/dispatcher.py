@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Generic, cast
 
-from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError
+from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, Overflow
@@ -19,8 +19,8 @@ from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.account import DispatchCounts, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
 from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, silent_at_s
-from edge_agent.scheduler.job import DeadlineQueue, H, Job, R, Ticket, TooLate
-from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Way
+from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket, TooLate
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task, Way
 from edge_agent.scheduler.latency import Recent
 
 URGENT: Final = 64
@@ -142,10 +142,18 @@ class Dispatcher(Generic[H, R]):
         )
 
     def close(self) -> None:
-        """Take no more jobs; what waits is left to whoever asked, and the threads end."""
+        """Take no more jobs; whoever waits for one hears that it will not be done, and the threads end."""
         self._open = False
+        running = [
+            lane.task.ticket for lane in self._bank.lanes if lane.task is not None and lane.task.ticket is not None
+        ]
         for lane in self._bank.lanes:
             lane.close()
+        now = self._clock.now()
+        stopped = Unavailable("the station stops, or its devices are started anew", hint="ask again in a moment")
+        for ticket in (*running, *self._urgent.take_all(), *self._background):
+            self._answer_faulted(ticket, stopped, now)
+        self._background.clear()
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""
@@ -166,7 +174,7 @@ class Dispatcher(Generic[H, R]):
             able = [lane for lane in usable if lane.name not in ticket.tried]
             lane, kind = choose(able, free_at, ticket)
             if lane is None and any(other.task is None for other in able):
-                doubt(able)
+                doubt(able, ticket)
                 self._answer_late(ticket, now)
             elif lane is None or lane.task is not None:
                 passed_over.append(ticket)
@@ -218,11 +226,13 @@ class Dispatcher(Generic[H, R]):
                 self._bank.passed(lane, now)
             case Failed(_, BadData() as error) if task.ticket is not None:
                 self._end(task.ticket, lane, error, answer.ended_s)
+            case Failed(_, CannotRun() as error) if task.ticket is not None:
+                self._pass_on(lane, task.ticket, error, now)
             case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and task.kind is Kind.LOAD:
                 self._hopeless = error
                 raise error
             case Failed(_, EdgeAgentError() as error):
-                self._fault(lane, task.ticket, error, now)
+                self._fault(lane, task, error, now)
             case Failed(_, error):
                 raise error
 
@@ -237,34 +247,41 @@ class Dispatcher(Generic[H, R]):
 
     def _give_up(self, lane: Lane[H, R], now: float) -> None:
         """Leave a lane's thread behind that hangs."""
-        ticket = None if lane.task is None else lane.task.ticket
+        assert lane.task is not None
+        task = lane.task
         taken_s = now - lane.since_s
         fault = DeviceFault(
             f"the device has not answered for {taken_s:.1f} s",
             hint="it is started anew; if this returns, choose another [engine] device",
             device=lane.abandon(),
         )
-        self._fault(lane, ticket, fault, now)
+        self._fault(lane, task, fault, now)
 
-    def _fault(self, lane: Lane[H, R], ticket: Ticket[H, R] | None, error: EdgeAgentError, now: float) -> None:
+    def _fault(self, lane: Lane[H, R], task: Task[H, R], error: EdgeAgentError, now: float) -> None:
         """Use a device no more, and have its job done by another lane, now or when one is loaded; or say so."""
-        self._bank.failed(lane, error.device if isinstance(error, DeviceFault) else "", error.message, now)
-        if ticket is not None:
-            ticket.running.discard(lane.name)
-            if not ticket.answered and not ticket.running:
-                again = now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
-                if again and ticket.is_background:
-                    self._background.appendleft(ticket)
-                elif again:
-                    self.counts.rerun += 1
-                    self._urgent.put(ticket, again=True)
-                else:
-                    self._answer_faulted(ticket, error, now)
+        device = error.device if isinstance(error, DeviceFault) else ""
+        self._bank.failed(lane, task.kind, device, error.message, now)
+        if task.ticket is not None:
+            self._pass_on(lane, task.ticket, error, now)
         if not self._bank.hopeful(set()):
             self.settled = True
             for waiting in (*self._urgent.take_all(), *self._background):
                 self._answer_faulted(waiting, error, now)
             self._background.clear()
+
+    def _pass_on(self, lane: Lane[H, R], ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
+        """Have a job done by another lane than the one that could not; or say why nobody can."""
+        ticket.running.discard(lane.name)
+        if ticket.answered or ticket.running:
+            return
+        again = now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
+        if again and ticket.is_background:
+            self._background.appendleft(ticket)
+        elif again:
+            self.counts.rerun += 1
+            self._urgent.put(ticket, again=True)
+        else:
+            self._answer_faulted(ticket, error, now)
 
     def _answer_faulted(self, ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
         if ticket.answer(error, now) and not ticket.is_background:

@@ -22,6 +22,10 @@ class TooLate(EdgeAgentError):
     """There is no time left in which the job could be done."""
 
 
+class CannotRun(EdgeAgentError):
+    """A lane cannot do this job, though it does others; another lane may."""
+
+
 @dataclass(frozen=True, eq=False)
 class Job(Generic[H, R]):
     """Something for a device.

@@ -70,6 +70,7 @@ class Way(Generic[H]):
         load: loads it, on the lane's thread; may take seconds.
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
         at: says which part runs, or ran last; from any thread.
+        loading: says whether a job is loading something, which may take as long as a load; from any thread.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Way(Generic[H]):
     load: Callable[[], H]
     prove: Callable[[H], int]
     at: Callable[[H], str]
+    loading: Callable[[H], bool] = lambda held: False
 
 
 class Lane(Generic[H, R]):
@@ -132,10 +134,14 @@ class Lane(Generic[H, R]):
 
         def work(task: Task[H, R]) -> R | None:
             if task.kind in (Kind.LOAD, Kind.TRY):
-                if task.kind is Kind.LOAD:
-                    held.append(self.way.load())
-                began_s = self._clock.now()
-                pieces = self.way.prove(held[0])
+                try:
+                    if task.kind is Kind.LOAD:
+                        held.append(self.way.load())
+                    began_s = self._clock.now()
+                    pieces = self.way.prove(held[0])
+                except BaseException:
+                    held.clear()  # it is loaded anew before it is used again
+                    raise
                 pace_s.append((self._clock.now() - began_s) / max(pieces, 1))
                 return None
             assert task.ticket is not None
@@ -165,18 +171,28 @@ class Lane(Generic[H, R]):
         kind = answer.job.kind
         ticket = answer.job.ticket
         if ticket is None:
-            self.state = LaneState.READY if good else LaneState.FAILED if kind is Kind.LOAD else self.state
+            self.state = LaneState.READY if good else LaneState.FAILED
             while self._pace_s and not len(self.durations):  # what nobody has run yet takes about as long as its proof
                 self.durations.add(self._pace_s.pop())
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
+            if kind is Kind.HURRY:
+                self.durations.forget_oldest()  # what was slow once is tried again after a while
+        self._forget_ended()
 
     def hangs_at_s(self, timeout_s: float) -> float | None:
         """Give when the present task will have taken too long [s, host monotonic]; None without one."""
         if self.task is None:
             return None
-        return self.since_s + (LOAD_TIMEOUT_S if self.task.kind is Kind.LOAD else timeout_s)
+        loads = self.task.kind in (Kind.LOAD, Kind.TRY) or any(map(self.way.loading, self._held))
+        return self.since_s + (LOAD_TIMEOUT_S if loads else timeout_s)
+
+    @property
+    def stuck(self) -> int:
+        """Threads that were left behind and have not ended yet."""
+        self._forget_ended()
+        return len(self._left_behind)
 
     def abandon(self) -> str:
         """Leave a thread behind that hangs; give the device it hangs on, "" where nobody can tell."""
@@ -184,18 +200,26 @@ class Lane(Generic[H, R]):
         self.task, self.state = None, LaneState.FAILED
         if self._worker is not None:
             self._worker.abandon()
-            self._left_behind = [w for w in self._left_behind if w.status().busy_since_s is not None]
             self._left_behind.append(self._worker)
             self._worker = None
+        self._held = []
+        self._forget_ended()
         return device
 
     def close(self) -> None:
         """Take no more tasks and let the thread end; what it held goes with it."""
+        if self.task is None:
+            self._held.clear()
         if self._worker is not None:
             self._worker.stop()
             self._left_behind.append(self._worker)
             self._worker = None
         self.task, self.state, self._held = None, LaneState.COLD, []
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Keep no thread that has ended, and with it nothing that it held."""
+        self._left_behind = [worker for worker in self._left_behind if not worker.join(0.0)]
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""

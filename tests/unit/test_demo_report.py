@@ -44,7 +44,7 @@ class Station:
         self.triggers = 0
         self.waiting = 0
         self.background = self.teacher = self.station = self.lessons = self.source = self.items = self.inspector = self
-        self.recorder = self
+        self.recorder = self.products = self.in_use = self
         self.in_flight = 0
         self.chores: list[Any] = []
         self.proposed = False
@@ -63,13 +63,13 @@ class Station:
     def stats(self) -> Any:
         return self
 
-    def begin(self, lesson: str, *plan: Any) -> str:
-        """A lesson is begun by the station with its examples, and given by the teacher with a plan."""
-        if plan == (["an example"],):
-            return lesson
-        how, self_done, _ = plan
-        assert how == Plan(lesson, lesson_plan.WHO)
-        self._give(lesson, self_done)
+    def begin(self, *asked: Any) -> Any:
+        """A lesson is begun by the station with its examples, and given by the teacher to a product with a plan."""
+        if asked[1:] == (["an example"],):
+            return asked[0]
+        product, lesson, how, done, _ = asked
+        assert (product, how) == (self, Plan(lesson, lesson_plan.WHO))
+        self._give(lesson, done)
         return lesson
 
     def _give(self, lesson: str, done: Callable[[Proposal | EdgeAgentError], None]) -> None:
@@ -93,8 +93,8 @@ class Station:
         self.said.append(f"cancelled by {who}")
         return "row"
 
-    def apply(self, made: tuple[str, list[str]]) -> None:
-        assert made == ("changed", ["row"])
+    def apply(self, product: object, made: tuple[str, list[str]]) -> None:
+        assert (product, made) == (self, ("changed", ["row"]))
         self.proposed = False
 
     def offer(self, row: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from scripted_lanes import Scripted
 
 from edge_agent.errors import DeviceFault
-from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encoders import Encoders
 from edge_agent.prover import PERIOD_S, Prover
 
 
@@ -16,7 +16,7 @@ from edge_agent.prover import PERIOD_S, Prover
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the lanes whose encoder proved one vector."""
     lanes: list[str] = []
-    monkeypatch.setattr(Encoder, "prove_one", lambda held: lanes.append(held) or held)
+    monkeypatch.setattr(Encoders, "prove_one", lambda held: lanes.append(held) or held)
     return lanes
 
 
@@ -49,7 +49,7 @@ def test_a_device_that_gives_other_numbers_is_used_no_more_and_the_next_is_prove
             raise DeviceFault("golden vector 0 comes out 3 away from the desk's", device="a/x")
         return held
 
-    monkeypatch.setattr(Encoder, "prove_one", wrong)
+    monkeypatch.setattr(Encoders, "prove_one", wrong)
     bench = Scripted(("a/x", "b/y")).ready()
     Prover(bench.dispatcher).step(1.0)
     bench.end("a/x")

@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.scheduler.job import CannotRun
 
 
 @dataclass
@@ -103,7 +104,7 @@ def test_what_gives_other_numbers_is_not_kept() -> None:
     bench = Bench(room=2, wrong="b")
     bench.use("a")
     for _ in range(2):
-        with pytest.raises(DeviceFault):
+        with pytest.raises(CannotRun, match="bundle b: other numbers"):
             bench.use("b")
 
     assert bench.open == ["a"]
@@ -119,3 +120,32 @@ def test_the_one_in_use_is_the_one_that_is_proven_and_runs() -> None:
     assert bench.encoders.at == "image"
     bench.encoders.close()
     assert bench.open == []
+
+
+def test_a_further_bundle_that_gives_other_numbers_leaves_the_first_as_it_is() -> None:
+    bench = Bench(room=3, wrong="b")
+    bench.encoders.load([Made(name) for name in "abc"])  # type: ignore[misc]
+
+    assert bench.open == ["a", "c"]
+    assert bench.encoders.prove() == 6
+
+
+def test_a_further_bundle_that_has_come_to_give_other_numbers_is_let_go_and_the_first_is_not() -> None:
+    bench = Bench(room=3)
+    bench.encoders.load([Made(name) for name in "ab"])  # type: ignore[misc]
+    bench.made[1].right = False
+    assert bench.encoders.prove() == 3
+    assert bench.open == ["a"]
+    bench.made[0].right = False
+
+    with pytest.raises(DeviceFault):
+        bench.encoders.prove()
+
+
+def test_where_nothing_is_loaded_nothing_is_proven() -> None:
+    bench = Bench(room=1)
+
+    with pytest.raises(DeviceFault, match="no bundle is loaded"):
+        bench.encoders.prove()
+    with pytest.raises(DeviceFault, match="no bundle is loaded"):
+        bench.encoders.prove_one()

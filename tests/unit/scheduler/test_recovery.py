@@ -1,0 +1,209 @@
+"""How lanes come back: what is tried, what is loaded anew, what is never held on to, and what takes nobody along."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+from scripted_lanes import Scripted
+
+from edge_agent.errors import DeviceFault
+from edge_agent.scheduler.bank import STUCK
+from edge_agent.scheduler.job import CannotRun
+from edge_agent.scheduler.lane import LOAD_TIMEOUT_S
+
+TWO = ("a/x", "b/y")
+
+
+def in_use(bench: Scripted) -> str:
+    return bench.dispatcher.status(bench.clock.now()).in_use
+
+
+def states(bench: Scripted) -> dict[str, str]:
+    lanes = bench.dispatcher.status(bench.clock.now()).lanes
+    return {device: state for lane in lanes for device, state in lane.breakers.items()}
+
+
+def test_a_job_that_one_lane_cannot_do_is_done_by_the_next_and_the_first_stays_in_use() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 0.5)
+    bench.end("a/x", CannotRun("another bundle does not fit this device"))
+    bench.end("b/y", after_s=0.01)
+
+    assert bench.words() == ["a on b/y"]
+    assert in_use(bench) == "a/x"
+    assert set(states(bench).values()) == {"closed"}
+
+
+def test_a_job_that_no_lane_can_do_hears_why_and_no_device_is_to_blame() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 0.5)
+    bench.end("a/x", CannotRun("no"))
+    bench.end("b/y", CannotRun("no"))
+
+    assert bench.words() == ["a: CannotRun"]
+    assert in_use(bench) == "a/x"
+
+
+def test_loading_inside_a_job_may_take_as_long_as_a_load_before_it_counts_as_a_hang() -> None:
+    bench = Scripted(timeout_s=0.5).ready()
+    bench.loading = True
+    hand = bench.hands["a/x"]
+    bench.job("a", 100.0)
+    bench.wait(LOAD_TIMEOUT_S - 1.0)
+    assert not hand.abandoned
+    bench.wait(2.0)
+
+    assert hand.abandoned
+
+
+def test_a_trial_may_take_as_long_as_a_load() -> None:
+    bench = Scripted(TWO, timeout_s=0.3).ready()
+    bench.job("a", 5.0)
+    bench.end("a/x", DeviceFault("hiccup"))
+    bench.end("b/y")
+    bench.wait(0.6)
+    assert bench.on("a/x") == "try"
+    bench.wait(5.0)
+
+    assert bench.on("a/x") == "try"
+
+
+class Model:
+    """Something that takes memory."""
+
+
+def test_what_was_loaded_in_vain_is_let_go_each_time() -> None:
+    loaded: list[weakref.ref[Model]] = []
+
+    def made(name: str) -> Model:
+        model = Model()
+        loaded.append(weakref.ref(model))
+        return model
+
+    def proof(held: Any) -> None:
+        raise DeviceFault("other numbers than the desk")
+
+    bench = Scripted(loads=made, proof=proof)
+    for _ in range(20):
+        while not bench.on("a/x"):
+            bench.wait(1.0)
+        bench.end("a/x")
+    gc.collect()
+
+    assert len(loaded) == 20
+    assert sum(model() is not None for model in loaded) == 0
+
+
+def test_what_hung_and_ended_at_last_is_let_go() -> None:
+    loaded: list[weakref.ref[Model]] = []
+
+    def made(name: str) -> Model:
+        model = Model()
+        loaded.append(weakref.ref(model))
+        return model
+
+    bench = Scripted(loads=made, timeout_s=0.5).ready()
+    bench.job("a", 5.0)
+    hanging = bench.hands["a/x"]
+    bench.wait(0.6)
+    assert hanging.abandoned
+    hanging.end()
+    bench.wait(1.0)
+    bench.end("a/x")  # the load
+    del hanging
+    gc.collect()
+
+    assert [model() is not None for model in loaded] == [False, True]
+
+
+def test_a_device_that_fails_its_trial_is_loaded_anew() -> None:
+    bench = Scripted(TWO).ready()
+    bench.job("a", 5.0)
+    bench.end("a/x", DeviceFault("context lost"))
+    bench.end("b/y")
+    bench.wait(0.6)
+    assert bench.on("a/x") == "try"
+    bench.end("a/x", DeviceFault("context lost"))
+    while not bench.on("a/x"):
+        bench.wait(0.5)
+
+    assert bench.on("a/x") == "load"
+    bench.end("a/x")
+    assert in_use(bench) == "a/x"
+
+
+def test_a_device_that_hangs_at_every_load_leaves_two_threads_and_not_one_a_minute() -> None:
+    bench = Scripted()
+    hands = set()
+    for _ in range(600):
+        hands.add(bench.hands["a/x"])
+        bench.wait(10.0)
+
+    assert sum(hand.task is not None for hand in hands) <= STUCK
+
+
+def test_one_slow_part_does_not_put_the_station_in_a_hurry_for_ever() -> None:
+    bench = Scripted(pace_s=0.010).ready()
+    for number in range(50):
+        bench.job(f"{number}", 0.1, hurried=True)
+        bench.end("a/x", after_s=0.2 if number == 25 else 0.01)
+    bench.answers.clear()
+    for number in range(100):
+        bench.job(f"{number}", 0.1, hurried=True)
+        bench.end("a/x", after_s=0.01)
+
+    assert bench.words()[0] == "0 in a hurry on a/x"
+    assert bench.words()[-1] == "99 on a/x"
+
+
+def test_a_job_that_comes_too_late_costs_nobody_what_is_known() -> None:
+    bench = Scripted(pace_s=0.030).ready()
+    for number in range(20):
+        bench.job(f"{number}", 0.5)
+        bench.end("a/x", after_s=0.03)
+    bench.clock.advance(1.0)
+    blocked = bench.made("late", bench.clock.now() + 0.01)
+    bench.job("before", 0.5)
+    bench.end("a/x", after_s=0.03)
+    bench.dispatcher.submit(blocked)
+
+    assert bench.dispatcher.status(bench.clock.now()).lanes[0].p50_ms > 0.0
+
+
+def test_a_hiccup_of_the_stand_in_while_the_other_device_is_dead_is_shown_to_be_over_by_the_stand_in_itself() -> None:
+    bench = Scripted(("both", "one"), devices={"both": ("a/x", "b/y"), "one": ("b/y",)}).ready()
+    bench.job("1", 5.0)
+    bench.end("both", DeviceFault("dead", device="a/x"))
+    bench.end("one")
+    bench.job("2", 5.0)
+    bench.end("one", DeviceFault("hiccup", device="b/y"))
+    for _ in range(100):
+        bench.wait(0.1)
+        if bench.on("both"):
+            bench.end("both", DeviceFault("dead", device="a/x"))
+        if bench.on("one"):
+            bench.end("one")
+
+    assert in_use(bench) == "one"
+
+
+def test_a_stand_in_that_cannot_load_does_not_take_the_lane_in_use_along() -> None:
+    bench = Scripted(("both", "one"), devices={"both": ("a/x", "b/y"), "one": ("b/y",)})
+    bench.end("both")
+    for _ in range(200):
+        if bench.on("one"):
+            bench.end("one", DeviceFault("cannot load", device="b/y"))
+        assert in_use(bench) == "both"
+        bench.wait(0.5)
+
+
+def test_what_runs_when_the_lanes_are_closed_hears_that_it_will_not_be_done() -> None:
+    bench = Scripted().ready()
+    for name in ("runs", "waits"):
+        bench.job(name, 0.9)
+    bench.job("piece")
+    bench.dispatcher.close()
+
+    assert sorted(bench.words()) == ["piece: Unavailable", "runs: Unavailable", "waits: Unavailable"]

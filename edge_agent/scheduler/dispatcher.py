@@ -6,6 +6,7 @@ failed. Whatever a device does, each job that was accepted is answered exactly o
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, s
 from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket, TooLate
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task, Way
 from edge_agent.scheduler.latency import Recent
+from edge_agent.scheduler.rhythm import Rhythm
 
 URGENT: Final = 64
 """Parts that may wait; at 10 ms each, those behind them would be late anyway."""
@@ -67,6 +69,7 @@ class Dispatcher(Generic[H, R]):
         self._timeout_s = timeout_s
         self._urgent: DeadlineQueue[H, R] = DeadlineQueue(room)
         self._background: deque[Ticket[H, R]] = deque()
+        self._rhythm = Rhythm()
         self._open = False
         self._hopeless: EdgeAgentError | None = None
         self.settled = False  #: a lane has been ready, or every one has failed, at least once
@@ -96,6 +99,7 @@ class Dispatcher(Generic[H, R]):
             self._background.append(ticket)
         else:
             self.counts.submitted += 1
+            self._rhythm.came(now, job.deadline_s - now)
             if not able or not self._urgent.put(ticket):
                 self.counts.refused += 1
                 return False
@@ -185,8 +189,15 @@ class Dispatcher(Generic[H, R]):
         for ticket in passed_over:
             self._urgent.put(ticket, again=True)
         self._rescue(usable, now)
-        if usable and usable[0].task is None and not self._urgent and self._background:
+        if self._piece_at_s(usable, now) <= now:
+            self._rhythm.began(now)
             self._give(usable[0], Kind.RUN, self._background.popleft(), now)
+
+    def _piece_at_s(self, usable: Sequence[Lane[H, R]], now: float) -> float:
+        """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
+        if not self._background or self._urgent or not usable or usable[0].task is not None:
+            return math.inf
+        return self._rhythm.may_begin_at_s(now, usable[0].pieces, usable[0].durations)
 
     def _give(self, lane: Lane[H, R], kind: Kind, ticket: Ticket[H, R], now: float) -> None:
         if not ticket.is_background and not ticket.tried:
@@ -290,6 +301,7 @@ class Dispatcher(Generic[H, R]):
     def _wakes(self, now: float) -> Iterator[float]:
         yield now + self._timeout_s / 2  # a task that begins unnoticed is seen in time
         yield from self._bank.wakes()
+        yield self._piece_at_s(self._bank.usable(), now)
         if (first := self._urgent.first()) is not None:
             yield first.job.deadline_s
         for lane in self._bank.lanes:

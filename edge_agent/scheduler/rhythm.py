@@ -1,0 +1,71 @@
+"""When background work may begin: where it holds up no part, as far as the line's rhythm tells.
+
+A value that is told when parts come and what they have left; it looks at no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge_agent.scheduler.latency import Recent
+
+TRICKLE_S: Final = 1.0
+"""Background work gets one piece in so long in any case [s]: it goes on, however little time the parts leave."""
+
+REMEMBERED: Final = 64
+"""Parts whose rhythm counts: a line that changes its pace is known again within a few seconds."""
+
+SOON: Final = 0.05
+"""Share of the gaps between parts that are shorter than what is reckoned with."""
+
+LONG: Final = 0.90
+"""Share of the pieces that are done within what is reckoned with."""
+
+
+@dataclass
+class Rhythm:
+    """How parts come.
+
+    Attributes:
+        came_s: when the last part came [s, host monotonic].
+        piece_s: when the last piece of background work began [s, host monotonic].
+    """
+
+    came_s: float = -math.inf
+    piece_s: float = -math.inf
+    _gaps: Recent = field(default_factory=lambda: Recent(REMEMBERED))
+    _slacks: Recent = field(default_factory=lambda: Recent(REMEMBERED))
+
+    def came(self, now: float, slack_s: float) -> None:
+        """Hear that a part has come, with so much time until its deadline [s]."""
+        if self.came_s > -math.inf:
+            self._gaps.add(now - self.came_s)
+        self.came_s = now
+        self._slacks.add(slack_s)
+
+    def began(self, now: float) -> None:
+        """Hear that a piece of background work has begun."""
+        self.piece_s = now
+
+    def may_begin_at_s(self, now: float, pieces: Recent, durations: Recent) -> float:
+        """Give when a piece may begin [s, host monotonic]; `now` where it may at once.
+
+        It may where a part that comes right after it could still wait for it and be done in time; or where it is over
+        before the next part is to be expected; or where the parts have stopped coming, or the last piece is long ago.
+
+        Args:
+            now: host monotonic time [s].
+            pieces: what pieces took.
+            durations: what parts took.
+
+        Returns:
+            When.
+        """
+        takes_s = pieces.quantile_s(LONG) if len(pieces) else durations.p99_s
+        fits = takes_s + durations.p99_s <= self._slacks.quantile_s(SOON)
+        over_before = now + takes_s <= self.came_s + self._gaps.quantile_s(SOON)
+        if not len(self._slacks) or fits or over_before:
+            return now
+        return max(now, min(self.piece_s, self.came_s) + TRICKLE_S)

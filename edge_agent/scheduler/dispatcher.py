@@ -301,7 +301,8 @@ class Dispatcher(Generic[H, R]):
     def _wakes(self, now: float) -> Iterator[float]:
         yield now + self._timeout_s / 2  # a task that begins unnoticed is seen in time
         yield from self._bank.wakes()
-        yield self._piece_at_s(self._bank.usable(), now)
+        if self._background:
+            yield self._piece_at_s(self._bank.usable(), now)
         if (first := self._urgent.first()) is not None:
             yield first.job.deadline_s
         for lane in self._bank.lanes:

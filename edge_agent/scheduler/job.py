@@ -53,6 +53,7 @@ class Ticket(Generic[H, R]):
         tried: lanes that have had it.
         running: lanes that have it.
         answered: `then` has heard of it.
+        is_background: it has no deadline.
     """
 
     job: Job[H, R]
@@ -60,11 +61,10 @@ class Ticket(Generic[H, R]):
     tried: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     answered: bool = False
+    is_background: bool = field(init=False)
 
-    @property
-    def is_background(self) -> bool:
-        """It has no deadline."""
-        return self.job.deadline_s == math.inf
+    def __post_init__(self) -> None:
+        self.is_background = self.job.deadline_s == math.inf
 
     def answer(self, result: R | EdgeAgentError, at_s: float) -> bool:
         """Tell whoever asked, the first time; say whether it was."""

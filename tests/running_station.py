@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.config import Config
+from edge_agent.ledger import Reader
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
@@ -36,3 +37,9 @@ def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
         loop.join()
         agent.close()
         assert agent.api.join(agent.clock.now() + 5.0)
+
+
+def judged(state_dir: Path, knowledge: str) -> bool:
+    """Say whether a part is on record that was judged by this."""
+    with Reader(state_dir) as reader:
+        return any(part.knowledge == knowledge for part in reader.parts())

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from running_station import running, wait_until
+from running_station import judged, running, wait_until
 
 from edge_agent import Station, adoptwork, api
 from edge_agent.cli import main
@@ -214,11 +214,10 @@ def test_beside_a_running_station_nothing_of_it_changes_before_the_restart(
     where = station_file(state_dir)
     with running(config(state_dir)) as (agent, socket):
         before, blobs = agent.station.recipe.judge.digest, sorted((state_dir / "blobs").rglob("*"))
-        since = agent.inspector.counts.triggers
         assert typed("adopt", "castings", "--yes", *where) == 0
         assert agent.station.recipe.judge.digest == before
         assert sorted((state_dir / "blobs").rglob("*")) == blobs
-        wait_until(lambda: agent.inspector.counts.triggers > since + 2 and not agent.inspector.in_flight)
+        wait_until(lambda: judged(state_dir, before))
         capsys.readouterr()
 
         def teach_meanwhile(sheet: ProofSheet) -> ProofSheet:
@@ -234,7 +233,7 @@ def test_beside_a_running_station_nothing_of_it_changes_before_the_restart(
     with running(config(state_dir, "castings")) as (agent, _):
         assert agent.station.recipe.bundle.name == "castings"
         assert agent.station.recipe.judge.digest != before
-        wait_until(lambda: agent.inspector.counts.triggers > 2 and not agent.inspector.in_flight)
+        wait_until(lambda: judged(state_dir, agent.station.recipe.judge.digest))
     with Reader(state_dir) as reader:
         assert {part.knowledge for part in reader.parts()} >= {before, agent.station.recipe.judge.digest}
         assert reader.teachings(1)[0].action == "adopt"

@@ -11,7 +11,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from running_station import running, wait_until
+from running_station import judged, running, wait_until
 
 from edge_agent import Station, api
 from edge_agent.cli import main
@@ -188,8 +188,7 @@ def test_a_running_station_is_taught_proven_promoted_and_taken_back(state_dir: P
 
         changed = api.call(socket, "promote", {"who": "Ben"})
         assert agent.station.recipe.judge.digest == changed["after"] != before
-        since = agent.inspector.counts.triggers
-        wait_until(lambda: agent.inspector.counts.triggers > since + 2 and not agent.inspector.in_flight)
+        wait_until(lambda: judged(state_dir, changed["after"]))
         assert {one["slug"] for one in api.call(socket, "learned")} == {"good", "pit", "kratzer"}
         with pytest.raises(Unavailable, match="nothing is being taught"):
             api.call(socket, "promote", {"who": "Ben"})

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
 from edge_agent.config import Config
 from edge_agent.configfile import load_config
-from edge_agent.engines.spot import spot_of
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
-from edge_agent.inspection.encoders import Encoders
 from edge_agent.learning.draw import Drawing
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
@@ -37,12 +34,12 @@ from edge_agent.ledger import (
 from edge_agent.ledger.items import Receipt
 from edge_agent.ledger.recorder import Recorder
 from edge_agent.lessons import Lessons
-from edge_agent.placed import has_room
 from edge_agent.product import Product, Products
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
+from models import Bundle
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long the ledger may take to commit what waits when the station is closed."""
@@ -74,6 +71,7 @@ class Station:
         self.clock = clock or SystemClock()
         state_dir = Path(self.config.station.state_dir)
         disk = RealDisk(state_dir)
+        self._encoders: dict[str, Encoder] = {}
         self.recorder = Recorder(post)
         self.evidence = EvidenceStore(disk, self.config.ledger.evidence_max_mb * 10**6)
         self.ledger = LedgerWriter(
@@ -164,7 +162,7 @@ class Station:
             f"no_{'frame' if m is Modality.IMAGE else 'window'}" for m in self.recipe.config.modalities if missing[m]
         )
         judge = self.recipe.judge
-        embedding = judge.look(self._encoders.of(self.recipe.bundle).encode(image, samples, rate_hz, words))
+        embedding = judge.look(self._encoder_of(self.recipe.bundle).encode(image, samples, rate_hz, words))
         inferred_s = self.clock.now()
         self._number += 1
         part = Part(
@@ -345,8 +343,8 @@ class Station:
         """Commit what waits and release everything; safe to call twice. False when the disk did not answer in time."""
         self.ledger.close()
         ended = self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
-        if "_encoders" in self.__dict__:
-            self._encoders.close()
+        while self._encoders:
+            self._encoders.popitem()[1].close()
         return ended
 
     def _cross(self, product: Product) -> None:
@@ -367,15 +365,15 @@ class Station:
         if isinstance(receipt, Committed):
             product.recipe.remove_carried()
 
-    @cached_property
-    def _encoders(self) -> Encoders:
-        return Encoders(
-            lambda bundle: Encoder.at_spots(bundle, spot_of(self.config.engine)), lambda: has_room(self.config.engine)
-        )
+    def _encoder_of(self, bundle: Bundle) -> Encoder:
+        """Give the encoder of a bundle, loaded once; raises as `Encoder.load` does."""
+        if bundle.digest not in self._encoders:
+            self._encoders[bundle.digest] = Encoder.load(bundle, self.config.engine)
+        return self._encoders[bundle.digest]
 
     def _encoded(self, example: Example) -> Embedding | BadData:
         try:
-            return self._encoders.of(self.recipe.bundle).encode(example.image, example.samples, example.rate_hz)
+            return self._encoder_of(self.recipe.bundle).encode(example.image, example.samples, example.rate_hz)
         except BadData as error:
             return error
 

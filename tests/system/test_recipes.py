@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 from test_demo import program
 from test_troubles import wait_until
@@ -106,3 +107,13 @@ def test_use_on_a_stopped_station_and_what_it_says_of_a_recipe_that_is_not_there
     assert json.loads(done.stdout) == {"recipe": "bolts", "took_ms": 0.0}
     assert wrong.returncode == 1
     assert "there is no recipe 'nuts': default, bolts" in wrong.stderr
+
+
+def test_a_device_that_is_not_there_is_a_matter_of_the_configuration_on_a_stopped_station_too(tmp_path: Path) -> None:
+    (tmp_path / "station.toml").write_text('[engine]\ndevice = "npu"\n')
+    (tmp_path / "good").mkdir()
+    cv2.imwrite(str(tmp_path / "good" / "1.png"), CastingLine(1).example("good", 1).image)
+    ran = program("teach", "good", "good", "--yes", "-c", "station.toml", cwd=tmp_path)
+
+    assert ran.returncode == 78
+    assert "OpenVINO finds no device npu here" in ran.stderr

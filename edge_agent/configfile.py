@@ -125,6 +125,8 @@ def _read_recipe(file: Path, config: Config) -> tuple[RecipeConfig, list[Problem
     wrong = [Problem(document.lines.get((key,)), key, "only [recipe] belongs in a recipe's file") for key in others]
     fitting, misfits = conform({"recipe": (document.values or {}).get("recipe", {})}, Config, document.lines)
     recipe = msgspec.convert(fitting, Config).recipe.resolved(file.parent)
+    if document.values is not None and "recipe" not in document.values:
+        wrong.append(Problem(None, "recipe", "is not there", "a recipe's file has one [recipe], with a name"))
     problems = [*document.problems, *wrong, *misfits]
     if not problems:
         whole = msgspec.structs.replace(config, recipe=recipe)

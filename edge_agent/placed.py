@@ -13,12 +13,10 @@ from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
+from edge_agent.scheduler.allocator import COMPILED
 from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.shares import Shares
 from models import Bundle
-
-COMPILED: Final = "compiled"
-"""Folder of compiled models in the state directory; it may be removed at any time."""
 
 STAND_IN_MB: Final = 70
 """What a second runtime with its models takes: 64 MB measured with the largest of the shipped bundles."""

@@ -20,7 +20,7 @@ def box_of() -> MailboxStats:
 
 def dispatch_of(*, ready: bool = True, urgent: int = 0, done: int = 0, reason: str = "") -> DispatchStatus:
     breakers = {"openvino/cpu": "open" if reason else "closed"}
-    lane = LaneStatus("openvino/cpu, 1 thread", "in use", breakers, reason, None, done, 0, 5.0, 6.0)
+    lane = LaneStatus("openvino/cpu, 1 thread", "in use", breakers, reason, None, None, done, 0, 5.0, 6.0)
     in_use = lane.name if ready else ""
     return DispatchStatus(ready, in_use, (lane,), DispatchCounts(done, done), urgent, 0, 0.0, 0.1, 0.2)
 

@@ -16,7 +16,7 @@ from edge_agent.bench.report import Span, span
 from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.machine import processor
-from edge_agent.runtime.worker import Done, WorkerState, WorkerStatus
+from edge_agent.runtime.worker import Done
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
 from edge_agent.scheduler.lane import Task, Way
@@ -81,10 +81,6 @@ class _Hand:
     def join(self, until: float) -> bool:
         """Nothing runs."""
         return True
-
-    def status(self) -> WorkerStatus:
-        """Never asked for."""
-        raise NotImplementedError(WorkerState.IDLE)
 
 
 def run_deciding(*, as_json: bool) -> int:

@@ -43,7 +43,7 @@ from edge_agent.runtime.machine import cores, processor, pss_mb
 from edge_agent.station import Station
 from models.castings import CLASSES, NORMAL, CastingLine
 
-GOOD_RUN: Final = 40
+GOOD_RUN: Final = 120
 SHOTS: Final = 2
 """Enough knowledge for a head of every class; what it knows does not change what it costs."""
 

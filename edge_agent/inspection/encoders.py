@@ -9,7 +9,6 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from edge_agent.errors import DeviceFault, EdgeAgentError
 from edge_agent.inspection.encode import Encoder
@@ -18,9 +17,6 @@ from edge_agent.runtime.machine import give_back_memory
 from edge_agent.scheduler.job import CannotRun
 from models import Bundle
 
-FREE: Final = ""
-"""`at` while nothing runs."""
-
 
 @dataclass
 class Evictions:
@@ -28,11 +24,9 @@ class Evictions:
 
     Attributes:
         count: encoders.
-        last: name of the last one's bundle.
     """
 
     count: int = 0
-    last: str = ""
 
 
 class Encoders:
@@ -54,20 +48,14 @@ class Encoders:
         self._has_room = has_room
         self._loaded: OrderedDict[str, Encoder] = OrderedDict()  # by digest, the one that was used last at the end
         self._evictions = evictions or Evictions()
-        self._names: dict[str, str] = {}
         self._first = ""
         self.loading = False  #: a bundle is being loaded or proven, which takes longer than any inference; any thread
 
     @property
     def at(self) -> str:
-        """The role that runs, or ran last; from any thread."""
+        """The role that runs, or ran last, "" before any did; from any thread."""
         last = next(reversed(list(self._loaded.values())), None)
-        return FREE if last is None else last.at
-
-    @property
-    def digests(self) -> frozenset[str]:
-        """Digests of the loaded bundles."""
-        return frozenset(self._loaded)
+        return "" if last is None else last.at
 
     def load(self, bundles: Sequence[Bundle]) -> None:
         """Load bundles in advance: the first in any case, the others while there is room and as far as they are right.
@@ -102,7 +90,7 @@ class Encoders:
         if bundle.digest not in self._loaded:
             while self._loaded and not self._has_room():
                 self._evictions.count += 1
-                self._evictions.last = self._let_go(next(iter(self._loaded)))
+                self._let_go(next(iter(self._loaded)))
             self._add_proven(bundle)
         self._loaded.move_to_end(bundle.digest)
         return self._loaded[bundle.digest]
@@ -146,7 +134,6 @@ class Encoders:
             encoder = self._loaded[bundle.digest] = self._make(bundle)
         finally:
             self.loading = False
-        self._names[bundle.digest] = bundle.name
         give_back_memory()
         return encoder
 
@@ -162,11 +149,9 @@ class Encoders:
         finally:
             self.loading = False
 
-    def _let_go(self, digest: str) -> str:
-        """Let one go; give its bundle's name."""
+    def _let_go(self, digest: str) -> None:
         self._loaded.pop(digest).close()
         give_back_memory()
-        return self._names[digest]
 
 
 def nothing_loaded() -> DeviceFault:

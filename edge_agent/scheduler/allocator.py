@@ -26,6 +26,9 @@ from models.errors import BundleRefused
 TABLE_FILE: Final = "latency.json"
 """What was measured, in the state directory."""
 
+COMPILED: Final = "compiled"
+"""Folder of compiled models in the state directory; it may be removed at any time."""
+
 RUNS: Final = 100
 """How often each part is run: the second slowest is the 99th percentile."""
 
@@ -77,7 +80,7 @@ class ResourceAllocator:
             Unavailable: what was chosen does not run as a whole, or the disk fails.
         """
         bundle, shares = self._bundle, self._shares
-        cache = None if self._folder is None else self._folder / "compiled"
+        cache = None if self._folder is None else self._folder / COMPILED
         table = LatencyTable(self._measured(progress, cache))
         roles = [part.role for part in bundle.manifest.judging]
         looked_at = candidates(roles, table, shares, cores(), self._parts_per_s)

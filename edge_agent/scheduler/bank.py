@@ -22,6 +22,9 @@ Noted = Callable[[str, str, str, dict[str, object]], None]
 STUCK: Final = 2
 """Threads of a lane that may hang at a time; it is not loaded again before one of them has ended."""
 
+SAID: Final = 100
+"""Reasons why a lane could not do a job that are told to people; a station has fewer bundles."""
+
 STUCK_WAIT_S: Final = 30.0
 """How long that is waited for before it is looked at again [s]."""
 
@@ -35,6 +38,7 @@ class LaneStatus:
         state: how far it is; "in use" for the one that judges.
         breakers: of the devices it needs: the state of each.
         reason: why one of them is not closed; "" where all are.
+        failed_since_s: when the first of them that is not closed opened [s, host monotonic]; None where all are closed.
         busy_since_s: when its present task was given [s, host monotonic]; None without one.
         done: tasks that went well.
         failed: tasks that failed.
@@ -46,6 +50,7 @@ class LaneStatus:
     state: str
     breakers: dict[str, str]
     reason: str
+    failed_since_s: float | None
     busy_since_s: float | None
     done: int
     failed: int
@@ -83,6 +88,7 @@ class Bank(Generic[H, R]):
         self._trials: dict[str, Lane[H, R]] = {}  # which lane tried a breaker last
         self._warm = warm
         self._noted = noted
+        self._said: set[tuple[str, str]] = set()
         self._in_use = ""
 
     def usable(self) -> list[Lane[H, R]]:
@@ -132,6 +138,12 @@ class Bank(Generic[H, R]):
             for other in self.lanes:
                 if other.state is LaneState.COLD and self._sound(other):
                     other.open(now)
+
+    def cannot(self, lane: Lane[H, R], reason: str) -> None:
+        """Hear that a lane could not do a job though it does others; said once for each reason."""
+        if (lane.name, reason) not in self._said and len(self._said) < SAID:
+            self._said.add((lane.name, reason))
+            self._noted("warning", "cannot_run", f"{lane.name}: {reason}", {"lane": lane.name, "reason": reason})
 
     def try_again(self, now: float) -> None:
         """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""
@@ -203,6 +215,7 @@ class Bank(Generic[H, R]):
             state="in use" if in_use else str(lane.state),
             breakers={breaker.device: str(breaker.state) for breaker in breakers},
             reason="; ".join(f"{b.device}: {b.reason}" for b in breakers if b.state is not Breaker.CLOSED),
+            failed_since_s=min((b.failed_s for b in breakers if b.state is not Breaker.CLOSED), default=None),
             busy_since_s=None if lane.task is None else lane.since_s,
             done=lane.done,
             failed=lane.failed,

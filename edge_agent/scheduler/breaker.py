@@ -48,15 +48,15 @@ class DeviceBreaker:
         device: as `runtime/kind`.
         state: what may go through.
         reason: why it opened last; "" where it never did.
-        since_s: when it came into this state [s, host monotonic].
-        opened: how often it has opened.
+        failed_s: when it opened last after it was closed [s, host monotonic].
+        opened: how often it has.
         trial_at_s: when it is to be tried again [s, host monotonic]; infinite where nothing is to be tried.
     """
 
     device: str
     state: Breaker = Breaker.CLOSED
     reason: str = ""
-    since_s: float = -math.inf
+    failed_s: float = -math.inf
     opened: int = 0
     trial_at_s: float = math.inf
     _budget: RestartBudget = field(default_factory=RestartBudget.for_ever)
@@ -81,11 +81,10 @@ class DeviceBreaker:
         if happening is Happening.FAILED:
             self.reason = reason
             if before is not Breaker.OPEN:
-                self.opened += before is Breaker.CLOSED
+                if before is Breaker.CLOSED:
+                    self.opened, self.failed_s = self.opened + 1, now
                 delay_s = self._budget.delay_s(now)
                 self.trial_at_s = now + (0.0 if delay_s is None else delay_s)
         else:
             self.trial_at_s = math.inf
-        if self.state is not before:
-            self.since_s = now
         return self.state is not before

@@ -238,6 +238,7 @@ class Dispatcher(Generic[H, R]):
             case Failed(_, BadData() as error) if task.ticket is not None:
                 self._end(task.ticket, lane, error, answer.ended_s)
             case Failed(_, CannotRun() as error) if task.ticket is not None:
+                self._bank.cannot(lane, error.message)
                 self._pass_on(lane, task.ticket, error, now)
             case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and task.kind is Kind.LOAD:
                 self._hopeless = error

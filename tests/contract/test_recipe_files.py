@@ -55,6 +55,7 @@ def test_a_bundle_in_a_folder_is_found_from_where_the_recipes_file_is(tmp_path: 
         (GOOD + "[station]\nname = 'x'\n", r"bolts.toml:5: station: only \[recipe\] belongs in a recipe's file"),
         ('[recipe]\nname = "bolts"\nbundle = "castigns"\n', r"bolts.toml:3: recipe.bundle: no bundle .castigns."),
         ("[recipe\n", r"bolts.toml:1: "),
+        ("", r"bolts.toml: recipe: is not there"),
         (None, "bolts.toml: cannot be read"),
     ],
 )

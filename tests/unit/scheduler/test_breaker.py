@@ -47,6 +47,6 @@ def test_trials_come_ever_later_until_one_passes() -> None:
     breaker.tell(Happening.PASSED, now)
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
-    assert (breaker.opened, breaker.reason, breaker.trial_at_s) == (1, "dead", math.inf)
+    assert (breaker.opened, breaker.failed_s, breaker.reason, breaker.trial_at_s) == (1, 0.0, "dead", math.inf)
     breaker.tell(Happening.FAILED, now + 100.0, "dead again")
     assert breaker.trial_at_s == now + 100.5

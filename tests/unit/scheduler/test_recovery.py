@@ -44,6 +44,7 @@ def test_a_job_that_no_lane_can_do_hears_why_and_no_device_is_to_blame() -> None
 
     assert bench.words() == ["a: CannotRun"]
     assert in_use(bench) == "a/x"
+    assert [said for _, kind, said, _ in bench.noted if kind == "cannot_run"] == ["a/x: no", "b/y: no"]
 
 
 def test_loading_inside_a_job_may_take_as_long_as_a_load_before_it_counts_as_a_hang() -> None:

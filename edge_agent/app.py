@@ -99,7 +99,14 @@ def _joined(
     bundles = list({product.bundle.digest: product.bundle for product in inspected}.values())
     evictions = Evictions()
     dispatcher = Dispatcher[Encoders, Embedding](
-        ways_of(bundles, config.engine, Path(config.station.state_dir), evictions, load),
+        ways_of(
+            bundles,
+            config.engine,
+            Path(config.station.state_dir),
+            evictions,
+            load,
+            lambda text: station.note("info", "dispatcher", "placed", text),
+        ),
         clock,
         loop.poke,
         config.engine.timeout_ms / 1e3,

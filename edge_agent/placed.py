@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ def ways_of(
     state_dir: Path,
     evictions: Evictions,
     load: LoadEngines = load_engines,
+    said: Callable[[str], None] = lambda text: None,
 ) -> list[Way[Encoders]]:
     """Give the ways to run the recipes' bundles, in the order in which they are to be used.
 
@@ -44,6 +45,7 @@ def ways_of(
         state_dir: keeps what was measured.
         evictions: counts the bundles that are let go for room.
         load: loads the parts.
+        said: hears where the parts were placed, and why that was measured now.
 
     Returns:
         At least one.
@@ -56,7 +58,9 @@ def ways_of(
     if config.runtime == "auto":
         shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
         allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
-        chain: list[Mapping[str, Spot]] = [candidate.spots for candidate in allocator.optimize().chain]
+        placement = allocator.optimize()
+        chain: list[Mapping[str, Spot]] = [candidate.spots for candidate in placement.chain]
+        said(f"{placement.chain[0]}" + (f"; measured now: {placement.anew}" if placement.anew else ""))
     else:
         first = spot_of(config)
         runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"

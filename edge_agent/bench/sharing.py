@@ -19,7 +19,7 @@ from edge_agent.config import RecipeConfig
 from edge_agent.engines import Spot, load_engines
 from edge_agent.engines.spot import DeviceName
 from edge_agent.errors import Unavailable
-from edge_agent.inspection.encode import Encoder
+from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.printing import say, say_json
 from edge_agent.runtime.machine import processor, pss_mb
@@ -71,9 +71,11 @@ def run_sharing(bundle: str, *, as_json: bool) -> int:
         0.
 
     Raises:
+        ConfigError: there is no such bundle.
         Unavailable: the system does not say how much memory a process takes, or a process did not answer.
     """
     folder = RecipeConfig(bundle=bundle).resolved(Path.cwd()).bundle_dir
+    load_bundle(folder)
     mb = {case: _asked(case, folder) for case in Case}
     shared = mb[Case.SHARED] - mb[Case.BARE_OPENVINO]
     report = SharingReport(

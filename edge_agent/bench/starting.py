@@ -18,7 +18,9 @@ from typing import Final
 
 import numpy as np
 
+from edge_agent.config import RecipeConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
+from edge_agent.inspection.encode import load_bundle
 from edge_agent.ledger import Reader
 from edge_agent.printing import say, say_json
 from edge_agent.progressbar import progress_bar
@@ -60,8 +62,10 @@ def run_starting(bundle: str, *, as_json: bool) -> int:
         0.
 
     Raises:
+        ConfigError: there is no such bundle.
         Unavailable: a station did not judge within a minute.
     """
+    load_bundle(RecipeConfig(bundle=bundle).resolved(Path.cwd()).bundle_dir)
     taken_s: list[float] = []
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder, progress_bar("starts") as progress:
         named = str(Path(bundle).absolute()) if "/" in bundle else bundle

@@ -202,10 +202,12 @@ def _stressed(
     busy = Busy(agent, castings)
     if options.background:
         agent.loop.add(busy)
-    with hostile(cores() if options.hostile else 0):
-        looks, wait_ms, seconds = _watched(agent, seen, options.parts)
-    status = agent.dispatcher.status(agent.clock.now())
-    unclean = agent.close()
+    try:
+        with hostile(cores() if options.hostile else 0):
+            looks, wait_ms, seconds = _watched(agent, seen, options.parts)
+        status = agent.dispatcher.status(agent.clock.now())
+    finally:
+        unclean = agent.close()
     if (ending := agent.supervisor.ending) is not None:
         raise Unavailable(f"{ending.component} ended the run: {ending.error}", hint="see the events that it recorded")
     hops_ms = seen.hops_ms()

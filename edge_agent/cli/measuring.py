@@ -50,15 +50,16 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
     verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
-    verb.add_argument(
+    question = verb.add_mutually_exclusive_group()
+    question.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
-    verb.add_argument("--start", action="store_true", help="measure instead how soon the first verdict comes")
-    verb.add_argument(
+    question.add_argument("--start", action="store_true", help="measure instead how soon the first verdict comes")
+    question.add_argument(
         "--sharing", action="store_true", help="measure instead the memory of recipes that share a bundle"
     )
-    verb.add_argument("--decisions", action="store_true", help="measure instead how long the scheduler decides")
-    verb.add_argument(
+    question.add_argument("--decisions", action="store_true", help="measure instead how long the scheduler decides")
+    question.add_argument(
         "--line",
         type=rate_or_fast,
         metavar="RATE",

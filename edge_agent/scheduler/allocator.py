@@ -6,6 +6,7 @@ ResourceAllocator({"cpu_ratio": 0.3, "gpu_ratio": 0.6, "npu_fallback": True}).op
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -81,7 +82,8 @@ class ResourceAllocator:
         """
         bundle, shares = self._bundle, self._shares
         cache = None if self._folder is None else self._folder / COMPILED
-        table = LatencyTable(self._measured(progress, cache))
+        rows, anew = self._measured(progress, cache)
+        table = LatencyTable(rows)
         roles = [part.role for part in bundle.manifest.judging]
         looked_at = candidates(roles, table, shares, cores(), self._parts_per_s)
         chosen = worth_running(looked_at)
@@ -89,18 +91,20 @@ class ResourceAllocator:
             run = measure_ways(bundle, chosen, runs=RUNS, cache=cache)
             looked_at = (*run, *(candidate for candidate in looked_at if candidate not in chosen))
         name = f"{bundle.name} {bundle.manifest.version}"
-        return choose(name, looked_at, table, shares, cores(), self._parts_per_s)
+        return replace(choose(name, looked_at, table, shares, cores(), self._parts_per_s), anew=anew)
 
-    def _measured(self, progress: Progress, cache: Path | None) -> tuple[Timing, ...]:
+    def _measured(self, progress: Progress, cache: Path | None) -> tuple[tuple[Timing, ...], str]:
+        """Give the rows, and why they were measured now; "" where they were not, or are never kept."""
         machine = fingerprint(self._bundle)
         disk = None if self._folder is None else RealDisk(self._folder)
+        anew = ""
         if disk is not None:
             try:
-                rows, _ = load_table(disk, TABLE_FILE, machine)
-            except StateDamaged:
-                rows = ()
+                rows, anew = load_table(disk, TABLE_FILE, machine)
+            except StateDamaged as error:
+                rows, anew = (), error.message
             if rows:
-                return rows
+                return rows, ""
         spots = spots_to_try(find_devices(), cores())
         found: list[Timing] = []
         for i, each in enumerate(spots.values()):
@@ -109,4 +113,4 @@ class ResourceAllocator:
         progress(len(spots), len(spots) + 1)
         if disk is not None:
             save_table(disk, TABLE_FILE, machine, tuple(found))
-        return tuple(found)
+        return tuple(found), anew

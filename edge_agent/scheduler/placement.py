@@ -78,6 +78,7 @@ class Placement:
         failed: what cannot run, with the reason.
         parts_per_s: the line's rate that the loads are for [1/s].
         cores: of the CPU.
+        anew: why it was measured now and not read; "" where it was read, or is never kept.
     """
 
     bundle: str
@@ -86,6 +87,7 @@ class Placement:
     failed: tuple[Timing, ...]
     parts_per_s: float
     cores: int
+    anew: str = ""
 
     @property
     def spots(self) -> Spots:
@@ -115,6 +117,7 @@ class Placement:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in (head, *rows)
         ]
+        lines += [f"measured now: {self.anew}"] * bool(self.anew)
         if len(listed) < len(self.candidates):
             lines.append(f"and {len(self.candidates) - len(listed)} more")
         lines += [f"cannot run: {t.role} on {t.spot}: {t.error}" for t in self.failed]

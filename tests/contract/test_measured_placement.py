@@ -45,11 +45,12 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, castings: Bundle
 ) -> None:
     monkeypatch.setattr(allocator, "RUNS", 3)
-    first = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+    first, why = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+    assert why == "nothing was measured yet"
     monkeypatch.setattr(allocator, "measure_parts", None)
     again = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
 
-    assert first == again and not [row for row in first if row.error]
+    assert again == (first, "") and not [row for row in first if row.error]
 
 
 def test_a_table_of_another_machine_or_bundle_does_not_count(tmp_path: Path, castings: Bundle) -> None:

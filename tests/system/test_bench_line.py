@@ -36,6 +36,9 @@ def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) 
         (["--background"], "--background goes with --line"),
         (["--line", "0"], "between 0.1 and 50"),
         (["--line", "10", "--minutes", "none"], "minutes"),
+        (["--start", "--bundle", "nope"], "name another one: castings, generic, steel"),
+        (["--sharing", "--bundle", "nope"], "name another one: castings, generic, steel"),
+        (["--line", "10", "--placement"], "not allowed with argument"),
         (["--line", "10", "--histogram", "nowhere/line.png"], "there is no folder nowhere"),
     ],
 )

@@ -42,7 +42,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint --quiet edge_agent models
+	$(BIN)/pydoclint --quiet edge_agent firmware_bridge models
 
 check: lint test  ## everything a change must pass: format, ruff, mypy, import contracts, docstrings, tests
 

@@ -1,0 +1,141 @@
+"""A whole session over wires from clean to bad: whatever they do, samples, edges and pulses are accounted for."""
+
+import pytest
+
+from firmware_bridge.account import EdgeAccount, SampleAccount
+from firmware_bridge.heard import Lapsed
+from firmware_bridge.reject import Fate
+from firmware_bridge.sim.wire import BAD_CABLE, CLEAN, NOISY_USB, QUIET_USB, Faults
+from tests.wire_pair import WirePair
+
+
+def assert_accounted(pair: WirePair) -> None:
+    samples, edges = pair.session.samples, pair.session.edges
+    assert samples.received + samples.dropped + samples.lost == samples.spanned
+    assert edges.received + edges.lost == edges.last - pair.ups[-1].edges
+    assert len({a.edge.edge_seq for a in pair.arrivals}) == len(pair.arrivals)
+    asked = len(pair.arrivals)
+    assert len(pair.reports) + pair.session.rejects.waiting == asked
+
+
+@pytest.mark.parametrize("faults", [CLEAN, QUIET_USB, NOISY_USB], ids=["clean", "quiet usb", "noisy usb"])
+def test_a_whole_wire_loses_nothing(faults: Faults) -> None:
+    pair = WirePair(faults)
+
+    pair.run(8.0)
+
+    assert_accounted(pair)
+    assert pair.session.samples.lost == pair.session.samples.dropped == pair.session.edges.lost == 0
+    assert {report.fate for report in pair.reports} == {Fate.DONE}
+    assert len(pair.arrivals) >= 70
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bad_cable_costs_packets_and_every_one_is_accounted_for(seed: int) -> None:
+    pair = WirePair(BAD_CABLE, seed=seed)
+
+    pair.run(20.0)
+
+    assert_accounted(pair)
+    assert pair.to_host.harmed > 10
+    assert pair.session.samples.lost > 0
+    assert {report.fate for report in pair.reports} == {Fate.DONE}
+
+
+def test_every_pulse_begins_at_the_tick_that_was_asked_for() -> None:
+    pair = WirePair(NOISY_USB)
+
+    pair.run(10.0)
+
+    done = [report for report in pair.reports if report.fate is Fate.DONE]
+    assert done
+    assert all(report.actual_ticks == report.fire_ticks for report in done)
+    changes = {change.ticks for change in pair.mcu.outputs.changes if change.output == 0 and change.level == 1}
+    assert {report.actual_ticks for report in done} <= changes
+
+
+def test_a_pulse_for_a_tick_that_is_past_is_late_and_never_fires() -> None:
+    pair = WirePair(NOISY_USB, pulse_after_s=0.0001)
+
+    pair.run(5.0)
+
+    assert {report.fate for report in pair.reports} == {Fate.LATE}
+    assert not [change for change in pair.mcu.outputs.changes[4:] if change.output == 0]
+
+
+def test_a_host_that_does_not_say_it_is_alive_loses_the_outputs() -> None:
+    pair = WirePair()
+    pair.run(2.0)
+    assert pair.session.lease.armed
+
+    pair.alive = False
+    pair.run(1.0)
+
+    assert pair.of(Lapsed)
+    assert pair.mcu.outputs.lapsed
+    assert pair.reports[-1].fate is Fate.SAFE
+
+    pair.alive = True
+    pair.run(1.0)
+
+    assert pair.session.lease.armed
+    assert pair.reports[-1].fate is Fate.DONE
+
+
+def test_a_reset_voids_what_is_pending_and_the_count_begins_anew() -> None:
+    pair = WirePair(pulse_after_s=0.5)
+    pair.run(3.0)
+    before = pair.ups[0]
+
+    pair.mcu = pair.boot(8)
+    pair.run(3.0)
+
+    assert Fate.VOID in {report.fate for report in pair.reports}
+    assert [up.series for up in pair.ups] == [before.series, f"{8:016x}"]
+    assert pair.ups[1].edges < 5 < pair.ups[1].edges + len(pair.arrivals) - 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_edge_whose_first_copy_is_lost_is_heard_all_the_same(seed: int) -> None:
+    pair = WirePair(Faults(lost_share=0.10), seed=seed)
+
+    pair.run(20.0)
+
+    told = pair.session.edges
+    assert told.received + told.lost == told.last - pair.ups[-1].edges
+    assert told.lost <= 0.03 * (told.received + told.lost)
+
+
+def test_the_time_of_an_edge_is_known_to_its_stated_uncertainty() -> None:
+    pair = WirePair(NOISY_USB)
+
+    pair.run(20.0)
+
+    off_s = [abs(pair.ticks(a.time_s) - a.edge.ticks) / 1e6 for a in pair.arrivals]
+    assert all(off <= a.uncertainty_s for off, a in zip(off_s, pair.arrivals, strict=True))
+    assert max(a.uncertainty_s for a in pair.arrivals) < 0.005
+
+
+def test_the_accounts_would_notice() -> None:
+    """An account that forgets what is missing breaks the rule that the tests hold sessions to."""
+
+    class Forgetful(SampleAccount):
+        def add(self, block):
+            missing = super().add(block)
+            self.lost = 0
+            return missing
+
+    class Trusting(EdgeAccount):
+        def add(self, edge):
+            self.last = edge.edge_seq
+            self.received += 1
+            return True
+
+    pair = WirePair(BAD_CABLE, seed=1)
+    pair.run(1.0)
+    pair.session.samples = Forgetful()
+    pair.session.edges = Trusting(pair.session.edges.last)
+    pair.run(19.0)
+
+    with pytest.raises(AssertionError):
+        assert_accounted(pair)

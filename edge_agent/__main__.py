@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STOP_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT}
 
 LOOK_S: Final = 0.2
-"""How often the main thread looks whether the loop has ended by itself."""
+"""How often the main thread looks whether it is to stop, and whether the loop has ended by itself."""
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a busy Python thread may keep the others from running; the default of 5 ms is a tenth of a deadline."""
@@ -45,10 +45,11 @@ def serve(make: Callable[[], Agent]) -> int:
     thread.start()
     ready = False
     while thread.is_alive():
-        if agent.is_up and not ready:
+        if agent.is_settled and not ready:
             ready = True
             systemd.notify("READY=1")
-        if signal.sigtimedwait(STOP_SIGNALS, LOOK_S) is not None:
+        thread.join(LOOK_S)  # sigtimedwait with a timeout takes SIGCONT for a stop signal (CPython 3.11, on EINTR)
+        if signal.sigtimedwait(STOP_SIGNALS, 0) is not None:
             agent.loop.stop()
             thread.join()
     systemd.notify("STOPPING=1")

@@ -16,6 +16,7 @@ from edge_agent.health import Memory
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger import Misses
+from edge_agent.line import Line
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
@@ -24,8 +25,7 @@ from edge_agent.runtime.loop import Loop
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
-from edge_agent.sources.feed import Feed
-from edge_agent.sources.source import Position
+from edge_agent.sources.source import Position, Source
 from edge_agent.station import Station
 from edge_agent.status import Status, Trouble, troubles_of
 from edge_agent.teacher import Teacher
@@ -46,7 +46,7 @@ class SourceSeat:
 
     name = "source"
 
-    def __init__(self, source: Feed) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
 
     def step(self, now: float) -> float:
@@ -74,7 +74,7 @@ class Agent:
         loop: steps every component.
         calls: has the loop run what other threads post.
         station: recipe, ledger and evidence.
-        source: delivers parts.
+        line: where parts come from, and what sorts them.
         dispatcher: encodes.
         background: does chores.
         evictions: counts the bundles that were let go for room.
@@ -94,7 +94,7 @@ class Agent:
         loop: Loop,
         calls: Calls,
         station: Station,
-        source: Feed,
+        line: Line,
         dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
         evictions: Evictions,
@@ -103,7 +103,8 @@ class Agent:
         self.loop = loop
         self.calls = calls
         self.station = station
-        self.source = source
+        self.line = line
+        self.source = line.source
         self.dispatcher = dispatcher
         self.background = background
         self.evictions = evictions
@@ -111,6 +112,7 @@ class Agent:
         self.evidence_dropped = 0
         self._started_s = clock.now()
         self._opened = False
+        self._waits = False
         self._found: Position | None = None
 
     def open_source(self) -> None:
@@ -146,6 +148,7 @@ class Agent:
 
     def component_changed(self, status: ComponentStatus) -> None:
         """Record what became of a component."""
+        self._waits = self._waits or (status.name == "source" and status.state is State.WAITING)
         if status.state is State.WAITING or status.state is State.FAILED:
             message = f"{status.name}: {status.last_error}"
             severity = "warning" if status.state is State.WAITING else "error"
@@ -159,6 +162,11 @@ class Agent:
     def is_up(self) -> bool:
         """The source has been opened: parts are judged."""
         return self._opened
+
+    @property
+    def is_settled(self) -> bool:
+        """The source has been opened, or waits for something that may come: there is nothing to wait for at a start."""
+        return self._opened or self._waits
 
     def is_done(self) -> bool:
         """The source has ended and every part of it was answered and recorded."""
@@ -224,6 +232,8 @@ class Agent:
             mailboxes=boxes,
             steps=self.loop.report(),
             components=self.supervisor.status(),
+            wire=None if self.line.wire is None else self.line.wire.status(),
+            gate=None if self.line.gate is None else self.line.gate.status(),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

@@ -16,6 +16,8 @@ from edge_agent.commands import (
     CancelArguments,
     EventsArguments,
     ForgetArguments,
+    Gate,
+    GateArguments,
     LabelArguments,
     PromoteArguments,
     TeachArguments,
@@ -60,6 +62,7 @@ class Answers:
             "forget": self._forget,
             "undo": self._undo,
             "use": self._use,
+            "gate": self._gate,
         }
 
     def _status(self, request: Request, now: float) -> None:
@@ -207,6 +210,36 @@ class Answers:
 
         if not agent.dispatcher.submit(Job(lambda encoders: encoders.of(bundle).prove_one(), proven)):
             request.failed(Unavailable("no device works, or too much waits for it", hint="see edge-agent status"))
+
+    def _gate(self, request: Request, now: float) -> None:
+        arguments = request.arguments
+        assert isinstance(arguments, GateArguments)
+        station, line = self._agent.station, self._agent.line
+        wire, gate = line.wire, line.gate
+        if wire is None or gate is None:
+            raise Unavailable("this station has no reject gate", hint='a gate needs [source] kind = "wire"')
+
+        def answer(fate: str = "", off_us: float | None = None) -> None:
+            status = wire.status()
+            request.done(Gate(gate.bypassed, status is not None and status.armed, fate, off_us))
+
+        if arguments.to == "try":
+            station.note("info", "gate", "gate_tried", f"{arguments.who} tries the reject gate", who=arguments.who)
+            gate.try_out(station.recipe.config.gate, lambda report: answer(report.fate, report.off_us))
+            return
+        bypassed = arguments.to == "bypass"
+
+        def kept(_: object) -> None:
+            gate.bypassed = bypassed
+            who = arguments.who
+            if bypassed:
+                said = f"{who} bypasses the reject gate: every part passes"
+                station.note("error", "gate", "gate_bypassed", said, who=who)
+            else:
+                station.note("info", "gate", "gate_follows", f"{who} lets the reject gate follow again", who=who)
+            answer()
+
+        self._later(request, lambda: line.bypass.save(bypassed), kept)
 
     def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
         product = self._agent.station.products.in_use

@@ -12,11 +12,12 @@ from edge_agent.api import ApiServer
 from edge_agent.config import Config
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
-from edge_agent.inspection.act import RejectOutput, SimulatedOutput
+from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.ledger.writer import BACKLOG_PARTS
+from edge_agent.line import line_of
 from edge_agent.placed import has_room, ways_of
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
@@ -25,21 +26,13 @@ from edge_agent.runtime.background import Background
 from edge_agent.runtime.budget import RestartBudget
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
-from edge_agent.sources.count import TriggerCount, name_series
-from edge_agent.sources.feed import Feed, Supply
-from edge_agent.sources.imagehealth import ImageHealth
-from edge_agent.sources.replay import Replay
-from edge_agent.sources.simline import SimLine
+from edge_agent.sources.feed import Supply
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
-from models.castings import CastingLine
-
-COUNT_FILE: Final = "source.count"
-"""Where a simulated or replayed source keeps its trigger count, in the state directory."""
 
 WATCHDOG_PERIOD_S: Final = 5.0
 """How often systemd is told, where it does not ask for more."""
@@ -78,7 +71,7 @@ def build(
         config, clock=clock, post=calls.post, on_error=lambda name, error: loop.on_error and loop.on_error(name, error)
     )
     try:
-        return _joined(station, clock, loop, calls, supply, output or SimulatedOutput(), told, load)
+        return _joined(station, clock, loop, calls, supply, output, told, load)
     except BaseException:
         station.close()
         raise
@@ -90,7 +83,7 @@ def _joined(
     loop: Loop,
     calls: Calls,
     supply: Supply | None,
-    output: RejectOutput,
+    output: RejectOutput | None,
     told: Callable[[Part], None],
     load: LoadEngines,
 ) -> Agent:
@@ -114,32 +107,23 @@ def _joined(
         lambda severity, kind, said, data: station.note(severity, "dispatcher", kind, said, **data),
     )
     background = Background(clock, loop.poke)
-    count = TriggerCount(
-        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
-    )
-    source = Feed(
-        supply or _supply(config, clock, station),
-        count,
-        clock,
-        ImageHealth(config.image_health),
-        lambda: loop.poke("inspection"),
-    )
+    line = line_of(config, clock, loop, station, supply, output)
     agent = Agent(
         clock=clock,
         loop=loop,
         calls=calls,
         station=station,
-        source=source,
+        line=line,
         dispatcher=dispatcher,
         background=background,
         evictions=evictions,
     )
     agent.inspector = inspector = Inspector(
-        source=source,
+        source=line.source,
         limits=config.pairing,
         encoding=dispatcher,
         ledger=station.recorder,
-        output=output,
+        output=line.output,
         products=inspected,
         clock=clock,
         keep=agent.keep,
@@ -153,7 +137,7 @@ def _joined(
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
-    for component in (
+    components: tuple[Component, ...] = (
         calls,
         dispatcher,
         background,
@@ -165,20 +149,23 @@ def _joined(
         health,
         watchdog,
         end,
-        SourceSeat(source),
-    ):
+        SourceSeat(line.source),
+        *line.components,
+    )
+    for component in components:
         loop.add(component)
     entries = (
         Entry("dispatcher", dispatcher.open, dispatcher.close, RestartBudget.for_ever(), dispatcher.join),
         Entry("background", background.open, background.close, join=background.join),
+        *line.entries,
         Entry("inspection", lambda: None, inspector.close),
         Entry(
             "source",
             agent.open_source,
-            source.close,
+            line.source.close,
             RestartBudget.for_ever(),
-            source.join,
-            when=lambda: dispatcher.settled,
+            line.source.join,
+            when=lambda: dispatcher.settled and line.ready,
         ),
         Entry("api", api.open, api.close, RestartBudget.for_ever(), api.join),
     )
@@ -186,10 +173,3 @@ def _joined(
     loop.add(supervisor)
     loop.on_error = supervisor.failed
     return agent
-
-
-def _supply(config: Config, clock: Clock, station: Station) -> Supply:
-    if config.source.kind == "replay":
-        return Replay(config.source.replay, clock, station.record)
-    line = config.source.simline
-    return SimLine(CastingLine(line.seed, line.defect_share), line.parts_per_s, line.parts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -95,6 +95,30 @@ class UseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     who: Who
 
 
+class GateArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`gate`: let the reject gate `follow` the station, `bypass` it so that every part passes, or `try` it once."""
+
+    to: Literal["follow", "bypass", "try"]
+    who: Who
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What `gate` answers.
+
+    Attributes:
+        bypassed: every part passes.
+        armed: the gate follows the station; at its safe level otherwise.
+        fate: of a trial: `done`, or why the gate did not move; "" without one.
+        off_us: of a trial: how much later than asked for it moved [us]; None unless it did.
+    """
+
+    bypassed: bool
+    armed: bool
+    fate: str = ""
+    off_us: float | None = None
+
+
 @dataclass(frozen=True)
 class Used:
     """What `use` answers.
@@ -120,6 +144,7 @@ Arguments = (
     | ForgetArguments
     | UndoArguments
     | UseArguments
+    | GateArguments
 )
 
 
@@ -156,6 +181,7 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("forget", ForgetArguments, "Forget a class or samples as if never learned.", timeout_s=30.0),
         Command("undo", UndoArguments, "Go back to what was known before the last change.", timeout_s=30.0),
         Command("use", UseArguments, "Inspect another product.", timeout_s=60.0),
+        Command("gate", GateArguments, "Bypass the reject gate, end that, or try the gate."),
     )
 }
 

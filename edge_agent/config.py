@@ -20,6 +20,9 @@ SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundl
 ORDINARY: Final = 0.02
 """How probable a defective part is to be as ordinary as can be, in units of a good part; `inspection.decision`."""
 
+GATE_MARGIN_MS: Final = 20.0
+"""An answer is told to the microcontroller within this, one repetition included [ms]; docs/wire.md."""
+
 Slug = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")]
 ClassSlug = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,40}\Z", description="1 to 40 of a-z, 0-9 and _")]
 OptionalPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]*\Z", description='a path (not with "~"), or ""')]
@@ -58,12 +61,34 @@ class ReplayConfig(_Section, frozen=True):
     parts_per_s: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
 
 
+class WireConfig(_Section, frozen=True):
+    """The microcontroller: its port, its accelerometer and its trigger input."""
+
+    port: OptionalPath = ""
+    baud: Annotated[int, Meta(ge=9600, le=12_000_000)] = 2_000_000
+    rate_hz: Annotated[int, Meta(ge=100, le=200_000)] = 26_667
+    range_g: Annotated[float, Meta(ge=0.1, le=1000)] = 16.0
+    block_samples: Annotated[int, Meta(ge=1, le=333)] = 256
+    trigger_input: Annotated[int, Meta(ge=0, le=7)] = 0
+    trigger_edge: Literal["rising", "falling"] = "rising"
+    debounce_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
+
+
 class SourceConfig(_Section, frozen=True):
     """Where parts come from."""
 
-    kind: Literal["simline", "replay"] = "simline"
+    kind: Literal["simline", "replay", "wire"] = "simline"
     simline: SimlineConfig = SimlineConfig()
     replay: ReplayConfig = ReplayConfig()
+    wire: WireConfig = WireConfig()
+
+
+class GateConfig(_Section, frozen=True):
+    """The reject gate on the outputs of the microcontroller."""
+
+    active: Literal["high", "low"] = "high"
+    safe: Literal["reject", "pass"] = "reject"
+    lease_ms: Annotated[int, Meta(ge=50, le=10_000)] = 500
 
 
 class PairingConfig(_Section, frozen=True):
@@ -92,6 +117,14 @@ class CostsConfig(_Section, frozen=True):
     second_look: Price = 8.0
 
 
+class RecipeGateConfig(_Section, frozen=True):
+    """When the gate moves for a part of this product, and how long."""
+
+    output: Annotated[int, Meta(ge=0, le=7)] = 0
+    travel_ms: Annotated[float, Meta(ge=1, le=600_000)] = 400.0
+    pulse_ms: Annotated[float, Meta(ge=1, le=10_000)] = 50.0
+
+
 class RecipeConfig(_Section, frozen=True):
     """The product that is inspected, and how strictly."""
 
@@ -108,6 +141,7 @@ class RecipeConfig(_Section, frozen=True):
     protected: tuple[ClassSlug, ...] = ()
     costs: CostsConfig = CostsConfig()
     actions: ActionsConfig = ActionsConfig()
+    gate: RecipeGateConfig = RecipeGateConfig()
 
     @property
     def bundle_dir(self) -> Path:
@@ -178,6 +212,7 @@ class Config(_Section, frozen=True):
     source: SourceConfig = SourceConfig()
     pairing: PairingConfig = PairingConfig()
     recipe: RecipeConfig = RecipeConfig()
+    gate: GateConfig = GateConfig()
     engine: EngineConfig = EngineConfig()
     image_health: ImageHealthConfig = ImageHealthConfig()
     ledger: LedgerConfig = LedgerConfig()
@@ -274,3 +309,23 @@ class Config(_Section, frozen=True):
             )
         if self.source.kind == "replay" and not self.source.replay.folder:
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
+        yield from self._wire_conflicts()
+
+    def _wire_conflicts(self) -> Iterator[Conflict]:
+        recipe = self.recipe
+        if self.source.kind != "wire":
+            return
+        if not self.source.wire.port:
+            yield Conflict(
+                ("source.wire.port", "source.kind"),
+                'must name a serial device with source.kind = "wire"',
+                "those that are there have stable names in /dev/serial/by-id",
+            )
+        earliest_ms = recipe.deadline_ms + GATE_MARGIN_MS
+        if recipe.gate.travel_ms < earliest_ms:
+            yield Conflict(
+                ("recipe.gate.travel_ms", "recipe.deadline_ms"),
+                f"must be at least recipe.deadline_ms + {GATE_MARGIN_MS:g} ({earliest_ms:g}), "
+                f"not {recipe.gate.travel_ms:g}",
+                "an answer at the deadline must still reach the microcontroller before the part is at the gate",
+            )

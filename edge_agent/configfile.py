@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict, RecipeConfig
+from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict, RecipeConfig, WireConfig
 from edge_agent.errors import ConfigError
 from edge_agent.schema import conform, line_of
 from edge_agent.tomltext import Problem, quoted, read_toml
+from firmware_bridge.port import is_uart, largest_rate_hz
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A configuration is some kilobytes; more is another file."""
@@ -155,11 +156,24 @@ def missing_files(config: Config) -> Iterator[Conflict]:
     except ConfigError as error:
         for line in error.message.splitlines():
             yield Conflict(("station.recipes",), line)
+    if config.source.kind == "wire" and config.source.wire.port:
+        yield from _wire_faults(config.source.wire)
     if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
         yield Conflict(
             ("api.socket", "station.state_dir"),
             f"{quoted(config.api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
             "set api.socket to a short path, or state_dir to a shorter one",
+        )
+
+
+def _wire_faults(wire: WireConfig) -> Iterator[Conflict]:
+    """Say what cannot work with the port; one that is not there now may be later."""
+    largest_hz = largest_rate_hz(wire.baud, wire.block_samples)
+    if is_uart(wire.port) and wire.rate_hz > largest_hz:
+        yield Conflict(
+            ("source.wire.rate_hz", "source.wire.baud"),
+            f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
+            "a UART of 2,000,000 baud carries 26,667 samples/s; so does USB CDC",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import Used, checked
+from edge_agent.commands import Gate, Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
@@ -18,6 +18,11 @@ from edge_agent.printing import print_status, say, say_json
 from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.station import Station
+
+BYPASS_WORDS: Final = {
+    True: "BYPASSED: every part passes, whatever its verdict, until: edge-agent gate follow",
+    False: "the gate follows the station",
+}
 
 AGO: Final = re.compile(r"(\d{1,6})([smhd])")
 LAST_PART: Final = 2**63 - 1
@@ -154,6 +159,36 @@ def use_recipe(config: Config, recipe: str, who: str, *, as_json: bool) -> int:
     else:
         say(f"{recipe} is inspected" + (f"; the change took {used.took_ms:.1f} ms" if used.took_ms else ""))
     return 0
+
+
+def move_gate(config: Config, to: str, who: str, *, as_json: bool) -> int:
+    """Bypass the reject gate of the running station, end that, or try the gate.
+
+    Args:
+        config: the station's.
+        to: `follow`, `bypass` or `try`.
+        who: the person who asks for it.
+        as_json: print JSON.
+
+    Returns:
+        0; 1 when a trial did not move the gate.
+
+    Raises:
+        Unavailable: no station runs, or it has no gate.
+    """
+    checked("gate", to=to, who=who)
+    gate = msgspec.convert(api.call(Path(config.api.socket), "gate", {"to": to, "who": who}), Gate)
+    if as_json:
+        say_json(gate)
+    elif gate.fate == "done":
+        say(f"the gate moved, {gate.off_us or 0.0:.0f} us after the moment that was asked for")
+    elif gate.fate:
+        say(f"the gate did not move: {gate.fate} (docs/gate.md)")
+    else:
+        say(BYPASS_WORDS[gate.bypassed])
+        if not gate.armed:
+            say("it is at its safe level now: see edge-agent status")
+    return 0 if gate.fate in ("", "done") else 1
 
 
 def parse_since(text: str, now_utc: float) -> float:

@@ -75,6 +75,8 @@ def print_status(status: dict[str, Any]) -> None:
     _print_false_rejects(status)
     for latency in status["latencies"]:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")
+    if status["wire"] is not None:
+        _print_wire(status["wire"], status["gate"])
     _print_dispatch(status["dispatch"])
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
@@ -91,6 +93,21 @@ def print_status(status: dict[str, Any]) -> None:
     say("no trouble" if not troubles else f"{len(troubles)} troubles:")
     for trouble in troubles:
         say(f"  {trouble['message']}" + (f"\n    {trouble['hint']}" if trouble["hint"] else ""))
+
+
+def _print_wire(wire: dict[str, Any], gate: dict[str, Any]) -> None:
+    """Print the microcontroller, its clock and the gate."""
+    known = wire["uncertainty_us"] is not None
+    clock = f", clock {wire['drift_ppm']:+.1f} ppm, known to {wire['uncertainty_us']:.0f} us" if known else ""
+    rate = "" if wire["rate_hz"] is None else f" at {wire['rate_hz']:.1f} Hz"
+    say(f"  wire {wire['state']}{clock}" + (f": {wire['error']}" if wire["error"] else ""))
+    say(
+        f"    {wire['samples']} samples{rate}, {wire['samples_lost']} lost, {wire['samples_dropped']} dropped; "
+        f"{wire['edges']} triggers, {wire['edges_lost']} lost; {wire['corrupt']} damaged packets"
+    )
+    fates = ", ".join(f"{count} {fate}" for fate, count in gate["fates"].items()) or "nothing asked"
+    state = "BYPASSED: every part passes" if gate["bypassed"] else "follows" if wire["armed"] else "at its safe level"
+    say(f"  gate {state}; {fates}; at worst {gate['worst_off_us']:.0f} us off")
 
 
 def _print_dispatch(dispatch: dict[str, Any]) -> None:

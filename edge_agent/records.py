@@ -46,6 +46,7 @@ class Trigger:
         time_s: host monotonic time of the edge [s].
         truth: class slug where the part's truth is known (simulated or labelled recordings).
         recipe: name of the recipe that it is to be judged by; "": the one in use.
+        uncertainty_s: half width of the interval that `time_s` is known to [s].
     """
 
     series: str
@@ -53,6 +54,7 @@ class Trigger:
     time_s: float
     truth: str | None = None
     recipe: str = ""
+    uncertainty_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +230,8 @@ class Part:
         id: the ledger's number of the part; 0 until it is committed.
         decided_utc: wall time of the verdict [s since the epoch].
         operator_label: what a person said the part is; None when nobody did.
+        gate: what the reject gate did with it, one word; "" where it was not asked to do anything.
+        gate_off_us: how much later than asked for the gate moved [us]; None unless it did.
     """
 
     trigger: Trigger
@@ -242,6 +246,8 @@ class Part:
     id: int = 0
     decided_utc: float = 0.0
     operator_label: str | None = None
+    gate: str = ""
+    gate_off_us: float | None = None
 
 
 @dataclass(frozen=True)

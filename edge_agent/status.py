@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from edge_agent.inspection.gate import BYPASSED, GateStatus
 from edge_agent.inspection.inspector import InspectionCounts
 from edge_agent.inspection.judge import Promise
 from edge_agent.inspection.pairing import PairingCounts
@@ -21,7 +22,8 @@ from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.scheduler.account import DispatchStatus
-from edge_agent.sources.feed import FeedStats
+from edge_agent.sources.source import FeedStats
+from edge_agent.sources.wire import WireStatus
 
 NEXT = 3
 """Drawn parts that wait for a word and are named."""
@@ -29,6 +31,9 @@ NEXT = 3
 SLOW_SHARE = 0.01
 """A component is slow when more of its steps than this were over the budget: one long step happens to anybody."""
 
+
+UNTROUBLED = frozenset({"done", "cancelled", BYPASSED})
+"""Words for what the gate did as it should."""
 
 STARVED_S = 60.0
 """Background work that waits longer than this does not get done [s]."""
@@ -100,6 +105,8 @@ class Status:
         mailboxes: every bounded queue by name.
         steps: how long each component's steps took.
         components: what the supervisor keeps running.
+        wire: the wire to the microcontroller; None without one.
+        gate: the reject gate at its end; None without one.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         drawn: what people said of the drawn parts; None when the ledger cannot be read.
@@ -135,6 +142,8 @@ class Status:
     mailboxes: dict[str, MailboxStats]
     steps: tuple[StepTimes, ...]
     components: tuple[ComponentStatus, ...]
+    wire: WireStatus | None = None
+    gate: GateStatus | None = None
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
     drawn: Drawn | None = None
@@ -160,6 +169,7 @@ def drawn_of(counted: Iterable[Part], waiting: Sequence[Part], normal: str) -> D
 def troubles_of(status: Status) -> Iterator[Trouble]:
     """Say what is wrong, worst first."""
     yield from _ledger_troubles(status)
+    yield from _gate_troubles(status)
     yield from _device_troubles(status)
     for component in status.components:
         if component.last_error and component.state != "running":
@@ -209,6 +219,42 @@ def _ledger_troubles(status: Status) -> Iterator[Trouble]:
         )
     if ledger.damaged:
         yield Trouble("damaged", f"a damaged ledger was kept as {ledger.damaged}", "keep it for a specialist")
+
+
+def _gate_troubles(status: Status) -> Iterator[Trouble]:
+    wire, gate = status.wire, status.gate
+    if wire is None or gate is None:
+        return
+    if gate.bypassed:
+        count = gate.fates.get(BYPASSED, 0)
+        yield Trouble(
+            "gate_bypassed",
+            f"the reject gate is bypassed: every part passes; {count} should have been rejected since the start",
+            "let it follow the station again: edge-agent gate follow",
+        )
+    if wire.state == "up" and not wire.armed:
+        yield Trouble("gate_safe", "the reject gate is at its safe level", "see edge-agent events for why")
+    failed = {fate: count for fate, count in gate.fates.items() if fate not in UNTROUBLED}
+    if failed:
+        said = ", ".join(f"{count} {fate}" for fate, count in sorted(failed.items()))
+        yield Trouble(
+            "gate",
+            f"the reject gate did not move for {sum(failed.values())} parts since the start: {said}",
+            "docs/gate.md says what each word means",
+            sum(failed.values()),
+        )
+    for kind, count, what, hint in (
+        ("edges_lost", wire.edges_lost, "triggers never arrived over the wire", "see the cable of the microcontroller"),
+        ("samples_lost", wire.samples_lost, "samples were lost on the wire", "see the cable of the microcontroller"),
+        (
+            "samples_dropped",
+            wire.samples_dropped,
+            "samples were dropped by the microcontroller",
+            "is the wire too slow?",
+        ),
+    ):
+        if count:
+            yield Trouble(kind, f"since the wire came up {count} {what}", hint, count)
 
 
 def _device_troubles(status: Status) -> Iterator[Trouble]:
@@ -266,6 +312,7 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
         ("late", counts.late, "parts became UNSURE because the answer took too long"),
         ("overloaded", counts.overloaded, "parts became UNSURE because no device could take them"),
         ("recipe", counts.unknown, "parts became UNSURE because their recipe is not there"),
+        ("clock", counts.untimed, "parts became UNSURE because their trigger's time was not known well enough"),
         ("evicted", status.evicted, "bundles were let go for another one: engine.memory_mb has no room for both"),
         ("committed_late", counts.committed_late, "parts were acted on before the disk had them"),
         ("evidence", status.evidence_dropped, "parts could not keep their picture and vibration window"),

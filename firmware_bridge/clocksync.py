@@ -1,8 +1,9 @@
 """The microcontroller's counter on the host's clock: a straight line through the best of the recent pings.
 
-Pure. The midpoint of a ping is wrong by at most half its round trip, whichever way the delay fell, so short ones are
-kept and long ones are dropped (Cristian, "Probabilistic clock synchronization", Distributed Computing 3, 1989). The
-line is a regression in which old samples fade and the slope is drawn to 0 ppm as long as little is known of it.
+Pure. The midpoint of a ping is wrong by at most half its round trip, whichever way the delay fell (Cristian,
+"Probabilistic clock synchronization", Distributed Computing 3, 1989). The line is a regression in which a ping weighs
+by the inverse square of that, and less the older it is, and in which the slope is drawn to 0 ppm as long as little is
+known of it. No ping is thrown away: on a host that is busy when the wire comes up, all of them are long at first.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from typing import Final
 KEPT: Final = 120
 """Pings that the line rests on: two minutes of them."""
 ENOUGH: Final = 5
-"""Kept pings before the clock is believed."""
-FACTOR: Final = 1.5
-"""A ping is kept when half its round trip is at most so many times the least of the recent ones ..."""
-ALLOWANCE_S: Final = 0.0001
-"""... and this more [s]."""
+"""Pings before the clock is believed."""
+FLOOR_S: Final = 0.00005
+"""Jitter that no round trip shows [s]: of time stamps, of interrupts."""
+GOOD: Final = 2.0
+"""Pings of at most so many times the shortest round trip say how far pings scatter."""
 HALF_LIFE_S: Final = 60.0
 """A sample so old counts half [s]: crystals follow the temperature of a cabinet over minutes."""
 PRIOR_PPM: Final = 100.0
 """How far off its nominal frequency a crystal may be expected to be [ppm]."""
-NOISE_S: Final = 0.0002
-"""What the midpoint of a kept ping may be expected to be off by [s]; weighs the samples against the prior."""
 WANDER_PPM: Final = 2.0
 """How far the drift may move away from the fitted one between two pings [ppm]."""
 STEP_S: Final = 0.001
@@ -53,14 +52,12 @@ class ClockSync:
 
     def __init__(self, tick_hz: int) -> None:
         self._tick_hz = tick_hz
-        self._recent: deque[float] = deque(maxlen=KEPT)
         self._kept: deque[_Sample] = deque(maxlen=KEPT)
         self._origin_s = 0.0
         self._origin_ticks = 0
         self._mean_s = self._lead_s = self._slope = 0.0
         self._residual_s = 0.0
         self._strange = 0
-        self.dropped = 0  #: pings that took too long to be used
         self.steps = 0  #: times that a clock was found to have stepped
 
     @property
@@ -75,13 +72,13 @@ class ClockSync:
 
     @property
     def residual_p99_s(self) -> float:
-        """How far the kept pings lie from the line, 99 % of them at most [s]."""
+        """How far the quick ones of the recent pings lie from the line, 99 % of them at most [s]."""
         return self._residual_s
 
     @property
     def round_trip_s(self) -> float:
         """Shortest recent round trip [s]; infinite before the first."""
-        return 2.0 * min(self._recent, default=math.inf)
+        return 2.0 * self._shortest_s()
 
     def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> None:
         """Take one ping.
@@ -93,10 +90,6 @@ class ClockSync:
             received_s: host monotonic time of receiving the answer [s].
         """
         half_s = max(0.0, (received_s - sent_s - (tx_ticks - rx_ticks) / self._tick_hz) / 2.0)
-        self._recent.append(half_s)
-        if half_s > FACTOR * min(self._recent) + ALLOWANCE_S:
-            self.dropped += 1
-            return
         if not self._kept:
             self._origin_s, self._origin_ticks = (sent_s + received_s) / 2.0, (rx_ticks + tx_ticks) // 2
         host_s = (sent_s + received_s) / 2.0 - self._origin_s
@@ -128,13 +121,13 @@ class ClockSync:
         if not self.ready:
             return math.inf
         beyond_s = max(0.0, host_s - self._origin_s - self._kept[-1].host_s)
-        return min(self._recent) + self._residual_s + beyond_s * WANDER_PPM * 1e-6
+        return self._shortest_s() + self._residual_s + beyond_s * WANDER_PPM * 1e-6
 
     def _is_step(self, sample: _Sample) -> bool:
         """Say whether a sample is left out as impossible; begin anew when such samples persist."""
         expected_s = self._lead_s + self._slope * (sample.host_s - self._mean_s)
         beyond_s = sample.host_s - self._kept[-1].host_s
-        possible_s = sample.half_s + min(self._recent) + STEP_S + beyond_s * PRIOR_PPM * 1e-6
+        possible_s = sample.half_s + self._shortest_s() + STEP_S + beyond_s * PRIOR_PPM * 1e-6
         if abs(sample.lead_s - expected_s) <= possible_s:
             self._strange = 0
             return False
@@ -144,14 +137,13 @@ class ClockSync:
         self.steps += 1
         self._strange = 0
         self._kept.clear()
-        self._recent.clear()
         self._slope = 0.0
-        self._recent.append(sample.half_s)
         return False
 
     def _fit(self) -> None:
+        """Draw the line: a sample weighs by its age and by the interval it leaves open, the slope has a prior."""
         newest_s = self._kept[-1].host_s
-        weights = [0.5 ** ((newest_s - s.host_s) / HALF_LIFE_S) for s in self._kept]
+        weights = [0.5 ** ((newest_s - s.host_s) / HALF_LIFE_S) / (s.half_s + FLOOR_S) ** 2 for s in self._kept]
         total = sum(weights)
         self._mean_s = sum(w * s.host_s for w, s in zip(weights, self._kept, strict=True)) / total
         self._lead_s = sum(w * s.lead_s for w, s in zip(weights, self._kept, strict=True)) / total
@@ -159,6 +151,15 @@ class ClockSync:
         along = sum(
             w * (s.host_s - self._mean_s) * (s.lead_s - self._lead_s) for w, s in zip(weights, self._kept, strict=True)
         )
-        self._slope = along / (spread + (NOISE_S / (PRIOR_PPM * 1e-6)) ** 2)
-        off = sorted(abs(s.lead_s - self._lead_s - self._slope * (s.host_s - self._mean_s)) for s in self._kept)
-        self._residual_s = off[min(len(off) - 1, math.ceil(0.99 * len(off)) - 1)]
+        self._slope = along / (spread + (PRIOR_PPM * 1e-6) ** -2)
+        limit_s = GOOD * (self._shortest_s() + FLOOR_S)
+        off = sorted(
+            abs(s.lead_s - self._lead_s - self._slope * (s.host_s - self._mean_s))
+            for s in self._kept
+            if s.half_s <= limit_s
+        )
+        self._residual_s = off[math.ceil(0.99 * len(off)) - 1]
+
+    def _shortest_s(self) -> float:
+        """Give half of the shortest round trip among the recent pings [s]."""
+        return min((sample.half_s for sample in self._kept), default=math.inf)

@@ -105,7 +105,7 @@ class Session:
         """Ask for a pulse some time after an edge, in the microcontroller's own time.
 
         Args:
-            number: of the edge that announced the part.
+            number: of the edge that announced the part; 0 for none, and the time counts from now.
             after_s: from the edge to the pulse [s].
             pulse_us: how long it lasts [us].
             output: which output.
@@ -114,7 +114,7 @@ class Session:
         Returns:
             None, and a `RejectReport` is heard later; or that report.
         """
-        ticks = self._edge_ticks.get(number)
+        ticks = self._edge_ticks.get(number) if number else self.clock.ticks(now)
         if self.state is not State.UP or self.hello is None or ticks is None:
             return RejectReport(number, output, Fate.VOID, 0)
         fire_ticks = ticks + round(after_s * (1.0 + self.clock.drift_ppm * 1e-6) * self.hello.tick_hz)
@@ -294,7 +294,7 @@ class Session:
             raise PortRefused(
                 f"the microcontroller cannot do the {words.get(ConfigResult(answer.result), '?')} that is asked for; "
                 f"it offers {answer.rate_hz} Hz, {answer.range_mg} mg, blocks of {answer.block_samples}",
-                hint="change [source.wire] to what the sensor can do",
+                hint="ask for what it can do: source.wire.rate_hz, source.wire.range_g, source.wire.block_samples",
             )
         self.config = answer
         self._next_ping_s = now

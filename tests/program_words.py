@@ -25,8 +25,9 @@ class Unreadable(Exception):
 @cache
 def modules() -> dict[str, ast.Module]:
     """Give the syntax trees of what runs on the station, by path relative to the project."""
-    paths = sorted((ROOT / "edge_agent").rglob("*.py"))
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths if "testing" not in path.parts}
+    paths = sorted(path for room in ("edge_agent", "firmware_bridge") for path in (ROOT / room).rglob("*.py"))
+    read = [path for path in paths if not {"testing", "sim"} & set(path.parts)]
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in read}
 
 
 def literals(node: ast.expr) -> Iterator[str]:

@@ -10,7 +10,7 @@ from edge_agent.ledger.evidence import EvidenceStatus
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.scheduler.account import DispatchCounts, DispatchStatus
 from edge_agent.scheduler.bank import LaneStatus
-from edge_agent.sources.feed import FeedStats
+from edge_agent.sources.source import FeedStats
 from edge_agent.status import Status
 
 

@@ -1,4 +1,4 @@
-"""The verbs about a station as a whole: `demo`, `run`, `check`, `status`, `events`."""
+"""The verbs about a station as a whole: `demo`, `run`, `check`, `status`, `events`, `use`, `gate`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def add_verbs(add: AddVerb) -> None:
 
     verb = add_verb(add, "use", _use, "inspect another product", "edge-agent use bolts")
     verb.add_argument("recipe", metavar="RECIPE", help="the name of one of the station's recipes")
+    add_who(verb)
+    add_station(verb)
+    add_json(verb)
+
+    verb = add_verb(add, "gate", _gate, "bypass the reject gate, end that, or try it", "edge-agent gate try")
+    what = "follow the station, bypass: every part passes, or try: move once"
+    verb.add_argument("to", metavar="TO", choices=("follow", "bypass", "try"), help=what)
     add_who(verb)
     add_station(verb)
     add_json(verb)
@@ -94,6 +101,12 @@ def _events(arguments: argparse.Namespace) -> int:
     from edge_agent.partwork import show_events
 
     return show_events(config_of(arguments), arguments.limit, as_json=arguments.json)
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    from edge_agent.partwork import move_gate
+
+    return move_gate(config_of(arguments), arguments.to, arguments.who, as_json=arguments.json)
 
 
 def _use(arguments: argparse.Namespace) -> int:

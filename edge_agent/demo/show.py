@@ -25,6 +25,7 @@ from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Part
 from edge_agent.runtime.clock import SystemClock
+from edge_agent.sources.feed import Feed
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
 from edge_agent.tally import Tally
@@ -102,8 +103,10 @@ class Demo:
         options = self._options
         pace = None if options.fast else options.parts_per_s
         agent = self._agent = build(config, supply=SimLine(self._line, pace, options.parts), told=self._told)
+        assert isinstance(agent.source, Feed)
+        self._feed = agent.source
         if options.fast:
-            agent.source.hold(self._after_parts)
+            self._feed.hold(self._after_parts)
         self._tray = Tray(agent, self._line, self._after_parts, self._proven, self._learned)
         agent.loop.add(self._tray)
         agent.loop.add(self._screen)
@@ -132,7 +135,7 @@ class Demo:
         self._screen.say(f"{sheet.occasion.change}: {summary(sheet)}; {decision} after {sheet.took_s:.1f} s of proof")
 
     def _learned(self, results: list[Proposal | EdgeAgentError]) -> None:
-        self._agent.source.release()
+        self._feed.release()
         failures = [result for result in results if isinstance(result, EdgeAgentError)]
         self._taught_s = [result.taught.seconds for result in results if isinstance(result, Proposal)]
         classes = ", ".join(result.taught.label for result in results if isinstance(result, Proposal))

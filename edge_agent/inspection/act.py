@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from edge_agent.config import ActionsConfig
+from edge_agent.config import ActionsConfig, RecipeGateConfig
 from edge_agent.records import Action, Outcome
 
 
 class RejectOutput(Protocol):
     """Sorts parts. Called once for each part, from the loop thread, and never blocks."""
 
-    def act(self, series: str, number: int, action: Action, now: float) -> None:
-        """Pass or reject the part."""
+    def act(self, series: str, number: int, action: Action, gate: RecipeGateConfig) -> None:
+        """Pass or reject the part; `gate` says when it is there."""
 
 
 class SimulatedOutput:
@@ -22,7 +22,7 @@ class SimulatedOutput:
     def __init__(self) -> None:
         self.counts: Counter[Action] = Counter()
 
-    def act(self, series: str, number: int, action: Action, now: float) -> None:
+    def act(self, series: str, number: int, action: Action, gate: RecipeGateConfig) -> None:
         """Count the action."""
         self.counts[action] += 1
 

@@ -69,6 +69,7 @@ class InspectionCounts:
     too_late_results: int = 0  #: encodings that came after their part was answered
     committed_late: int = 0
     unknown: int = 0  #: UNSURE because their recipe is not there
+    untimed: int = 0  #: UNSURE because the time of their trigger is not known well enough
     unrecorded: int = 0  #: parts that the ledger could not take; declared as misses later
 
 
@@ -105,6 +106,7 @@ class Inspector:
     ) -> None:
         self._source = source
         self._pairer = Pairer(limits, self._needs_of)
+        self._slack_s = limits.max_uncertainty_ms / 1e3
         self._encoding = encoding
         self._ledger = ledger
         self._output = output
@@ -166,7 +168,7 @@ class Inspector:
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
 
     def _begin(self, trigger: Trigger) -> None:
-        """Take off; a part of a recipe that is not there has nothing to wait for."""
+        """Take off; a part whose recipe is not there, or whose time nobody knows, has nothing to wait for."""
         self.counts.triggers += 1
         product = self._product_of(trigger)
         flight = _Flight(trigger, trigger.time_s + product.config.deadline_ms / 1e3, product)
@@ -174,6 +176,9 @@ class Inspector:
         if trigger.recipe not in ("", *self._products):
             self.counts.unknown += 1
             self._decide(flight, Verdict(Outcome.UNSURE, cause="recipe"))
+        elif trigger.uncertainty_s > self._slack_s:
+            self.counts.untimed += 1
+            self._decide(flight, Verdict(Outcome.UNSURE, cause="clock"))
 
     def _received(self, flight: _Flight, receipt: Receipt) -> None:
         """Hear from the ledger about a part: it is on the disk, or never will be."""
@@ -272,8 +277,9 @@ class Inspector:
         assert flight.part is not None
         now = self._clock.now()
         trigger = flight.trigger
-        action = action_for(flight.part.verdict.outcome, flight.product.config.actions)
-        self._output.act(trigger.series, trigger.number, action, now)
+        recipe = flight.product.config
+        action = action_for(flight.part.verdict.outcome, recipe.actions)
+        self._output.act(trigger.series, trigger.number, action, recipe.gate)
         pair, flight.pair = flight.pair, None
         flight.acted = True
         self.counts.overdue += now > flight.deadline_s

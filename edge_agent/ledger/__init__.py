@@ -6,6 +6,7 @@ from edge_agent.ledger.export import ExportFormat, export_parts
 from edge_agent.ledger.items import (
     Acted,
     Committed,
+    Gated,
     Item,
     Misses,
     Pictured,
@@ -28,6 +29,7 @@ __all__ = [
     "LedgerStatus",
     "LedgerWriter",
     "Misses",
+    "Gated",
     "Pictured",
     "Reader",
     "Receipt",

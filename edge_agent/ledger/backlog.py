@@ -9,6 +9,7 @@ from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
     Acted,
     Committed,
+    Gated,
     Item,
     Misses,
     Pictured,
@@ -103,6 +104,9 @@ class Backlog:
                 late = self._late_fields(item.series, item.number, now)
                 late.action, late.acted_s = item.action, item.acted_s
                 late.committed_late = item.committed_late
+            case Gated():
+                late = self._late_fields(item.series, item.number, now)
+                late.gate, late.gate_off_us = item.gate, item.off_us
             case Pictured():
                 self._late_fields(item.series, item.number, now).picture = item.picture
             case _:

@@ -23,6 +23,8 @@ class Late:
     action: Action | None = None
     committed_late: bool = False
     picture: str | None = None
+    gate: str | None = None
+    gate_off_us: float | None = None
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[Part], object]]]] = {
     "cause": ("string", lambda part: part.verdict.cause),
     "degraded": ("string", lambda part: " ".join(part.verdict.degraded)),
     "action": ("string", lambda part: part.action.value if part.action else None),
+    "gate": ("string", lambda part: part.gate or None),
+    "gate_off_us": ("float64", lambda part: part.gate_off_us),
     "committed_late": ("bool", lambda part: part.committed_late),
     "recipe": ("string", lambda part: part.recipe),
     "knowledge": ("string", lambda part: part.knowledge),

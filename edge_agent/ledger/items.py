@@ -114,6 +114,23 @@ class Acted:
 
 
 @dataclass(frozen=True)
+class Gated:
+    """What the reject gate did with a part that it was told to reject.
+
+    Attributes:
+        series: the trigger source's count.
+        number: the part's number in it.
+        gate: one word: `done`, or why the gate did not move (`late`, `safe`, `bypassed`, …).
+        off_us: how much later than asked for it moved [us]; None unless it did.
+    """
+
+    series: str
+    number: int
+    gate: str
+    off_us: float | None = None
+
+
+@dataclass(frozen=True)
 class Pictured:
     """A part's picture is on the disk.
 
@@ -131,7 +148,7 @@ class Pictured:
 Receipted = Part | Word | Teaching
 """What is answered by exactly one receipt."""
 
-Item = Receipted | Misses | Event | Acted | Pictured
+Item = Receipted | Misses | Event | Acted | Gated | Pictured
 """Whatever the ledger can be told. Parts, words, teachings and misses are committed at once; the others ride
 along with the next commit, half a second later at most."""
 

@@ -43,6 +43,8 @@ PART_COLUMNS: Final = (
     "normality",
     "picture_anomaly",
     "window_anomaly",
+    "gate",
+    "gate_off_us",
 )
 """What `part_values` gives, in its order."""
 
@@ -89,6 +91,8 @@ def part_values(part: Part) -> tuple[object, ...]:
         part.trigger.truth,
         part.operator_label,
         *_anomaly_values(part.embedding),
+        part.gate or None,
+        _real(part.gate_off_us),
     )
 
 
@@ -127,6 +131,8 @@ def part_of(row: Mapping[str, Any]) -> Part:
         id=row["id"],
         decided_utc=row["decided_utc"],
         operator_label=row["operator_label"],
+        gate=row["gate"] or "",
+        gate_off_us=row["gate_off_us"],
     )
 
 

@@ -38,7 +38,9 @@ _UPDATE_PART: Final = """
         acted_s = coalesce(?, acted_s),
         action = coalesce(?, action),
         committed_late = max(?, committed_late),
-        picture = coalesce(?, picture)
+        picture = coalesce(?, picture),
+        gate = coalesce(?, gate),
+        gate_off_us = coalesce(?, gate_off_us)
     WHERE series = ? AND number = ?
     """
 _INSERT_EVENT: Final = (
@@ -168,4 +170,5 @@ def _misses_values(missed: Misses, utc: float) -> tuple[object, ...]:
 
 def _late_values(key: tuple[str, int], late: Late) -> tuple[object, ...]:
     action = late.action.value if late.action else None
-    return (late.committed_s, late.acted_s, action, int(late.committed_late), late.picture, *key)
+    gate = late.gate, late.gate_off_us
+    return (late.committed_s, late.acted_s, action, int(late.committed_late), late.picture, *gate, *key)

@@ -108,5 +108,16 @@ def _anomaly(schema: Schema) -> None:
         schema.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly)
+_GATE: Final = (
+    "ALTER TABLE parts ADD COLUMN gate TEXT",  # what the reject gate did, one word; NULL where it was not asked
+    "ALTER TABLE parts ADD COLUMN gate_off_us REAL",  # how much later than asked for [us]
+)
+
+
+def _gate(schema: Schema) -> None:
+    for statement in _GATE:
+        schema.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly, _gate)
 """Every step since the first release; step n leads to `user_version` n."""

@@ -9,7 +9,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from edge_agent.errors import Unavailable
@@ -19,7 +19,7 @@ from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.count import TriggerCount
 from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.schedule import Material, Schedule
-from edge_agent.sources.source import Item, Position
+from edge_agent.sources.source import FeedStats, Item, Position
 
 CLOSE_WAIT_S: Final = 2.0
 """Longer than it takes to make any part ready [s]."""
@@ -48,23 +48,6 @@ class Supply(Protocol):
 
     def take(self) -> Material | None:
         """Give the next part; None when there are no more. On the feed's thread, which must not be kept waiting."""
-
-
-@dataclass(frozen=True)
-class FeedStats:
-    """What a feed did.
-
-    Attributes:
-        triggers: parts announced since it was opened.
-        late: items delivered late because the host was busy.
-        unsaved: trigger numbers that could not be written down.
-        unusable: files of the supply that could not be used.
-    """
-
-    triggers: int
-    late: int
-    unsaved: int
-    unusable: int
 
 
 class Feed:

@@ -24,6 +24,23 @@ class Position:
     number: int
 
 
+@dataclass(frozen=True)
+class FeedStats:
+    """What a source did.
+
+    Attributes:
+        triggers: parts announced since it was opened.
+        late: items delivered late because the host was busy.
+        unsaved: trigger numbers that could not be written down.
+        unusable: files of the supply that could not be used.
+    """
+
+    triggers: int
+    late: int
+    unsaved: int
+    unusable: int
+
+
 class Source(Protocol):
     """Delivers items into its own bounded mailbox from its own thread.
 
@@ -50,5 +67,14 @@ class Source(Protocol):
     def finished(self) -> bool:
         """Say whether the source has delivered its last item and never will another."""
 
+    def check(self) -> None:
+        """Raise what keeps it from delivering, if anything does."""
+
+    def stats(self) -> FeedStats:
+        """Say what was done since `open`. Safe from any thread."""
+
     def close(self) -> None:
         """Stop delivering and release everything."""
+
+    def join(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for what `close` asked to end; say whether it has."""

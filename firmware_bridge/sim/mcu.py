@@ -89,6 +89,11 @@ class Mcu:
         self._waiting = bytearray()
         self._say(self.hello)
 
+    @property
+    def sampling_since(self) -> int:
+        """When sample 0 was taken [ticks]."""
+        return self._begun
+
     def receive(self, data: bytes, ticks: int) -> None:
         """Take bytes from the wire at a tick."""
         self.step(ticks)

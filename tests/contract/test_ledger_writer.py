@@ -11,6 +11,7 @@ from edge_agent.errors import Unavailable
 from edge_agent.ledger import (
     Acted,
     Committed,
+    Gated,
     LedgerStatus,
     LedgerWriter,
     Misses,
@@ -106,6 +107,7 @@ def test_what_was_offered_is_written_before_the_end(make: Make, desk: Desk, tmp_
     writer.open()
     writer.offer(part(1))
     writer.offer(Acted(SERIES, 1, Action.REJECT, 99.0, committed_late=True))
+    writer.offer(Gated(SERIES, 1, "done", 12.5))
     writer.offer(Pictured(SERIES, 1, "ab" * 32))
     writer.offer(Event(1.0, "info", "camera", "dark_picture", "it is dark"))
     writer.offer(Misses(SERIES, 2, 3000, "restart"))
@@ -114,6 +116,7 @@ def test_what_was_offered_is_written_before_the_end(make: Make, desk: Desk, tmp_
         kept, counts, events = reader.part(1), reader.counts(), reader.events(9)
 
     assert (kept.action, kept.times.acted_s, kept.picture) == (Action.REJECT, 99.0, "ab" * 32)
+    assert (kept.gate, kept.gate_off_us) == ("done", 12.5)
     assert kept.committed_late
     assert kept.times.committed_s == desk.receipts[0].committed_s
     assert counts[Outcome.MISSED] == status.declared == 2999

@@ -53,6 +53,7 @@ def documented_options(verb: str) -> set[str]:
 
 def event_kinds() -> set[str]:
     kinds = {*arguments("Event", 3, "kind"), *arguments("note", 2, "kind")}
+    kinds |= set(arguments("_tell", 1, "kind", within="edge_agent/sources/"))
     kinds |= set(arguments("_noted", 1, "kind", within="edge_agent/scheduler/"))
     return kinds | set(arguments("_note", 1, "kind", within="edge_agent/ledger/"))
 
@@ -183,7 +184,7 @@ def wrong_hints(said: Iterable[tuple[str, str]]) -> list[str]:
                 wrong.append(f"{path}: {hint}")
         for key in re.findall(r"\[([a-z_.]+)\] ([a-z_]+)", hint):
             wrong += [] if has_key(".".join(key)) else [f"{path}: {hint}"]
-        for key in re.findall(rf"\b(?:{'|'.join(Config.__struct_fields__)})\.(?!toml\b)[a-z_.]*[a-z]", hint):
+        for key in re.findall(rf"\b(?:{'|'.join(Config.__struct_fields__)})\.(?!toml\b|md\b)[a-z_.]*[a-z]", hint):
             wrong += [] if has_key(key) else [f"{path}: {hint}"]
     return wrong
 

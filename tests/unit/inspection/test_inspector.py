@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig
+from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig, RecipeGateConfig
 from edge_agent.errors import BadData, DeviceFault
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
@@ -94,11 +94,12 @@ class Ledger:
 
 
 class Gate:
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         self.actions: list[tuple[int, Action, float]] = []
+        self._clock = clock
 
-    def act(self, series: str, number: int, action: Action, now: float) -> None:
-        self.actions.append((number, action, now))
+    def act(self, series: str, number: int, action: Action, gate: RecipeGateConfig) -> None:
+        self.actions.append((number, action, self._clock.now()))
 
 
 OTHER = RecipeConfig(
@@ -166,9 +167,17 @@ class Bench:
         self.kept.append((part.trigger.number, len(self.gate.actions)))
         self.evidence.append((frame is not None, window is not None))
 
-    def deliver(self, number: int = 1, *, frame: bool | Frame = True, window: bool = True, recipe: str = "") -> None:
+    def deliver(
+        self,
+        number: int = 1,
+        *,
+        frame: bool | Frame = True,
+        window: bool = True,
+        recipe: str = "",
+        uncertainty_s: float = 0.0,
+    ) -> None:
         t = self.clock.now()
-        self.line.items.offer(Trigger("a", number, t, recipe=recipe))
+        self.line.items.offer(Trigger("a", number, t, recipe=recipe, uncertainty_s=uncertainty_s))
         if frame:
             plain = Frame(np.zeros((4, 4, 3), np.uint8), t + 0.01)
             self.line.items.offer(frame if isinstance(frame, Frame) else plain)
@@ -481,6 +490,15 @@ def test_a_judge_that_changes_is_used_for_the_parts_of_its_recipe_alone() -> Non
         bench.clock.advance(0.2)
 
     assert [part.knowledge for part in bench.ledger.parts()] == ["newer", "k"]
+
+
+def test_a_trigger_whose_time_nobody_knows_makes_the_part_unsure_at_once() -> None:
+    bench = Bench()
+    bench.deliver(1, uncertainty_s=PairingConfig().max_uncertainty_ms / 1e3)
+    bench.deliver(2, uncertainty_s=1.01 * PairingConfig().max_uncertainty_ms / 1e3)
+
+    assert [(part.trigger.number, part.verdict.cause) for part in bench.ledger.parts()] == [(2, "clock")]
+    assert bench.inspector.counts.untimed == 1
 
 
 def test_a_recipe_that_is_not_there_makes_the_part_unsure_at_once_and_is_counted() -> None:

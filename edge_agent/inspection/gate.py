@@ -1,0 +1,162 @@
+"""The reject gate at the end of a wire: moves it for the parts that are to go, and hears what became of that.
+
+A component of the loop: its step tells the microcontroller that the loop turns, so that a loop that stands still lets
+the gate go to its safe level.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge_agent.config import RecipeGateConfig
+from edge_agent.errors import StateDamaged
+from edge_agent.ledger.items import Gated
+from edge_agent.records import Action
+from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
+from edge_agent.runtime.mailbox import Mailbox
+from edge_agent.sources.wire import GateReport, News
+
+HOLDS: Final = 8
+"""The microcontroller hears so often within a lease that the loop turns."""
+UNREACHED: Final = "void"
+"""The word for a part whose pulse could not even be asked for."""
+BYPASSED: Final = "bypassed"
+"""The word for a part that was let pass because the gate is bypassed."""
+TRIAL_AFTER_S: Final = 0.2
+"""A movement without a part begins so long after it was asked for [s]."""
+NO_PART: Final = 0
+"""The number of a movement without a part."""
+BYPASS_FILE: Final = "gate"
+"""File in the state directory that says whether the gate is bypassed."""
+
+
+class Outputs(Protocol):
+    """Where pulses are asked for: `sources.wire.WireSource`."""
+
+    reports: Mailbox[GateReport]
+    news: Mailbox[News]
+
+    def hold(self, now: float) -> None:
+        """Say that the loop turns."""
+
+    def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
+        """Ask the gate to move; False when it cannot be asked."""
+
+
+@dataclass(frozen=True)
+class GateStatus:
+    """The gate, for people.
+
+    Attributes:
+        bypassed: every part passes, whatever its verdict.
+        asked: movements asked for since the start.
+        fates: what became of them, by word.
+        worst_off_us: how much later than asked for it moved at worst [us].
+    """
+
+    bypassed: bool
+    asked: int
+    fates: Mapping[str, int]
+    worst_off_us: float
+
+
+class Gate:
+    """A `RejectOutput` that moves a gate.
+
+    Args:
+        outputs: where pulses are asked for.
+        lease_s: how long the gate follows without a word [s].
+        record: takes what became of a part for the ledger; must not block.
+        note: takes news; must not block.
+        bypassed: let every part pass.
+    """
+
+    name = "gate"
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        lease_s: float,
+        record: Callable[[Gated], object],
+        note: Callable[[News], object],
+        *,
+        bypassed: bool = False,
+    ) -> None:
+        self.bypassed = bypassed
+        self._outputs = outputs
+        self._period_s = lease_s / HOLDS
+        self._record = record
+        self._note = note
+        self._asked = 0
+        self._fates: Counter[str] = Counter()
+        self._worst_off_us = 0.0
+        self._trials: deque[Callable[[GateReport], None]] = deque()
+
+    def act(self, series: str, number: int, action: Action, gate: RecipeGateConfig) -> None:
+        """Let the part pass, or have the gate move when the part is there."""
+        if action is Action.PASS:
+            return
+        if self.bypassed:
+            self._became(GateReport(series, number, BYPASSED))
+            return
+        self._asked += 1
+        if not self._outputs.pulse(series, number, gate.travel_ms / 1e3, gate.pulse_ms / 1e3, gate.output):
+            self._became(GateReport(series, number, UNREACHED))
+
+    def try_out(self, gate: RecipeGateConfig, then: Callable[[GateReport], None]) -> None:
+        """Move the gate once, without a part and whether bypassed or not.
+
+        Args:
+            gate: which output, and for how long.
+            then: hears what became of it.
+        """
+        self._trials.append(then)
+        if not self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
+            self._became(GateReport("", NO_PART, UNREACHED))
+
+    def step(self, now: float) -> float:
+        """Say that the loop turns; record what became of the parts."""
+        self._outputs.hold(now)
+        for report in self._outputs.reports.take_all():
+            self._became(report)
+        for news in self._outputs.news.take_all():
+            self._note(news)
+        return now + self._period_s
+
+    def status(self) -> GateStatus:
+        """Say what the gate did."""
+        return GateStatus(self.bypassed, self._asked, dict(self._fates), self._worst_off_us)
+
+    def _became(self, report: GateReport) -> None:
+        if report.number == NO_PART:
+            if self._trials:
+                self._trials.popleft()(report)
+            return
+        self._fates[report.fate] += 1
+        self._worst_off_us = max(self._worst_off_us, abs(report.off_us or 0.0))
+        self._record(Gated(report.series, report.number, report.fate, report.off_us))
+
+
+class Bypass:
+    """Whether the gate is bypassed, kept on the disk so that a restart does not change it.
+
+    Args:
+        disk: the state directory.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def load(self) -> bool:
+        """Say whether it is; a file that cannot be read means that it is not."""
+        try:
+            return load_checked(self._disk, BYPASS_FILE) == BYPASSED.encode()
+        except (Missing, StateDamaged):
+            return False
+
+    def save(self, bypassed: bool) -> None:
+        """Keep it; raises `Unavailable` when the disk fails."""
+        save_checked(self._disk, BYPASS_FILE, BYPASSED.encode() if bypassed else b"")

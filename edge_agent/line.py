@@ -1,0 +1,111 @@
+"""The line as the configuration describes it: where parts come from, and the gate that sorts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.config import Config
+from edge_agent.inspection.act import RejectOutput, SimulatedOutput
+from edge_agent.inspection.gate import Bypass, Gate
+from edge_agent.runtime.budget import RestartBudget
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.loop import Component, Loop
+from edge_agent.runtime.supervisor import Entry
+from edge_agent.sources.count import TriggerCount, name_series
+from edge_agent.sources.feed import Feed, Supply
+from edge_agent.sources.imagehealth import ImageHealth
+from edge_agent.sources.replay import Replay
+from edge_agent.sources.simline import SimLine
+from edge_agent.sources.source import Source
+from edge_agent.sources.wire import WireSource
+from edge_agent.station import Station
+from models.castings import CastingLine
+
+COUNT_FILE: Final = "source.count"
+"""Where a simulated or replayed source keeps its trigger count, in the state directory."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a station stands at.
+
+    Attributes:
+        source: delivers parts.
+        output: sorts them.
+        wire: the wire to a microcontroller; None without one.
+        gate: the reject gate at its end; None without one.
+        bypass: keeps whether the gate is bypassed.
+    """
+
+    source: Source
+    output: RejectOutput
+    bypass: Bypass
+    wire: WireSource | None = None
+    gate: Gate | None = None
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """What has a seat in the loop."""
+        return () if self.gate is None else (self.gate,)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is opened before the source, and closed after the last part was told to the gate."""
+        wire = self.wire
+        if wire is None:
+            return ()
+        return (Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the source can be opened, or has something new to say of why not."""
+        return self.wire is None or self.wire.ready
+
+
+def line_of(
+    config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply | None, output: RejectOutput | None
+) -> Line:
+    """Make the line that a configuration describes.
+
+    Args:
+        config: resolved.
+        clock: tells the time.
+        loop: steps what has a seat.
+        station: its ledger and its products.
+        supply: delivers parts instead of the configured source.
+        output: sorts parts instead of the configured one.
+
+    Returns:
+        Nothing of it is open yet.
+    """
+    bypass = Bypass(RealDisk(Path(config.station.state_dir)))
+    if config.source.kind != "wire" or supply is not None:
+        feed = _feed(config, clock, loop, station, supply or _supply(config, clock, station))
+        return Line(feed, output or SimulatedOutput(), bypass)
+    outputs = frozenset(product.recipe.config.gate.output for product in station.products)
+    wire = WireSource(config.source.wire, config.gate, outputs, config.pairing.window_ms / 1e3, clock, loop.poke)
+    gate = Gate(
+        wire,
+        config.gate.lease_ms / 1e3,
+        station.recorder.offer,
+        lambda news: station.note(news.severity, "wire", news.kind, news.message, **news.data),
+        bypassed=bypass.load(),
+    )
+    return Line(wire, output or gate, bypass, wire, gate)
+
+
+def _feed(config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply) -> Feed:
+    count = TriggerCount(
+        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
+    )
+    return Feed(supply, count, clock, ImageHealth(config.image_health), lambda: loop.poke("inspection"))
+
+
+def _supply(config: Config, clock: Clock, station: Station) -> Supply:
+    if config.source.kind == "replay":
+        return Replay(config.source.replay, clock, station.record)
+    line = config.source.simline
+    return SimLine(CastingLine(line.seed, line.defect_share), line.parts_per_s, line.parts)

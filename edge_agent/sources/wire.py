@@ -1,0 +1,403 @@
+"""A microcontroller as a source: its edges are triggers, its samples become windows, its outputs are the reject gate.
+
+The one module that knows `firmware_bridge`. What comes on the bridge's thread is handed on by mailboxes; a session that
+breaks makes the source unavailable until the next one is up, and the microcontroller goes on counting meanwhile.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from edge_agent.config import GateConfig, WireConfig
+from edge_agent.errors import EdgeAgentError, Unavailable
+from edge_agent.records import Frame, Trigger
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.sources.source import FeedStats, Item, Position
+from edge_agent.sources.vibration import SensorBlock, WindowCutter
+from firmware_bridge.bridge import Bridge, Down, Pulse
+from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
+from firmware_bridge.messages import BlockFlag, Config, Log, Status
+from firmware_bridge.port import Port, SerialPort
+from firmware_bridge.reject import RejectReport
+from firmware_bridge.session import Session
+
+ITEMS: Final = 64
+"""Triggers, windows and frames that may wait for the station: a second of a quick line."""
+REPORTS: Final = 64
+"""Reports of the gate, and news, that may wait: some seconds of a quick line."""
+CLOSE_WAIT_S: Final = 2.0
+"""The bridge's thread ends within this [s]."""
+SEVERITIES: Final = ("info", "warning", "error")
+"""Of a LOG, by its level."""
+
+OpenPort = Callable[[str, int], Port]
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """What the gate did with a part.
+
+    Attributes:
+        series: the count of the trigger.
+        number: the part's number in it.
+        fate: one word: `done`, or why the gate did not move.
+        off_us: how much later than asked for it moved [us]; None unless it did.
+    """
+
+    series: str
+    number: int
+    fate: str
+    off_us: float | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened on the wire and that people may want to know.
+
+    Attributes:
+        severity: `info`, `warning` or `error`.
+        kind: one machine-readable word.
+        message: one sentence.
+        data: numbers and names behind it.
+    """
+
+    severity: str
+    kind: str
+    message: str
+    data: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WireStatus:
+    """The wire, a second ago at most; counts of samples and edges are of the present session.
+
+    Attributes:
+        state: how far the session has come, in lower case.
+        error: why it is down; "" while it is up.
+        hint: what a person can do about that.
+        armed: the gate follows the station.
+        sessions: sessions that were begun.
+        samples: received.
+        samples_dropped: by the microcontroller.
+        samples_lost: on the wire.
+        rate_hz: measured sample rate [Hz]; None before it is known.
+        edges: received.
+        edges_lost: numbers of edges that never came.
+        glitches: pulses of the trigger input that were too short.
+        corrupt: damaged packets, here and as the microcontroller counts them.
+        retried: reliable packets that were sent again.
+        drift_ppm: by how much the microcontroller's clock is fast [ppm].
+        residual_us: how far its pings lie from the line, 99 % of them at most [us].
+        uncertainty_us: half width of the interval that its times are known to [us]; None while they are not known.
+        windows: cut.
+        windows_unfinished: never became complete.
+        windows_saturated: had a sample at full scale.
+    """
+
+    state: str = "closed"
+    error: str = ""
+    hint: str = ""
+    armed: bool = False
+    sessions: int = 0
+    samples: int = 0
+    samples_dropped: int = 0
+    samples_lost: int = 0
+    rate_hz: float | None = None
+    edges: int = 0
+    edges_lost: int = 0
+    glitches: int = 0
+    corrupt: int = 0
+    retried: int = 0
+    drift_ppm: float = 0.0
+    residual_us: float = 0.0
+    uncertainty_us: float | None = None
+    windows: int = 0
+    windows_unfinished: int = 0
+    windows_saturated: int = 0
+
+
+class WireSource:
+    """A `Source` at the end of a wire, and the way to the outputs there.
+
+    `connect` and `disconnect` are the life of the wire; `open` and `close` that of the source on it, which needs it up.
+
+    Args:
+        wire: the port and what the microcontroller is to do.
+        gate: what is safe.
+        outputs: outputs that recipes use.
+        window_s: length of a vibration window [s].
+        clock: tells the time.
+        poke: asks the loop to step a component.
+        open_port: opens the port, by path and baud rate.
+    """
+
+    name = "wire"
+
+    def __init__(
+        self,
+        wire: WireConfig,
+        gate: GateConfig,
+        outputs: frozenset[int],
+        window_s: float,
+        clock: Clock,
+        poke: Callable[[str], None],
+        open_port: OpenPort = SerialPort,
+    ) -> None:
+        self.items = Mailbox[Item](ITEMS, Overflow.DROP_OLDEST, lambda: poke("inspection"))
+        self.reports = Mailbox[GateReport](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
+        self.news = Mailbox[News](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
+        self._wire = wire
+        self._wanted = wanted_of(wire, gate, outputs)
+        self._cutter = WindowCutter(window_s, wire.range_g, wire.rate_hz)
+        self._clock = clock
+        self._open_port = open_port
+        self._bridge: Bridge | None = None
+        self._lock = threading.Lock()
+        self._position = Position("", 0)
+        self._up = False
+        self._figures = WireStatus()
+        self._series, self._tick_hz = "", 1
+        self._failure: EdgeAgentError | None = None
+        self._said = ""
+        self._delivering = False
+        self._triggers = 0
+
+    def connect(self) -> None:
+        """Start to look for the microcontroller, and go on for ever."""
+        self.disconnect()
+        if self._bridge is not None and not self._bridge.join(0.0):
+            raise Unavailable("the thread of the wire still hangs", hint="pull the cable of the microcontroller")
+        session = Session(self._wanted, lambda: secrets.randbits(63) | 1)
+        self._bridge = Bridge(
+            lambda: self._open_port(self._wire.port, self._wire.baud), session, self._clock.now, self._hear
+        )
+        self._bridge.start()
+
+    def disconnect(self) -> None:
+        """Ask the thread of the wire to end."""
+        if self._bridge is not None:
+            self._bridge.stop()
+
+    def joined(self, until: float) -> bool:
+        """Wait until `until` [s, host monotonic] for the thread of the wire to end; say whether it has."""
+        return self._bridge is None or self._bridge.join(until - self._clock.now())
+
+    @property
+    def ready(self) -> bool:
+        """Whether `open` has something new to say: the wire is up, or fails otherwise than it last said."""
+        with self._lock:
+            return self._up or (self._failure is not None and self._failure.message != self._said)
+
+    def open(self) -> Position:
+        """Start delivering; say how far the microcontroller had counted before.
+
+        Returns:
+            The last position before this moment.
+
+        Raises:
+            Unavailable: the wire is not up.
+        """
+        with self._lock:
+            if not self._up:
+                failure = self._failure or Unavailable("the microcontroller has not answered yet", hint="wait a second")
+                self._said = failure.message
+                raise failure
+            self._said = ""
+            self._delivering = True
+            return self._position
+
+    def position(self) -> Position:
+        """Give the count as the microcontroller last told it."""
+        with self._lock:
+            return self._position
+
+    def answered(self, number: int) -> None:
+        """A line does not wait for answers."""
+
+    def finished(self) -> bool:
+        """A line has no end."""
+        return False
+
+    def check(self) -> None:
+        """Raise why nothing comes any more, if so, and once if it is a bug of the bridge's thread."""
+        if self._bridge is not None and self._bridge.failure is not None:
+            raise self._bridge.failure
+        with self._lock:
+            if not self._up and self._failure is not None:
+                self._said = self._failure.message
+                raise self._failure
+
+    def stats(self) -> FeedStats:
+        """Say what was done since `connect`. Safe from any thread."""
+        return FeedStats(self._triggers, 0, 0, 0)
+
+    def close(self) -> None:
+        """Stop delivering; the wire stays up."""
+        with self._lock:
+            self._delivering = False
+
+    def join(self, until: float) -> bool:
+        """The source has no thread of its own."""
+        return True
+
+    def deliver(self, frame: Frame) -> None:
+        """Put a camera's picture among the items. Safe from any thread."""
+        with self._lock:
+            delivering = self._delivering
+        if delivering:
+            self.items.offer(frame)
+
+    def hold(self, now: float) -> None:
+        """Say that whoever decides about parts is alive; without it the gate goes to its safe level."""
+        if self._bridge is not None:
+            self._bridge.hold(now)
+
+    def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
+        """Ask the gate to move.
+
+        Args:
+            series: the count of the trigger; "" without a part.
+            number: of the trigger that announced the part; 0 without one.
+            after_s: from the trigger, or from now, to the movement [s].
+            pulse_s: how long it lasts [s].
+            output: which output.
+
+        Returns:
+            False when it cannot be asked, and then nothing more is heard of it; otherwise a `GateReport` follows.
+        """
+        with self._lock:
+            reachable = self._up and series in ("", self._position.series)
+        if self._bridge is None or not reachable:
+            return False
+        return self._bridge.pulse(Pulse(number, after_s, round(pulse_s * 1e6), output))
+
+    def status(self) -> WireStatus | None:
+        """Say how the wire is; None before it was connected. Safe from any thread."""
+        bridge = self._bridge
+        if bridge is None:
+            return None
+        error = bridge.error
+        return replace(
+            self._figures,
+            state=bridge.session.state.name.lower(),
+            error="" if error is None else error.message,
+            hint="" if error is None else error.hint,
+            sessions=bridge.sessions,
+        )
+
+    def _hear(self, heard: Heard | Down) -> None:
+        """Take what the bridge heard; on its thread."""
+        match heard:
+            case Samples():
+                self._sampled(heard)
+            case Arrival():
+                self._arrived(heard)
+            case RejectReport():
+                self._reported(heard)
+            case Status():
+                self._figures = self._counted(heard)
+            case Up():
+                self._came_up(heard)
+            case Down(error=error):
+                self._went_down(error.message, error.hint)
+            case Rebooted():
+                self._tell("warning", "mcu_rebooted", "the microcontroller has started anew: what was pending is void")
+                self._went_down("the microcontroller has started anew", "wait a second; if it persists, see its power")
+            case Lapsed():
+                self._tell("error", "gate_safe", "the reject gate went to its safe level: the lease ran out")
+            case Armed():
+                self._tell("info", "gate_armed", "the reject gate follows the station")
+            case Log(level=level, text=text):
+                self._tell(SEVERITIES[min(level, 2)], "mcu_log", f"the microcontroller says: {text}")
+
+    def _counted(self, told: Status) -> WireStatus:
+        assert self._bridge is not None
+        session = self._bridge.session
+        link, decoder, clock = session.link.counts, session.link.decoder, session.clock
+        return WireStatus(
+            armed=session.lease.armed,
+            samples=session.samples.received,
+            samples_dropped=session.samples.dropped,
+            samples_lost=session.samples.lost,
+            rate_hz=self._cutter.rate_hz,
+            edges=session.edges.received,
+            edges_lost=session.edges.lost,
+            glitches=session.edges.glitches,
+            corrupt=decoder.corrupt + decoder.oversize + told.corrupt,
+            retried=link.retried,
+            drift_ppm=clock.drift_ppm,
+            residual_us=1e6 * clock.residual_p99_s,
+            uncertainty_us=1e6 * clock.uncertainty_s(self._clock.now()) if clock.ready else None,
+            windows=self._cutter.cut,
+            windows_unfinished=self._cutter.unfinished,
+            windows_saturated=self._cutter.saturated,
+        )
+
+    def _sampled(self, heard: Samples) -> None:
+        block = heard.block
+        usable = not block.flags & BlockFlag.SENSOR_FAULT
+        self._cutter.add(SensorBlock(block.first_sample, block.samples, heard.start_s, heard.uncertainty_s, usable))
+        for window in self._cutter.take(self._clock.now()):
+            self.items.offer(window)
+
+    def _arrived(self, heard: Arrival) -> None:
+        with self._lock:
+            position = self._position = Position(self._position.series, heard.edge.edge_seq)
+            delivering = self._delivering
+        if delivering:
+            self._triggers += 1
+            self.items.offer(Trigger(position.series, position.number, heard.time_s, uncertainty_s=heard.uncertainty_s))
+            self._cutter.want(heard.time_s)
+
+    def _reported(self, report: RejectReport) -> None:
+        late = None if report.actual_ticks is None else report.actual_ticks - report.fire_ticks
+        off_us = None if late is None else 1e6 * late / self._tick_hz
+        self.reports.offer(GateReport(self._series, report.part_seq, str(report.fate), off_us))
+
+    def _came_up(self, up: Up) -> None:
+        self._cutter.clear()
+        self._series, self._tick_hz = up.series, up.hello.tick_hz
+        with self._lock:
+            self._position, self._up, self._failure = Position(up.series, up.edges), True, None
+        message = f"{up.hello.sensor or 'the microcontroller'} answers on {self._wire.port}"
+        self._tell("info", "wire_up", message, series=up.series, edges=up.edges, rate_hz=up.config.rate_hz)
+
+    def _went_down(self, message: str, hint: str) -> None:
+        with self._lock:
+            self._up = False
+            self._failure = Unavailable(message, hint=hint)
+
+    def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:
+        self.news.offer(News(severity, kind, message, data))
+
+
+def wanted_of(wire: WireConfig, gate: GateConfig, outputs: frozenset[int]) -> Config:
+    """Give what the microcontroller is asked to do.
+
+    Args:
+        wire: sampling and trigger.
+        gate: levels and lease.
+        outputs: outputs that are used.
+
+    Returns:
+        The configuration to send.
+    """
+    used = sum(1 << output for output in outputs)
+    active = used if gate.active == "high" else 0
+    rejecting = gate.safe == "reject"
+    return Config(
+        rate_hz=wire.rate_hz,
+        range_mg=round(1000 * wire.range_g),
+        block_samples=wire.block_samples,
+        lease_ms=gate.lease_ms,
+        debounce_us=wire.debounce_us,
+        trigger_input=wire.trigger_input,
+        trigger_rising=int(wire.trigger_edge == "rising"),
+        active_levels=active,
+        safe_levels=active if rejecting else used & ~active,
+    )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from edge_agent.cameraconfig import CameraConfig, camera_conflicts
 from edge_agent.records import Action, Modality
+from edge_agent.section import ClassSlug, Conflict, OptionalPath, OptionalSlug, RequiredPath, Section, Slug
 
 SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Folder of the bundles that are installed with the program."""
@@ -20,20 +22,12 @@ SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundl
 ORDINARY: Final = 0.02
 """How probable a defective part is to be as ordinary as can be, in units of a good part; `inspection.decision`."""
 
-Slug = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")]
-ClassSlug = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,40}\Z", description="1 to 40 of a-z, 0-9 and _")]
-OptionalPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]*\Z", description='a path (not with "~"), or ""')]
-RequiredPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]+\Z", description='a path (not with "~")')]
 Share = Annotated[float, Meta(ge=0, le=1)]
 GreyLevel = Annotated[float, Meta(ge=0, le=255)]
 Price = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file."""
-
-
-class StationConfig(_Section, frozen=True):
+class StationConfig(Section, frozen=True):
     """Which station this is and where it keeps its state."""
 
     name: Slug = "station-1"
@@ -41,7 +35,7 @@ class StationConfig(_Section, frozen=True):
     recipes: tuple[RequiredPath, ...] = ()
 
 
-class SimlineConfig(_Section, frozen=True):
+class SimlineConfig(Section, frozen=True):
     """The simulated line."""
 
     seed: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 1
@@ -50,7 +44,7 @@ class SimlineConfig(_Section, frozen=True):
     parts: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
 
 
-class ReplayConfig(_Section, frozen=True):
+class ReplayConfig(Section, frozen=True):
     """A folder of recorded parts."""
 
     folder: OptionalPath = ""
@@ -58,15 +52,16 @@ class ReplayConfig(_Section, frozen=True):
     parts_per_s: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
 
 
-class SourceConfig(_Section, frozen=True):
+class SourceConfig(Section, frozen=True):
     """Where parts come from."""
 
     kind: Literal["simline", "replay"] = "simline"
+    cameras: tuple[RequiredPath, ...] = ()
     simline: SimlineConfig = SimlineConfig()
     replay: ReplayConfig = ReplayConfig()
 
 
-class PairingConfig(_Section, frozen=True):
+class PairingConfig(Section, frozen=True):
     """Which frame and which vibration window belong to a trigger."""
 
     frame_before_ms: Annotated[float, Meta(ge=0, le=10_000)] = 50.0
@@ -76,7 +71,7 @@ class PairingConfig(_Section, frozen=True):
     max_uncertainty_ms: Annotated[float, Meta(ge=0.01, le=1000)] = 5.0
 
 
-class ActionsConfig(_Section, frozen=True):
+class ActionsConfig(Section, frozen=True):
     """What the reject output does with each answer."""
 
     ok: Action = Action.PASS
@@ -84,7 +79,7 @@ class ActionsConfig(_Section, frozen=True):
     unsure: Action = Action.REJECT
 
 
-class CostsConfig(_Section, frozen=True):
+class CostsConfig(Section, frozen=True):
     """What an answer costs, in any unit: only the ratios matter."""
 
     escape: Price = 100.0
@@ -92,13 +87,14 @@ class CostsConfig(_Section, frozen=True):
     second_look: Price = 8.0
 
 
-class RecipeConfig(_Section, frozen=True):
+class RecipeConfig(Section, frozen=True):
     """The product that is inspected, and how strictly."""
 
     name: Slug = "default"
     bundle: RequiredPath = "generic"
     deadline_ms: Annotated[float, Meta(ge=20, le=60_000)] = 250.0
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
+    camera: OptionalSlug = ""
     normality: bool = True
     guided: bool = True
     hurried: Literal["none", "image", "vibration"] = "none"
@@ -119,7 +115,7 @@ class RecipeConfig(_Section, frozen=True):
         return msgspec.structs.replace(self, bundle=str(folder / self.bundle)) if "/" in self.bundle else self
 
 
-class EngineConfig(_Section, frozen=True):
+class EngineConfig(Section, frozen=True):
     """What computes."""
 
     runtime: Literal["auto", "onnxruntime", "openvino"] = "openvino"
@@ -133,7 +129,7 @@ class EngineConfig(_Section, frozen=True):
     timeout_ms: Annotated[float, Meta(ge=50, le=60_000)] = 2000.0
 
 
-class ImageHealthConfig(_Section, frozen=True):
+class ImageHealthConfig(Section, frozen=True):
     """When a picture is not good enough to judge a part by."""
 
     dark_mean_below: GreyLevel = 12.0
@@ -143,7 +139,7 @@ class ImageHealthConfig(_Section, frozen=True):
     frozen_repeats: Annotated[int, Meta(ge=2, le=1000)] = 2
 
 
-class LedgerConfig(_Section, frozen=True):
+class LedgerConfig(Section, frozen=True):
     """What is kept."""
 
     keep_evidence: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
@@ -151,31 +147,24 @@ class LedgerConfig(_Section, frozen=True):
     commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
 
 
-class ApiConfig(_Section, frozen=True):
+class ApiConfig(Section, frozen=True):
     """Where the command line reaches the running station."""
 
     socket: OptionalPath = ""
 
 
-class WatchdogConfig(_Section, frozen=True):
+class WatchdogConfig(Section, frozen=True):
     """When the station counts as stuck."""
 
     stall_s: Annotated[float, Meta(ge=5, le=600)] = 20.0
 
 
-class Conflict(NamedTuple):
-    """What is wrong though each value is within its limits; the key to change is the first of `keys`."""
-
-    keys: tuple[str, ...]
-    reason: str
-    hint: str = ""
-
-
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """Everything a person sets; paths are absolute once it is resolved."""
 
     station: StationConfig = StationConfig()
     source: SourceConfig = SourceConfig()
+    camera: CameraConfig = CameraConfig()
     pairing: PairingConfig = PairingConfig()
     recipe: RecipeConfig = RecipeConfig()
     engine: EngineConfig = EngineConfig()
@@ -196,11 +185,13 @@ class Config(_Section, frozen=True):
         replay, recipes = self.source.replay, tuple(str(here / file) for file in self.station.recipes)
         if replay.folder:
             replay = msgspec.structs.replace(replay, folder=str(here / replay.folder))
+        cameras = tuple(str(here / file) for file in self.source.cameras)
         socket = here / self.api.socket if self.api.socket else state_dir / "api.sock"
         return msgspec.structs.replace(
             self,
             station=msgspec.structs.replace(self.station, state_dir=str(state_dir), recipes=recipes),
-            source=msgspec.structs.replace(self.source, replay=replay),
+            source=msgspec.structs.replace(self.source, replay=replay, cameras=cameras),
+            camera=self.camera.resolved(here),
             recipe=self.recipe.resolved(here),
             api=ApiConfig(socket=str(socket)),
         )
@@ -274,3 +265,4 @@ class Config(_Section, frozen=True):
             )
         if self.source.kind == "replay" and not self.source.replay.folder:
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
+        yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms)

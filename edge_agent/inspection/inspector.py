@@ -136,7 +136,7 @@ class Inspector:
 
     def _needs_of(self, trigger: Trigger) -> Needs:
         config = self._product_of(trigger).config
-        return Needs(frozenset(config.modalities), config.deadline_ms / 1e3)
+        return Needs(frozenset(config.modalities), config.deadline_ms / 1e3, config.camera)
 
     @property
     def in_use(self) -> Inspected:

@@ -19,8 +19,8 @@ class Shot:
 
     Attributes:
         image: BGR, shape (height, width, 3), uint8.
-        driver_s: when the driver says that it was taken [s], on a clock that may be the host's monotonic one; None
-            where it says nothing.
+        driver_s: when the driver says that it was taken [s], on a clock that may be the host's monotonic one; of
+            recorded pictures, when it was due; None where nothing is said.
     """
 
     image: NDArray[np.uint8]

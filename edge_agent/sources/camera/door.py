@@ -170,7 +170,7 @@ class _Video:
             image = self._reading.next()
         if image is None:
             raise Unavailable(f"{self._path} holds no pictures", hint="name a video in camera.device")
-        return Shot(image)
+        return Shot(image, self._pace.at_s)
 
     def close(self) -> None:
         self._reading.capture.release()

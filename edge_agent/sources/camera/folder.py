@@ -50,7 +50,7 @@ class PictureFolder:
             return None
         file = self._files[self._next % len(self._files)]
         self._next += 1
-        return Shot(read_picture(file))
+        return Shot(read_picture(file), self._pace.at_s)
 
     def close(self) -> None:
         """Hold nothing."""

@@ -14,6 +14,9 @@ LONGEST_WAIT_S: Final = 0.25
 class Pace:
     """Says when the next picture is due.
 
+    Attributes:
+        at_s: when the last picture was due [s, host monotonic], which is when it counts as taken.
+
     Args:
         rate_hz: pictures per second [1/s].
         clock: tells the time and waits.
@@ -22,7 +25,7 @@ class Pace:
     def __init__(self, rate_hz: float, clock: Clock) -> None:
         self.rate_hz = rate_hz
         self._clock = clock
-        self._due_s = clock.now()
+        self.at_s = self._due_s = clock.now()
         self._never = threading.Event()
 
     def comes(self) -> bool:
@@ -34,5 +37,6 @@ class Pace:
         now = self._clock.now()
         if now < self._due_s:
             return False
-        self._due_s = max(self._due_s, now - 1.0 / self.rate_hz) + 1.0 / self.rate_hz
+        self.at_s = max(self._due_s, now - 1.0 / self.rate_hz)
+        self._due_s = self.at_s + 1.0 / self.rate_hz
         return True

@@ -97,12 +97,13 @@ def is_stream(device: str) -> bool:
     return "://" in device
 
 
-def camera_conflicts(camera: CameraConfig, max_uncertainty_ms: float) -> Iterator[Conflict]:
+def camera_conflicts(camera: CameraConfig, max_uncertainty_ms: float, wait_ms: float) -> Iterator[Conflict]:
     """Give what cannot work together in one camera, though each value is within its own limits.
 
     Args:
         camera: resolved.
         max_uncertainty_ms: what pairing takes [ms].
+        wait_ms: how long after its trigger a picture is waited for [ms].
 
     Yields:
         What is wrong.
@@ -133,6 +134,12 @@ def camera_conflicts(camera: CameraConfig, max_uncertainty_ms: float) -> Iterato
             ("camera.stall_ms", "camera.fps"),
             f"must be at least two pictures long ({2000.0 / camera.fps:.4g}), not {camera.stall_ms:g}",
             "a camera that delivers as it should would count as lost",
+        )
+    if camera.delay_ms + camera.latency_ms >= wait_ms:
+        yield Conflict(
+            ("camera.delay_ms", "camera.latency_ms", "pairing.wait_ms"),
+            f"must, with latency_ms, be less than pairing.wait_ms ({wait_ms:g}), not {camera.delay_ms:g}",
+            "the picture would come when its part has left",
         )
     if camera.uncertainty_ms > max_uncertainty_ms:
         yield Conflict(

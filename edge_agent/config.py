@@ -265,4 +265,4 @@ class Config(Section, frozen=True):
             )
         if self.source.kind == "replay" and not self.source.replay.folder:
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
-        yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms)
+        yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms, pairing.wait_ms)

@@ -76,6 +76,7 @@ def test_a_mistake_in_a_camera_s_file_is_said_with_its_place(tmp_path: Path, tex
         ('device = "0"', "camera.device: .*/0. does not exist"),
         ('device = "http://cam/live"\ntrigger = "hardware"', "camera.trigger: must be .free., not .hardware."),
         ('device = "/dev/video0"\nfps = 1', "camera.stall_ms: must be at least two pictures long"),
+        ('device = "/dev/video0"\ndelay_ms = 149\nlatency_ms = 1', "camera.delay_ms: must, with latency_ms, be less"),
         ('device = "/dev/video0"\nuncertainty_ms = 9', "camera.uncertainty_ms: must be at most pairing"),
         ('device = "/dev/video0"\nroi.width_px = 8', "camera.roi.height_px: both sides must be 0, or neither"),
         (

@@ -227,6 +227,22 @@ def test_what_only_a_person_can_mend_is_raised_and_not_tried_again() -> None:
             assert bench.camera.step(bench.clock.now()) == float("inf")
 
 
+def test_a_name_that_leads_to_something_else_for_a_while_is_an_outage() -> None:
+    with opened() as bench:
+        bench.move(bench.delivers)
+
+        def refuse(config: CameraConfig, clock: object) -> Capture:
+            raise ConfigError("gives no pictures", hint="name another one")
+
+        bench.camera._open = refuse
+        bench.fake.plugged = False
+        bench.move(lambda: "gives no pictures" in bench.camera.stats().reason)
+        bench.camera.check()
+        bench.camera._open, bench.fake.plugged = bench.fake.open, True
+
+        assert bench.move(bench.delivers) < HEALED_S
+
+
 def test_a_bare_number_is_warned_of() -> None:
     with opened(device="/dev/video0") as bench:
         assert bench.told[0] == ("warning", "camera_path")

@@ -12,17 +12,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_agent.cameraconfig import PLAIN_NAME, CameraConfig, DeviceKind
-from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.errors import BadData, ConfigError, EdgeAgentError, Unavailable
 from edge_agent.records import Frame, Shutter
 from edge_agent.runtime.clock import Clock
 from edge_agent.sources.camera.account import CameraState, CameraStats, Pictures
 from edge_agent.sources.camera.capture import OpenCapture, Settings, Shot
 from edge_agent.sources.camera.door import open_capture
-from edge_agent.sources.camera.gate import Gate, Refusal, Stamp
+from edge_agent.sources.camera.gate import Gate, Refusal, Stamp, cut
 from edge_agent.sources.camera.reader import Reader
 from edge_agent.sources.camera.recovery import QUIET_S, Recovery
 from edge_agent.sources.imagehealth import ImageHealth
@@ -183,7 +180,8 @@ class Camera:
                 return
             self._reader = None
             now = self._clock.now()
-            if error is not None and not isinstance(error, Unavailable | BadData):
+            passes = isinstance(error, Unavailable | BadData) or (isinstance(error, ConfigError) and self._opened > 0)
+            if error is not None and not passes:  # what was a camera once is waited for, whatever has its name now
                 self._failure, self._state, self._reason = error, CameraState.FAILED, str(error)
                 return
             if isinstance(error, EdgeAgentError):
@@ -248,7 +246,7 @@ class Camera:
         self._tell_size((shot.image.shape[1], shot.image.shape[0]), now)
         if not isinstance(stamp, Stamp):
             return stamp
-        image, config = _cut(shot.image, self._config), self._config
+        image, config = cut(shot.image, self._config.roi), self._config
         shutter = Shutter(config.trigger == "free", self._gate.interval_s, config.delay_ms / 1e3)
         faults = self._health.check(image)
         return Frame(image, stamp.time_s, stamp.uncertainty_s, faults, config.name, shutter)
@@ -290,14 +288,6 @@ class Camera:
     def _note(self, severity: str, kind: str, message: str, **data: object) -> None:
         named = {"camera": self._config.name, "device": self._config.shown_device}
         self._tell(severity, kind, message, {**named, **data})
-
-
-def _cut(image: NDArray[np.uint8], config: CameraConfig) -> NDArray[np.uint8]:
-    """Give the region of interest as a picture of its own, so that nothing holds on to the rest."""
-    roi = config.roi
-    if not roi.is_set:
-        return image
-    return image[roi.y_px : roi.y_px + roi.height_px, roi.x_px : roi.x_px + roi.width_px].copy()
 
 
 def _size(size: tuple[int, int] | None) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.cameraconfig import CameraConfig, DeviceKind
+from edge_agent.cameraconfig import CameraConfig, DeviceKind, RoiConfig
 from edge_agent.sources.camera.capture import Settings, Shot
 
 PLAUSIBLE_AGE_S: Final = 1.0
@@ -129,3 +129,18 @@ class Gate:
         if shot.driver_s is not None and self.dated_by_driver:
             return Stamp(shot.driver_s - latency_s, uncertainty_s)
         return Stamp(now - latency_s, uncertainty_s + self.interval_s / 2.0)
+
+
+def cut(image: NDArray[np.uint8], roi: RoiConfig) -> NDArray[np.uint8]:
+    """Give the region of interest as a picture of its own, so that nothing holds on to the rest.
+
+    Args:
+        image: BGR, shape (height, width, 3), uint8; the region is inside.
+        roi: the region.
+
+    Returns:
+        BGR, uint8; the picture itself where no region is set.
+    """
+    if not roi.is_set:
+        return image
+    return image[roi.y_px : roi.y_px + roi.height_px, roi.x_px : roi.x_px + roi.width_px].copy()

@@ -217,14 +217,14 @@ def test_what_only_a_person_can_mend_is_raised_and_not_tried_again() -> None:
         raise ConfigError("is no camera", hint="name one")
 
     for open_, error in ((refuse, ConfigError), (lambda config, clock: 1 / 0, ZeroDivisionError)):
-        with opened() as bench:
-            bench.camera.close()
-            bench.camera._open = open_
-            bench.camera.open()
-            wait_for(lambda: bench.camera.stats().state is CameraState.FAILED)
-            with pytest.raises(error):
-                bench.camera.check()
-            assert bench.camera.step(bench.clock.now()) == float("inf")
+        bench = Bench(FakeCamera())
+        bench.camera._open = open_
+        bench.camera.open()
+        wait_for(lambda bench=bench: bench.camera.stats().state is CameraState.FAILED)
+        with pytest.raises(error):
+            bench.camera.check()
+        assert bench.camera.step(bench.clock.now()) == float("inf")
+        bench.camera.close()
 
 
 def test_a_name_that_leads_to_something_else_for_a_while_is_an_outage() -> None:

@@ -200,6 +200,8 @@ class Agent:
             "items": self.source.items.stats(),
             "commits": station.ledger.mailbox(),
         }
+        if self.line.wire is not None:
+            boxes["frames"] = self.line.wire.frames.stats()
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(
@@ -234,6 +236,7 @@ class Agent:
             components=self.supervisor.status(),
             wire=None if self.line.wire is None else self.line.wire.status(),
             gate=None if self.line.gate is None else self.line.gate.status(),
+            cameras=tuple(camera.stats() for camera in self.line.cameras),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

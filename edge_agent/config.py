@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from edge_agent.cameraconfig import CameraConfig, camera_conflicts
 from edge_agent.records import Action, Modality
+from edge_agent.section import ClassSlug, Conflict, OptionalPath, OptionalSlug, RequiredPath, Section, Slug
+from edge_agent.wireconfig import GateConfig, RecipeGateConfig, WireConfig, wire_conflicts
 
 SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Folder of the bundles that are installed with the program."""
@@ -20,23 +23,12 @@ SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundl
 ORDINARY: Final = 0.02
 """How probable a defective part is to be as ordinary as can be, in units of a good part; `inspection.decision`."""
 
-GATE_MARGIN_MS: Final = 20.0
-"""An answer is told to the microcontroller within this, one repetition included [ms]; docs/wire.md."""
-
-Slug = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z", description="1 to 40 of a-z, 0-9 and -")]
-ClassSlug = Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,40}\Z", description="1 to 40 of a-z, 0-9 and _")]
-OptionalPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]*\Z", description='a path (not with "~"), or ""')]
-RequiredPath = Annotated[str, Meta(pattern=r"\A(?!~)[^\0]+\Z", description='a path (not with "~")')]
 Share = Annotated[float, Meta(ge=0, le=1)]
 GreyLevel = Annotated[float, Meta(ge=0, le=255)]
 Price = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file."""
-
-
-class StationConfig(_Section, frozen=True):
+class StationConfig(Section, frozen=True):
     """Which station this is and where it keeps its state."""
 
     name: Slug = "station-1"
@@ -44,7 +36,7 @@ class StationConfig(_Section, frozen=True):
     recipes: tuple[RequiredPath, ...] = ()
 
 
-class SimlineConfig(_Section, frozen=True):
+class SimlineConfig(Section, frozen=True):
     """The simulated line."""
 
     seed: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 1
@@ -53,7 +45,7 @@ class SimlineConfig(_Section, frozen=True):
     parts: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
 
 
-class ReplayConfig(_Section, frozen=True):
+class ReplayConfig(Section, frozen=True):
     """A folder of recorded parts."""
 
     folder: OptionalPath = ""
@@ -61,37 +53,17 @@ class ReplayConfig(_Section, frozen=True):
     parts_per_s: Annotated[float, Meta(ge=0.1, le=50)] = 5.0
 
 
-class WireConfig(_Section, frozen=True):
-    """The microcontroller: its port, its accelerometer and its trigger input."""
-
-    port: OptionalPath = ""
-    baud: Annotated[int, Meta(ge=9600, le=12_000_000)] = 2_000_000
-    rate_hz: Annotated[int, Meta(ge=100, le=200_000)] = 26_667
-    range_g: Annotated[float, Meta(ge=0.1, le=1000)] = 16.0
-    block_samples: Annotated[int, Meta(ge=1, le=333)] = 256
-    trigger_input: Annotated[int, Meta(ge=0, le=7)] = 0
-    trigger_edge: Literal["rising", "falling"] = "rising"
-    debounce_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
-
-
-class SourceConfig(_Section, frozen=True):
+class SourceConfig(Section, frozen=True):
     """Where parts come from."""
 
     kind: Literal["simline", "replay", "wire"] = "simline"
+    cameras: tuple[RequiredPath, ...] = ()
     simline: SimlineConfig = SimlineConfig()
     replay: ReplayConfig = ReplayConfig()
     wire: WireConfig = WireConfig()
 
 
-class GateConfig(_Section, frozen=True):
-    """The reject gate on the outputs of the microcontroller."""
-
-    active: Literal["high", "low"] = "high"
-    safe: Literal["reject", "pass"] = "reject"
-    lease_ms: Annotated[int, Meta(ge=50, le=10_000)] = 500
-
-
-class PairingConfig(_Section, frozen=True):
+class PairingConfig(Section, frozen=True):
     """Which frame and which vibration window belong to a trigger."""
 
     frame_before_ms: Annotated[float, Meta(ge=0, le=10_000)] = 50.0
@@ -101,7 +73,7 @@ class PairingConfig(_Section, frozen=True):
     max_uncertainty_ms: Annotated[float, Meta(ge=0.01, le=1000)] = 5.0
 
 
-class ActionsConfig(_Section, frozen=True):
+class ActionsConfig(Section, frozen=True):
     """What the reject output does with each answer."""
 
     ok: Action = Action.PASS
@@ -109,7 +81,7 @@ class ActionsConfig(_Section, frozen=True):
     unsure: Action = Action.REJECT
 
 
-class CostsConfig(_Section, frozen=True):
+class CostsConfig(Section, frozen=True):
     """What an answer costs, in any unit: only the ratios matter."""
 
     escape: Price = 100.0
@@ -117,21 +89,14 @@ class CostsConfig(_Section, frozen=True):
     second_look: Price = 8.0
 
 
-class RecipeGateConfig(_Section, frozen=True):
-    """When the gate moves for a part of this product, and how long."""
-
-    output: Annotated[int, Meta(ge=0, le=7)] = 0
-    travel_ms: Annotated[float, Meta(ge=1, le=600_000)] = 400.0
-    pulse_ms: Annotated[float, Meta(ge=1, le=10_000)] = 50.0
-
-
-class RecipeConfig(_Section, frozen=True):
+class RecipeConfig(Section, frozen=True):
     """The product that is inspected, and how strictly."""
 
     name: Slug = "default"
     bundle: RequiredPath = "generic"
     deadline_ms: Annotated[float, Meta(ge=20, le=60_000)] = 250.0
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)] = (Modality.IMAGE, Modality.VIBRATION)
+    camera: OptionalSlug = ""
     normality: bool = True
     guided: bool = True
     hurried: Literal["none", "image", "vibration"] = "none"
@@ -153,7 +118,7 @@ class RecipeConfig(_Section, frozen=True):
         return msgspec.structs.replace(self, bundle=str(folder / self.bundle)) if "/" in self.bundle else self
 
 
-class EngineConfig(_Section, frozen=True):
+class EngineConfig(Section, frozen=True):
     """What computes."""
 
     runtime: Literal["auto", "onnxruntime", "openvino"] = "openvino"
@@ -167,7 +132,7 @@ class EngineConfig(_Section, frozen=True):
     timeout_ms: Annotated[float, Meta(ge=50, le=60_000)] = 2000.0
 
 
-class ImageHealthConfig(_Section, frozen=True):
+class ImageHealthConfig(Section, frozen=True):
     """When a picture is not good enough to judge a part by."""
 
     dark_mean_below: GreyLevel = 12.0
@@ -177,7 +142,7 @@ class ImageHealthConfig(_Section, frozen=True):
     frozen_repeats: Annotated[int, Meta(ge=2, le=1000)] = 2
 
 
-class LedgerConfig(_Section, frozen=True):
+class LedgerConfig(Section, frozen=True):
     """What is kept."""
 
     keep_evidence: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
@@ -185,31 +150,24 @@ class LedgerConfig(_Section, frozen=True):
     commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
 
 
-class ApiConfig(_Section, frozen=True):
+class ApiConfig(Section, frozen=True):
     """Where the command line reaches the running station."""
 
     socket: OptionalPath = ""
 
 
-class WatchdogConfig(_Section, frozen=True):
+class WatchdogConfig(Section, frozen=True):
     """When the station counts as stuck."""
 
     stall_s: Annotated[float, Meta(ge=5, le=600)] = 20.0
 
 
-class Conflict(NamedTuple):
-    """What is wrong though each value is within its limits; the key to change is the first of `keys`."""
-
-    keys: tuple[str, ...]
-    reason: str
-    hint: str = ""
-
-
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """Everything a person sets; paths are absolute once it is resolved."""
 
     station: StationConfig = StationConfig()
     source: SourceConfig = SourceConfig()
+    camera: CameraConfig = CameraConfig()
     pairing: PairingConfig = PairingConfig()
     recipe: RecipeConfig = RecipeConfig()
     gate: GateConfig = GateConfig()
@@ -231,11 +189,13 @@ class Config(_Section, frozen=True):
         replay, recipes = self.source.replay, tuple(str(here / file) for file in self.station.recipes)
         if replay.folder:
             replay = msgspec.structs.replace(replay, folder=str(here / replay.folder))
+        cameras = tuple(str(here / file) for file in self.source.cameras)
         socket = here / self.api.socket if self.api.socket else state_dir / "api.sock"
         return msgspec.structs.replace(
             self,
             station=msgspec.structs.replace(self.station, state_dir=str(state_dir), recipes=recipes),
-            source=msgspec.structs.replace(self.source, replay=replay),
+            source=msgspec.structs.replace(self.source, replay=replay, cameras=cameras),
+            camera=self.camera.resolved(here),
             recipe=self.recipe.resolved(here),
             api=ApiConfig(socket=str(socket)),
         )
@@ -265,24 +225,7 @@ class Config(_Section, frozen=True):
                 f'must be "none" or one of recipe.modalities, not "{recipe.hurried}"',
                 "a part cannot be judged in a hurry by what it is not judged by",
             )
-        costs = recipe.costs
-        most = costs.escape * costs.false_reject / (costs.escape + costs.false_reject)
-        if costs.second_look >= most:
-            yield Conflict(
-                ("recipe.costs.second_look", "recipe.costs.escape", "recipe.costs.false_reject"),
-                f"must be less than {most:.4g} (escape × false_reject / (escape + false_reject)), "
-                f"not {costs.second_look:g}",
-                "no part would be UNSURE: one wrong answer or the other would always be the cheaper risk",
-            )
-        else:
-            ok = costs.second_look / costs.escape
-            share = ok / (ok + (1.0 - ok) * ORDINARY)
-            if recipe.defect_share >= share:
-                yield Conflict(
-                    ("recipe.defect_share", "recipe.costs.escape", "recipe.costs.second_look"),
-                    f"must be less than {share:.3g} with these prices, not {recipe.defect_share:g}",
-                    "no part would be OK: at costs.escape even the most ordinary one would be worth a second look",
-                )
+        yield from self._cost_conflicts()
         if engine.runtime == "onnxruntime" and engine.device != "cpu":
             yield Conflict(
                 ("engine.device", "engine.runtime"),
@@ -309,23 +252,27 @@ class Config(_Section, frozen=True):
             )
         if self.source.kind == "replay" and not self.source.replay.folder:
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
-        yield from self._wire_conflicts()
+        yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms, pairing.wait_ms)
+        if self.source.kind == "wire":
+            yield from wire_conflicts(self.source.wire, recipe.gate, recipe.deadline_ms)
 
-    def _wire_conflicts(self) -> Iterator[Conflict]:
+    def _cost_conflicts(self) -> Iterator[Conflict]:
         recipe = self.recipe
-        if self.source.kind != "wire":
-            return
-        if not self.source.wire.port:
+        costs = recipe.costs
+        most = costs.escape * costs.false_reject / (costs.escape + costs.false_reject)
+        if costs.second_look >= most:
             yield Conflict(
-                ("source.wire.port", "source.kind"),
-                'must name a serial device with source.kind = "wire"',
-                "those that are there have stable names in /dev/serial/by-id",
+                ("recipe.costs.second_look", "recipe.costs.escape", "recipe.costs.false_reject"),
+                f"must be less than {most:.4g} (escape × false_reject / (escape + false_reject)), "
+                f"not {costs.second_look:g}",
+                "no part would be UNSURE: one wrong answer or the other would always be the cheaper risk",
             )
-        earliest_ms = recipe.deadline_ms + GATE_MARGIN_MS
-        if recipe.gate.travel_ms < earliest_ms:
-            yield Conflict(
-                ("recipe.gate.travel_ms", "recipe.deadline_ms"),
-                f"must be at least recipe.deadline_ms + {GATE_MARGIN_MS:g} ({earliest_ms:g}), "
-                f"not {recipe.gate.travel_ms:g}",
-                "an answer at the deadline must still reach the microcontroller before the part is at the gate",
-            )
+        else:
+            ok = costs.second_look / costs.escape
+            share = ok / (ok + (1.0 - ok) * ORDINARY)
+            if recipe.defect_share >= share:
+                yield Conflict(
+                    ("recipe.defect_share", "recipe.costs.escape", "recipe.costs.second_look"),
+                    f"must be less than {share:.3g} with these prices, not {recipe.defect_share:g}",
+                    "no part would be OK: at costs.escape even the most ordinary one would be worth a second look",
+                )

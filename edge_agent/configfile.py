@@ -14,10 +14,14 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.config import SHIPPED_BUNDLES, Config, Conflict, RecipeConfig, WireConfig
+from edge_agent.cameraconfig import CameraConfig, DeviceKind
+from edge_agent.config import SHIPPED_BUNDLES, Config, RecipeConfig
 from edge_agent.errors import ConfigError
+from edge_agent.records import Modality
 from edge_agent.schema import conform, line_of
+from edge_agent.section import Conflict
 from edge_agent.tomltext import Problem, quoted, read_toml
+from edge_agent.wireconfig import WireConfig
 from firmware_bridge.port import is_uart, largest_rate_hz
 
 MAX_FILE_BYTES: Final = 1_000_000
@@ -106,37 +110,63 @@ def load_recipes(config: Config) -> tuple[RecipeConfig, ...]:
     """
     found, problems = [config.recipe], []
     for file in map(Path, config.station.recipes):
-        recipe, wrong = _read_recipe(file, config)
+        whole, wrong = _read_table(file, "recipe", config)
         problems += [_line(file, problem) for problem in wrong]
-        if not wrong and any(recipe.name == other.name for other in found):
-            problems.append(f"{file}: recipe.name: {quoted(recipe.name)} is the name of another recipe already")
-        found.append(recipe)
+        if not wrong and any(whole.recipe.name == other.name for other in found):
+            problems.append(f"{file}: recipe.name: {quoted(whole.recipe.name)} is the name of another recipe already")
+        found.append(whole.recipe)
     if problems:
         raise ConfigError("\n".join(problems), hint="docs/config.md describes every key of [recipe]")
     return tuple(found)
 
 
-def _read_recipe(file: Path, config: Config) -> tuple[RecipeConfig, list[Problem]]:
-    """Read one recipe's file and check it with the rest of the station's configuration."""
+def load_cameras(config: Config) -> tuple[CameraConfig, ...]:
+    """Give the cameras of a station: that of its configuration, if it names a device, then those in files of their own.
+
+    Args:
+        config: resolved.
+
+    Returns:
+        None, one or more; their names differ.
+
+    Raises:
+        ConfigError: with one line for each problem.
+    """
+    found, problems = [config.camera] if config.camera.device else [], []
+    for file in map(Path, config.source.cameras):
+        whole, wrong = _read_table(file, "camera", config)
+        problems += [_line(file, problem) for problem in wrong]
+        if not wrong and any(whole.camera.name == other.name for other in found):
+            problems.append(f"{file}: camera.name: {quoted(whole.camera.name)} is the name of another camera already")
+        if not wrong and not whole.camera.device:
+            problems.append(f"{file}: camera.device: is not there")
+        found.append(whole.camera)
+    if problems:
+        raise ConfigError("\n".join(problems), hint="docs/config.md describes every key of [camera]")
+    return tuple(found)
+
+
+def _read_table(file: Path, table: str, config: Config) -> tuple[Config, list[Problem]]:
+    """Read the one table of a file of its own; give the station's configuration with it, and what is wrong with it."""
     text = _text(file)
     if isinstance(text, Problem):
-        return config.recipe, [text]
+        return config, [text]
     document = read_toml(text)
-    others = sorted(set(document.values or {}) - {"recipe"})
-    wrong = [Problem(document.lines.get((key,)), key, "only [recipe] belongs in a recipe's file") for key in others]
-    fitting, misfits = conform({"recipe": (document.values or {}).get("recipe", {})}, Config, document.lines)
-    recipe = msgspec.convert(fitting, Config).recipe.resolved(file.parent)
-    if document.values is not None and "recipe" not in document.values:
-        wrong.append(Problem(None, "recipe", "is not there", "a recipe's file has one [recipe], with a name"))
+    others = sorted(set(document.values or {}) - {table})
+    wrong = [Problem(document.lines.get((key,)), key, f"only [{table}] belongs in a {table}'s file") for key in others]
+    fitting, misfits = conform({table: (document.values or {}).get(table, {})}, Config, document.lines)
+    read = getattr(msgspec.convert(fitting, Config), table).resolved(file.parent)
+    if document.values is not None and table not in document.values:
+        wrong.append(Problem(None, table, "is not there", f"a {table}'s file has one [{table}], with a name"))
     problems = [*document.problems, *wrong, *misfits]
+    whole = msgspec.structs.replace(config, **{table: read})
     if not problems:
-        whole = msgspec.structs.replace(config, recipe=recipe)
-        rules = (*whole.conflicts(), *_bundle_fault(recipe.bundle, recipe.bundle_dir))
-        for keys, reason, hint in rules:
-            if key := next((key for key in keys if key.startswith("recipe.")), ""):
+        of_cameras = _camera_fault(whole) if table == "recipe" else ()
+        for keys, reason, hint in (*whole.conflicts(), *_missing(whole), *of_cameras):
+            if key := next((key for key in keys if key.startswith(f"{table}.")), ""):
                 line = line_of(document.lines, tuple(key.split(".")))
                 problems.append(Problem(line, key, reason, hint))
-    return recipe, problems
+    return whole, problems
 
 
 def missing_files(config: Config) -> Iterator[Conflict]:
@@ -150,12 +180,14 @@ def missing_files(config: Config) -> Iterator[Conflict]:
             yield Conflict(keys, fault)
         elif fault := _fault(folder / "index.csv", stat.S_ISREG, "file"):
             yield Conflict(keys, fault, "a recording lists its parts in index.csv")
-    yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
-    try:
-        load_recipes(config)
-    except ConfigError as error:
-        for line in error.message.splitlines():
-            yield Conflict(("station.recipes",), line)
+    yield from _missing(config)
+    yield from _camera_fault(config)
+    for key, load in (("station.recipes", load_recipes), ("source.cameras", load_cameras)):
+        try:
+            load(config)
+        except ConfigError as error:
+            for line in error.message.splitlines():
+                yield Conflict((key,), line)
     if config.source.kind == "wire" and config.source.wire.port:
         yield from _wire_faults(config.source.wire)
     if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
@@ -175,6 +207,29 @@ def _wire_faults(wire: WireConfig) -> Iterator[Conflict]:
             f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
             "a UART of 2,000,000 baud carries 26,667 samples/s; so does USB CDC",
         )
+
+
+def _missing(config: Config) -> Iterator[Conflict]:
+    """Give what the one recipe and the one camera of `config` name and is not there."""
+    yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
+    if config.camera.kind is DeviceKind.VIDEO and (fault := _fault(Path(config.camera.device), stat.S_ISREG, "file")):
+        yield Conflict(
+            ("camera.device",), fault, "name a camera (edge-agent camera list), a stream, a video or a folder"
+        )
+
+
+def _camera_fault(config: Config) -> Iterator[Conflict]:
+    """Say where the recipe's pictures cannot be told apart from those of other cameras, or come from none."""
+    recipe = config.recipe
+    try:
+        names = [camera.name for camera in load_cameras(config)]
+    except ConfigError:
+        return  # said of the cameras
+    known = f"there {'is' if len(names) == 1 else 'are'} {', '.join(map(quoted, names)) or 'none'}"
+    if recipe.camera and recipe.camera not in names:
+        yield Conflict(("recipe.camera",), f"no camera {quoted(recipe.camera)} is configured", known)
+    elif not recipe.camera and len(names) > 1 and Modality.IMAGE in recipe.modalities:
+        yield Conflict(("recipe.camera",), "must say which camera, where there are several", known)
 
 
 def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import Config
+from edge_agent.configfile import load_cameras
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.gate import Bypass, Gate
 from edge_agent.runtime.budget import RestartBudget
@@ -14,18 +16,36 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry
+from edge_agent.sources.camera import Camera
 from edge_agent.sources.count import TriggerCount, name_series
 from edge_agent.sources.feed import Feed, Supply
 from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.replay import Replay
 from edge_agent.sources.simline import SimLine
 from edge_agent.sources.source import Source
-from edge_agent.sources.wire import WireSource
+from edge_agent.sources.wire import News, WireSource
 from edge_agent.station import Station
 from models.castings import CastingLine
 
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
+
+
+class CameraSeat:
+    """A camera's seat in the loop.
+
+    Args:
+        camera: the camera.
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        self.name = camera.name
+        self._camera = camera
+
+    def step(self, now: float) -> float:
+        """Look after its thread; raise what only a person can mend."""
+        self._camera.check()
+        return self._camera.step(now)
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,7 @@ class Line:
         output: sorts them.
         wire: the wire to a microcontroller; None without one.
         gate: the reject gate at its end; None without one.
+        cameras: deliver pictures to the wire's source.
         bypass: keeps whether the gate is bypassed.
     """
 
@@ -45,11 +66,13 @@ class Line:
     bypass: Bypass
     wire: WireSource | None = None
     gate: Gate | None = None
+    cameras: tuple[Camera, ...] = ()
 
     @property
     def components(self) -> tuple[Component, ...]:
         """What has a seat in the loop."""
-        return () if self.gate is None else (self.gate,)
+        seats = tuple(CameraSeat(camera) for camera in self.cameras)
+        return seats if self.gate is None else (self.gate, *seats)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -57,7 +80,10 @@ class Line:
         wire = self.wire
         if wire is None:
             return ()
-        return (Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),)
+        return (
+            Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),
+            *(Entry(c.name, c.open, c.close, RestartBudget.for_ever(), c.join) for c in self.cameras),
+        )
 
     @property
     def ready(self) -> bool:
@@ -86,15 +112,24 @@ def line_of(
         feed = _feed(config, clock, loop, station, supply or _supply(config, clock, station))
         return Line(feed, output or SimulatedOutput(), bypass)
     outputs = frozenset(product.recipe.config.gate.output for product in station.products)
-    wire = WireSource(config.source.wire, config.gate, outputs, config.pairing.window_ms / 1e3, clock, loop.poke)
+    seen_by = load_cameras(config)
+    window_s = config.pairing.window_ms / 1e3
+    wire = WireSource(config.source.wire, config.gate, outputs, window_s, len(seen_by), clock, loop.poke)
+
+    def camera_of(seen: CameraConfig) -> Camera:
+        def tell(severity: str, kind: str, message: str, data: dict[str, object]) -> None:
+            wire.news.offer(News(severity, kind, message, data, f"camera {seen.name}"))
+
+        return Camera(seen, clock, ImageHealth(config.image_health), wire.deliver, tell)
+
     gate = Gate(
         wire,
         config.gate.lease_ms / 1e3,
         station.recorder.offer,
-        lambda news: station.note(news.severity, "wire", news.kind, news.message, **news.data),
+        lambda news: station.note(news.severity, news.component, news.kind, news.message, **news.data),
         bypassed=bypass.load(),
     )
-    return Line(wire, output or gate, bypass, wire, gate)
+    return Line(wire, output or gate, bypass, wire, gate, tuple(map(camera_of, seen_by)))
 
 
 def _feed(config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply) -> Feed:

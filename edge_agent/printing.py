@@ -77,6 +77,8 @@ def print_status(status: dict[str, Any]) -> None:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")
     if status["wire"] is not None:
         _print_wire(status["wire"], status["gate"])
+    for camera in status["cameras"]:
+        _print_camera(camera)
     _print_dispatch(status["dispatch"])
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
@@ -108,6 +110,15 @@ def _print_wire(wire: dict[str, Any], gate: dict[str, Any]) -> None:
     fates = ", ".join(f"{count} {fate}" for fate, count in gate["fates"].items()) or "nothing asked"
     state = "BYPASSED: every part passes" if gate["bypassed"] else "follows" if wire["armed"] else "at its safe level"
     say(f"  gate {state}; {fates}; at worst {gate['worst_off_us']:.0f} us off")
+
+
+def _print_camera(camera: dict[str, Any]) -> None:
+    """Print what a camera did."""
+    rate = f", {1.0 / camera['interval_s']:.1f} per second" if camera["interval_s"] else ""
+    say(
+        f"  camera {camera['name']} {camera['state']}{rate}: {camera['delivered']} pictures, "
+        f"{camera['refused']} refused, {camera['dropped']} dropped; lost {camera['lost']} times, {camera['hanging']} threads hang"
+    )
 
 
 def _print_dispatch(dispatch: dict[str, Any]) -> None:

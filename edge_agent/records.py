@@ -57,6 +57,21 @@ class Trigger:
     uncertainty_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Shutter:
+    """How the frames of a camera come about.
+
+    Attributes:
+        free_running: it takes pictures by itself, all the time; otherwise each trigger fires it once.
+        interval_s: least time between two of its frames [s]; 0 where nobody knows.
+        delay_s: from a trigger to the middle of the exposure that shows its part [s].
+    """
+
+    free_running: bool = False
+    interval_s: float = 0.0
+    delay_s: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture.
@@ -66,12 +81,16 @@ class Frame:
         time_s: host monotonic time of mid-exposure [s].
         uncertainty_s: half width of the interval that `time_s` is known to [s].
         faults: what makes the picture unfit to judge by, one word each (`sources.imagehealth`).
+        camera: name of the camera; "" where there is only one.
+        shutter: how that camera's frames come about.
     """
 
     image: NDArray[np.uint8]
     time_s: float
     uncertainty_s: float = 0.0
     faults: tuple[str, ...] = ()
+    camera: str = ""
+    shutter: Shutter = Shutter()
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -22,6 +22,7 @@ from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.scheduler.account import DispatchStatus
+from edge_agent.sources.camera.account import CameraState, CameraStats
 from edge_agent.sources.source import FeedStats
 from edge_agent.sources.wire import WireStatus
 
@@ -107,6 +108,7 @@ class Status:
         components: what the supervisor keeps running.
         wire: the wire to the microcontroller; None without one.
         gate: the reject gate at its end; None without one.
+        cameras: those that the parts are seen by.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         drawn: what people said of the drawn parts; None when the ledger cannot be read.
@@ -144,6 +146,7 @@ class Status:
     components: tuple[ComponentStatus, ...]
     wire: WireStatus | None = None
     gate: GateStatus | None = None
+    cameras: tuple[CameraStats, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
     drawn: Drawn | None = None
@@ -170,6 +173,14 @@ def troubles_of(status: Status) -> Iterator[Trouble]:
     """Say what is wrong, worst first."""
     yield from _ledger_troubles(status)
     yield from _gate_troubles(status)
+    for camera in status.cameras:
+        if camera.state in (CameraState.LOST, CameraState.FAILED):
+            yield Trouble(
+                f"camera_{camera.name}",
+                f"camera {camera.name} is {camera.state}: {camera.reason}",
+                "it is tried again by itself; see docs/cameras.md",
+                camera.lost,
+            )
     yield from _device_troubles(status)
     for component in status.components:
         if component.last_error and component.state != "running":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from edge_agent.config import ActionsConfig, RecipeGateConfig
+from edge_agent.config import ActionsConfig
 from edge_agent.records import Action, Outcome
+from edge_agent.wireconfig import RecipeGateConfig
 
 
 class RejectOutput(Protocol):

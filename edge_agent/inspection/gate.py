@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_agent.config import RecipeGateConfig
 from edge_agent.errors import StateDamaged
 from edge_agent.ledger.items import Gated
 from edge_agent.records import Action
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
 from edge_agent.sources.wire import GateReport, News
+from edge_agent.wireconfig import RecipeGateConfig
 
 HOLDS: Final = 8
 """The microcontroller hears so often within a lease that the loop turns."""

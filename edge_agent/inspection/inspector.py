@@ -138,7 +138,7 @@ class Inspector:
 
     def _needs_of(self, trigger: Trigger) -> Needs:
         config = self._product_of(trigger).config
-        return Needs(frozenset(config.modalities), config.deadline_ms / 1e3)
+        return Needs(frozenset(config.modalities), config.deadline_ms / 1e3, config.camera)
 
     @property
     def in_use(self) -> Inspected:
@@ -157,7 +157,7 @@ class Inspector:
 
     def step(self, now: float) -> float:
         """Move every flight as far as it goes without an answer from others."""
-        for item in self._source.items.take_all():
+        for item in self._source.take():
             taken = self._pairer.add(item)
             if taken and isinstance(item, Trigger):
                 self._begin(item)

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from edge_agent.config import PairingConfig
 from edge_agent.records import Frame, Modality, Pair, Trigger, VibrationWindow
 from edge_agent.sources.source import Item, Position
 
 KEPT: Final = 8
-"""Frames and windows that wait for a trigger: they may overtake it by a few parts, never by more."""
+"""Frames of each camera, and windows, that wait for a trigger: they may overtake it by a few parts, never by more."""
+
+REMEMBERED: Final = 2 * KEPT
+"""Triggers that have left and are still known: a frame that is theirs must not become that of another part."""
+
+NOTHING: Final = np.zeros((1, 1, 3), np.uint8)
+"""Stands for a picture of which only the time is still of interest."""
 
 MAX_SKIP: Final = 100_000
 """A larger jump of the trigger number is a source that counts otherwise, not that many lost parts; it is counted."""
@@ -30,8 +38,10 @@ class PairingCounts:
     skipped: int = 0  #: trigger numbers that never arrived
     jumps: int = 0  #: jumps of the trigger number that were too large to be lost parts
     repeated: int = 0  #: trigger numbers that arrived again
-    unmatched_frames: int = 0
+    unmatched_frames: int = 0  #: for a camera that runs freely, those between the parts
     unmatched_windows: int = 0
+    late_frames: int = 0  #: frames that came when their part had left without one
+    contended: int = 0  #: parts without a frame because another part, closer than two frames can be, has it
     uncertain: int = 0  #: items whose time is not known well enough
     gaps: int = 0  #: windows with missing samples
 
@@ -58,10 +68,16 @@ class Needs:
     Attributes:
         expected: the modalities that a complete part has.
         deadline_s: from the trigger to the latest answer [s].
+        camera: name of the camera whose frames are taken; "" for any.
     """
 
     expected: frozenset[Modality]
     deadline_s: float
+    camera: str = ""
+
+    def takes(self, frame: Frame) -> bool:
+        """Whether a frame is of the right camera; one without a name is of any."""
+        return not self.camera or not frame.camera or frame.camera == self.camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +105,8 @@ class Pairer:
         self._slack_s = limits.max_uncertainty_ms / 1e3
         self._needs = needs
         self._waiting: deque[_Waiting] = deque()
-        self._frames: deque[Frame] = deque()
+        self._left: deque[_Waiting] = deque(maxlen=REMEMBERED)
+        self._frames: dict[str, deque[Frame]] = {}
         self._windows: deque[VibrationWindow] = deque()
         self._skipped: list[Skipped] = []
         self._last: Position | None = None
@@ -118,11 +135,11 @@ class Pairer:
                 self.counts.uncertain += 1
                 return False
             case Frame():
-                self._frames.append(item)
+                frames = self._frames.setdefault(item.camera, deque())
+                frames.append(item)
                 self._match()
-                if len(self._frames) > KEPT:
-                    self._frames.popleft()
-                    self.counts.unmatched_frames += 1
+                if len(frames) > KEPT:
+                    self._count_unmatched(frames.popleft())
             case VibrationWindow():
                 self._windows.append(item)
                 self._match()
@@ -133,9 +150,11 @@ class Pairer:
 
     def take_pairs(self, now: float) -> list[Pair]:
         """Give the pairs that are complete, or have waited long enough; a complete one never waits for an older one."""
+        self._match(now)
         due = [w for w in self._waiting if self._complete(w) or now >= self._limit_s(w)]
         if due:
             self._waiting = deque(w for w in self._waiting if w not in due)
+            self._left.extend(map(_without_data, due))
         return [self._pair(w, now) for w in due]
 
     def take_skipped(self) -> list[Skipped]:
@@ -164,17 +183,16 @@ class Pairer:
         self._match()
         return True
 
-    def _match(self) -> None:
+    def _match(self, now: float = -math.inf) -> None:
         for i, waiting in enumerate(self._waiting):
-            t = waiting.trigger.time_s
             found = waiting
             if found.frame is None:
-                frame = self._closest_frame(t)
-                if frame is not None:
-                    self._frames.remove(frame)
+                frame = self._closest_frame(waiting)
+                if frame is not None and (self._is_settled(frame, waiting) or now >= self._limit_s(waiting)):
+                    self._frames[frame.camera].remove(frame)
                     found = replace(found, frame=frame)
             if found.window is None and not found.gap:
-                window = self._covering_window(t)
+                window = self._covering_window(waiting.trigger.time_s)
                 if window is not None:
                     self._windows.remove(window)
                     self.counts.gaps += window.gap
@@ -182,14 +200,47 @@ class Pairer:
             if found is not waiting:
                 self._waiting[i] = found
 
-    def _closest_frame(self, t: float) -> Frame | None:
-        near = [f for f in self._frames if -self._before_s <= f.time_s - t <= self._after_s]
-        near = [f for f in near if self._nearest_trigger(f.time_s) == t]
-        return min(near, key=lambda f: abs(f.time_s - t), default=None)
+    def _closest_frame(self, waiting: _Waiting) -> Frame | None:
+        near = [f for frames in self._frames.values() for f in frames if self._is_near(f, waiting)]
+        near = [f for f in near if self._nearest(f) is waiting]
+        return min(near, key=lambda f: abs(_off_s(f, waiting)), default=None)
 
-    def _nearest_trigger(self, time_s: float) -> float:
-        times: Sequence[float] = [w.trigger.time_s for w in self._waiting if w.frame is None]
-        return min(times, key=lambda t: abs(time_s - t))
+    def _is_settled(self, frame: Frame, waiting: _Waiting) -> bool:
+        """Say whether no frame can come any more that is closer: of a camera that runs freely, the next one may be."""
+        off_s = _off_s(frame, waiting)
+        return (
+            not frame.shutter.free_running
+            or off_s >= 0.0
+            or -off_s <= frame.shutter.interval_s / 2.0
+            or any(_off_s(other, waiting) >= 0.0 for other in self._frames[frame.camera])
+        )
+
+    def _is_near(self, frame: Frame, waiting: _Waiting) -> bool:
+        return waiting.needs.takes(frame) and -self._before_s <= _off_s(frame, waiting) <= self._after_s
+
+    def _nearest(self, frame: Frame) -> _Waiting | None:
+        """Give the part whose frame this is, whether or not it still waits, and has one already."""
+        known = (w for w in (*self._left, *self._waiting) if w.needs.takes(frame))
+        return min(known, key=lambda w: abs(_off_s(frame, w)), default=None)
+
+    def _count_unmatched(self, frame: Frame) -> None:
+        owner = self._nearest(frame)
+        expects = owner is not None and Modality.IMAGE in owner.needs.expected and owner.frame is None
+        if owner is not None and expects and owner in self._left and self._is_near(frame, owner):
+            i = self._left.index(owner)
+            self._left[i] = _without_data(replace(owner, frame=frame))  # so that it counts once
+            self.counts.late_frames += 1
+        else:
+            self.counts.unmatched_frames += 1
+
+    def _is_contended(self, waiting: _Waiting) -> bool:
+        """Say whether the one frame that there could be went to a part that is closer than two frames can be."""
+        return any(
+            other.frame is not None
+            and waiting.needs.takes(other.frame)
+            and abs(other.trigger.time_s - waiting.trigger.time_s) < other.frame.shutter.interval_s
+            for other in (*self._left, *self._waiting)
+        )
 
     def _covering_window(self, t: float) -> VibrationWindow | None:
         covering = (
@@ -205,7 +256,9 @@ class Pairer:
         if waiting.frame is not None:
             missing += waiting.frame.faults
         elif Modality.IMAGE in expected:
-            missing.append("no_frame")
+            contended = self._is_contended(waiting)
+            self.counts.contended += contended
+            missing.append("contended" if contended else "no_frame")
         if Modality.VIBRATION in expected and waiting.window is None:
             missing.append("gap" if waiting.gap else "no_window")
         deadline_s = waiting.trigger.time_s + waiting.needs.deadline_s
@@ -219,3 +272,14 @@ class Pairer:
 
     def _limit_s(self, waiting: _Waiting) -> float:
         return waiting.trigger.time_s + self._wait_s
+
+
+def _off_s(frame: Frame, waiting: _Waiting) -> float:
+    """How long after the moment that shows the part a frame was taken [s]; negative for before."""
+    return frame.time_s - frame.shutter.delay_s - waiting.trigger.time_s
+
+
+def _without_data(waiting: _Waiting) -> _Waiting:
+    """Give what is to be known of a part that has left: whether it had a frame, and how that came about."""
+    frame = None if waiting.frame is None else replace(waiting.frame, image=NOTHING)
+    return replace(waiting, frame=frame, window=None)

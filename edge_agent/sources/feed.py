@@ -113,6 +113,10 @@ class Feed:
         self._thread.start()
         return found
 
+    def take(self) -> list[Item]:
+        """Give what was delivered since the last time, oldest first."""
+        return self.items.take_all()
+
     def position(self) -> Position:
         """Give the count as it stands."""
         return self._count.position()

@@ -67,6 +67,19 @@ def picture_faults(image: NDArray[np.uint8], limits: ImageHealthConfig) -> tuple
     return _faults(_scaled(image), limits)
 
 
+def brightness_and_sharpness(image: NDArray[np.uint8]) -> tuple[float, float]:
+    """Give what a picture is judged by: its mean [grey levels] and its sharpness [%].
+
+    Args:
+        image: BGR, shape (height, width, 3), uint8.
+
+    Returns:
+        Brightness and sharpness.
+    """
+    grey = np.asarray(cv2.cvtColor(_scaled(image), cv2.COLOR_BGR2GRAY), np.uint8)
+    return float(cv2.mean(grey)[0]), sharpness(grey)
+
+
 def sharpness(grey: NDArray[np.uint8]) -> float:
     """Give the share of a picture's contrast that lies in its finest detail [%]; 0 where there is no contrast.
 

@@ -58,6 +58,9 @@ class Source(Protocol):
     def open(self) -> Position:
         """Start delivering; say how far the count had come before this start."""
 
+    def take(self) -> list[Item]:
+        """Give what was delivered since the last time; triggers in the order of their numbers."""
+
     def position(self) -> Position:
         """Give the count as the source itself knows it, which is what conservation is checked against."""
 

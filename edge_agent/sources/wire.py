@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from edge_agent.config import GateConfig, WireConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.records import Frame, Trigger
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
+from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
 from firmware_bridge.messages import BlockFlag, Config, Log, Status
@@ -27,7 +27,9 @@ from firmware_bridge.reject import RejectReport
 from firmware_bridge.session import Session
 
 ITEMS: Final = 64
-"""Triggers, windows and frames that may wait for the station: a second of a quick line."""
+"""Triggers and windows that may wait for the station: a second of a quick line."""
+FRAMES: Final = 4
+"""Pictures that may wait for the station, of each camera; 6 MB each at 1080p."""
 REPORTS: Final = 64
 """Reports of the gate, and news, that may wait: some seconds of a quick line."""
 CLOSE_WAIT_S: Final = 2.0
@@ -64,12 +66,14 @@ class News:
         kind: one machine-readable word.
         message: one sentence.
         data: numbers and names behind it.
+        component: who says it.
     """
 
     severity: str
     kind: str
     message: str
     data: dict[str, object] = field(default_factory=dict)
+    component: str = "wire"
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class WireSource:
         gate: what is safe.
         outputs: outputs that recipes use.
         window_s: length of a vibration window [s].
+        cameras: how many deliver to it.
         clock: tells the time.
         poke: asks the loop to step a component.
         open_port: opens the port, by path and baud rate.
@@ -144,11 +149,13 @@ class WireSource:
         gate: GateConfig,
         outputs: frozenset[int],
         window_s: float,
+        cameras: int,
         clock: Clock,
         poke: Callable[[str], None],
         open_port: OpenPort = SerialPort,
     ) -> None:
         self.items = Mailbox[Item](ITEMS, Overflow.DROP_OLDEST, lambda: poke("inspection"))
+        self.frames = Mailbox[Frame](FRAMES * max(1, cameras), Overflow.DROP_OLDEST, lambda: poke("inspection"))
         self.reports = Mailbox[GateReport](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self.news = Mailbox[News](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self._wire = wire
@@ -211,6 +218,10 @@ class WireSource:
             self._delivering = True
             return self._position
 
+    def take(self) -> list[Item]:
+        """Give what was delivered since the last time: triggers and windows, then pictures."""
+        return [*self.items.take_all(), *self.frames.take_all()]
+
     def position(self) -> Position:
         """Give the count as the microcontroller last told it."""
         with self._lock:
@@ -250,7 +261,7 @@ class WireSource:
         with self._lock:
             delivering = self._delivering
         if delivering:
-            self.items.offer(frame)
+            self.frames.offer(frame)
 
     def hold(self, now: float) -> None:
         """Say that whoever decides about parts is alive; without it the gate goes to its safe level."""

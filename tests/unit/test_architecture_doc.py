@@ -53,6 +53,15 @@ def test_the_layers_are_those_that_are_checked() -> None:
     assert "```\n" + "\n".join(layers) + "\n```" in section(ARCHITECTURE, "Import layers")
 
 
+def test_one_module_opens_cameras() -> None:
+    """The import contracts cannot see an attribute of cv2."""
+    named = [
+        path for path, tree in modules().items() if "VideoCapture" in {getattr(n, "attr", "") for n in ast.walk(tree)}
+    ]
+
+    assert named == ["edge_agent/sources/camera/door.py"]
+
+
 def test_each_module_has_a_room() -> None:
     ours = [path.split("/") for path in modules()]
     there = {name.removesuffix(".py") for room, name, *_ in ours if room == "edge_agent"} - {"__init__"}

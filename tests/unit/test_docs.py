@@ -13,6 +13,7 @@ from documents import document, first_words, rows, section, words
 from program_words import ROOT, arguments, beside_an_outcome, docs_named, hints, modules, said_to_be_degraded
 
 from edge_agent.bench import Measurement
+from edge_agent.camerawork import ShotReport
 from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
@@ -28,6 +29,8 @@ from edge_agent.learning.escape import LookAlikes
 from edge_agent.learning.outcome import Adopted, Taught
 from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
+from edge_agent.sources.camera.capture import Settings
+from edge_agent.sources.camera.device import Device
 from edge_agent.status import Status, Trouble
 
 COMMANDS_MD, TEACHING = document("commands.md"), document("teaching.md")
@@ -55,6 +58,7 @@ def event_kinds() -> set[str]:
     kinds = {*arguments("Event", 3, "kind"), *arguments("note", 2, "kind")}
     kinds |= set(arguments("_tell", 1, "kind", within="edge_agent/sources/"))
     kinds |= set(arguments("_noted", 1, "kind", within="edge_agent/scheduler/"))
+    kinds |= set(arguments("_note", 1, "kind", within="edge_agent/sources/camera/"))
     return kinds | set(arguments("_note", 1, "kind", within="edge_agent/ledger/"))
 
 
@@ -145,6 +149,9 @@ def test_each_outcome_is_in_the_table_of_causes() -> None:
         ("status", Status),
         ("status", Trouble),
         ("events", Event),
+        ("camera", ShotReport),
+        ("camera", Settings),
+        ("camera", Device),
         ("inspect", Verdict),
         ("teach", Taught),
         ("adopt", Adopted),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig, RecipeGateConfig
+from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig
 from edge_agent.errors import BadData, DeviceFault
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
@@ -29,8 +29,9 @@ from edge_agent.records import (
 )
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.scheduler.job import Job
-from edge_agent.sources.source import Item, Position
+from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.testing.clock import ManualClock
+from edge_agent.wireconfig import RecipeGateConfig
 
 GOOD = Embedding(np.zeros(4, np.int16), frozenset(Modality))
 
@@ -47,6 +48,9 @@ class Line:
     def open(self) -> Position:
         return Position("a", 0)
 
+    def take(self) -> list[Item]:
+        return self.items.take_all()
+
     def position(self) -> Position:
         return Position("a", 0)
 
@@ -56,8 +60,17 @@ class Line:
     def finished(self) -> bool:
         return False
 
+    def check(self) -> None:
+        pass
+
+    def stats(self) -> FeedStats:
+        return FeedStats(0, 0, 0, 0)
+
     def close(self) -> None:
         pass
+
+    def join(self, until: float) -> bool:
+        return True
 
 
 class Device:
@@ -140,13 +153,14 @@ class Bench:
     line: Line = field(default_factory=Line)
     device: Device = field(default_factory=Device)
     ledger: Ledger = field(default_factory=Ledger)
-    gate: Gate = field(default_factory=Gate)
+    gate: Gate = field(init=False)
     told: list[Part] = field(default_factory=list)
     kind: type[Inspector] = Inspector
     kept: list[tuple[int, int]] = field(default_factory=list)  #: number, and how many parts had been acted on
     evidence: list[tuple[bool, bool]] = field(default_factory=list)  #: whether there was a frame, and a window
 
     def __post_init__(self) -> None:
+        self.gate = Gate(self.clock)
         self.inspector = self.kind(
             source=self.line,
             limits=PairingConfig(),

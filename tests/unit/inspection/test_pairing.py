@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge_agent.config import PairingConfig
 from edge_agent.inspection.pairing import MAX_SKIP, Needs, Pairer, Skipped
-from edge_agent.records import Frame, Modality, Pair, Trigger, VibrationWindow
+from edge_agent.records import Frame, Modality, Pair, Shutter, Trigger, VibrationWindow
 from edge_agent.sources.source import Position
 
 BOTH = frozenset(Modality)
@@ -178,3 +178,181 @@ def test_every_trigger_leaves_exactly_once(script: list[tuple[str, float]]) -> N
 
 def test_the_conservation_check_has_teeth() -> None:
     assert not conserved(ForgetfulPairer(PairingConfig(), lambda trigger: Needs(BOTH, 0.25)), [("t", 0.0), ("f", 0.01)])
+
+
+IMAGE = frozenset({Modality.IMAGE})
+FPS30 = Shutter(free_running=True, interval_s=1 / 30)
+
+
+def seen(time_s: float, shutter: Shutter = FPS30, camera: str = "front") -> Frame:
+    return Frame(np.zeros((2, 2, 3), np.uint8), time_s, camera=camera, shutter=shutter)
+
+
+def times_of(pairs: list[Pair]) -> dict[int, float | None]:
+    return {p.trigger.number: None if p.frame is None else p.frame.time_s for p in pairs}
+
+
+def closest_of_a_free_camera(kind: type[Pairer]) -> None:
+    box = kind(PairingConfig(), lambda trigger: Needs(IMAGE, 0.25))
+    for item in (seen(0.98), trigger(1, 1.0)):
+        box.add(item)
+    assert box.take_pairs(1.001) == []  # the next picture may be closer
+    box.add(seen(1.0133))
+
+    assert times_of(box.take_pairs(1.02)) == {1: 1.0133}
+
+
+def test_of_a_camera_that_runs_freely_the_closest_picture_is_waited_for() -> None:
+    closest_of_a_free_camera(Pairer)
+
+
+class Hasty(Pairer):
+    """The wrong implementation: takes the first picture that is near enough."""
+
+    def _is_settled(self, *_: object) -> bool:
+        return True
+
+
+def test_the_test_of_the_closest_picture_has_teeth() -> None:
+    with pytest.raises(AssertionError):
+        closest_of_a_free_camera(Hasty)
+
+
+def test_a_picture_that_no_other_can_be_closer_than_is_taken_at_once() -> None:
+    box = pairer(IMAGE)
+    for item in (seen(0.99), trigger(1, 1.0)):
+        box.add(item)
+
+    assert times_of(box.take_pairs(1.001)) == {1: 0.99}
+
+
+def test_where_the_camera_stops_the_last_picture_near_enough_is_taken_in_the_end() -> None:
+    box = pairer(IMAGE)
+    for item in (seen(0.96), trigger(1, 1.0)):
+        box.add(item)
+
+    assert box.take_pairs(1.149) == []
+    assert times_of(box.take_pairs(1.15)) == {1: 0.96}
+
+
+def test_the_part_is_looked_for_where_it_will_be_in_front_of_the_camera() -> None:
+    box = pairer(IMAGE)
+    for item in (trigger(1, 1.0), *(seen(1.0 + i / 30, Shutter(True, 1 / 30, 0.080)) for i in range(4))):
+        box.add(item)
+
+    assert times_of(box.take_pairs(1.11)) == {1: pytest.approx(1.0667, abs=1e-3)}
+
+
+def test_only_the_pictures_of_the_recipe_s_camera_are_taken() -> None:
+    box = Pairer(PairingConfig(), lambda trigger: Needs(IMAGE, 0.25, "side"))
+    for item in (trigger(1, 1.0), seen(1.001), seen(1.002, Shutter(), "side")):
+        box.add(item)
+
+    assert times_of(box.take_pairs(1.01)) == {1: 1.002}
+
+
+def test_pictures_without_a_camera_s_name_are_of_any() -> None:
+    box = Pairer(PairingConfig(), lambda trigger: Needs(IMAGE, 0.25, "side"))
+    for item in (trigger(1, 1.0), frame(1.001)):
+        box.add(item)
+
+    assert times_of(box.take_pairs(1.01)) == {1: 1.001}
+
+
+def test_two_cameras_do_not_crowd_each_other_out() -> None:
+    box = Pairer(PairingConfig(), lambda trigger: Needs(IMAGE, 0.25, "side"))
+    box.add(seen(1.001, Shutter(), "side"))
+    for i in range(100):
+        box.add(seen(0.9 + i / 1000))
+    box.add(trigger(1, 1.0))
+
+    assert times_of(box.take_pairs(1.01)) == {1: 1.001}
+    assert box.counts.unmatched_frames == 92
+
+
+def late_frame_is_nobody_else_s(kind: type[Pairer]) -> Pairer:
+    box = kind(PairingConfig(), lambda trigger: Needs(IMAGE, 0.25))
+    fired = Shutter(interval_s=0.02)
+    box.add(trigger(1, 1.0))
+    assert [p.degraded for p in box.take_pairs(1.15)] == [("no_frame",)]
+    box.add(trigger(2, 1.05))
+    box.add(seen(1.01, fired))  # of the first part, which has left; near enough to the second one
+
+    assert times_of(box.take_pairs(1.19)) == {}
+    box.add(seen(1.06, fired))
+    assert times_of(box.take_pairs(1.19)) == {2: 1.06}
+    return box
+
+
+def test_a_late_frame_is_counted_and_becomes_nobody_else_s() -> None:
+    box = late_frame_is_nobody_else_s(Pairer)
+    for i in range(8):
+        box.add(seen(2.0 + i))
+
+    assert (box.counts.late_frames, box.counts.unmatched_frames) == (1, 0)
+
+
+class ForgetsWhoLeft(Pairer):
+    """The wrong implementation: a frame goes to the nearest part that still waits."""
+
+    def take_pairs(self, now: float) -> list[Pair]:
+        pairs = super().take_pairs(now)
+        self._left.clear()
+        return pairs
+
+
+def test_the_test_of_late_frames_has_teeth() -> None:
+    with pytest.raises(AssertionError):
+        late_frame_is_nobody_else_s(ForgetsWhoLeft)
+
+
+def test_what_has_left_holds_no_pictures() -> None:
+    box = pairer(IMAGE)
+    for i in range(40):
+        box.add(trigger(i + 1, float(i)))
+        box.add(Frame(np.zeros((100, 100, 3), np.uint8), float(i)))
+        box.take_pairs(float(i))
+
+    assert len(box._left) == 16
+    assert sum(w.frame.image.nbytes for w in box._left if w.frame is not None) < 100
+
+
+@pytest.mark.parametrize(("apart_s", "word"), [(0.010, "contended"), (0.040, "no_frame")])
+def test_two_triggers_closer_than_a_frame_are_said_to_contend_for_it(apart_s: float, word: str) -> None:
+    box = pairer(IMAGE)
+    for item in (trigger(1, 1.0), trigger(2, 1.0 + apart_s), seen(1.001, Shutter(interval_s=1 / 30))):
+        box.add(item)
+    first, second = sorted(box.take_pairs(1.3), key=lambda p: p.trigger.number)
+
+    assert (first.degraded, second.degraded) == ((), (word,))
+    assert box.counts.contended == (word == "contended")
+
+
+@pytest.mark.parametrize("free_running", [True, False])
+@given(
+    gaps_ms=st.lists(st.integers(70, 400), min_size=1, max_size=12),
+    arrives_ms=st.integers(0, 30),
+    phase=st.floats(0.0, 1.0),
+)
+def test_either_camera_gives_each_part_the_picture_of_its_own(
+    free_running: bool, gaps_ms: list[int], arrives_ms: int, phase: float
+) -> None:
+    """Of a free camera the closest, within half an interval; of a triggered one that which its trigger fired."""
+    interval_s, delay_s = 1 / 30, 0.015
+    shutter = Shutter(free_running, interval_s, delay_s)
+    edges = np.cumsum(gaps_ms) / 1e3
+    taken = edges + delay_s + 0.002
+    if free_running:
+        taken = (np.arange(edges[-1] / interval_s + 6) + phase) * interval_s
+    items = [(t, trigger(i + 1, t)) for i, t in enumerate(edges)]
+    items += [(t + arrives_ms / 1e3, seen(t, shutter)) for t in taken]
+    box, got = pairer(IMAGE), {}
+    for now, item in sorted(items, key=lambda arrival: arrival[0]):
+        box.add(item)
+        got |= times_of(box.take_pairs(now))
+    got |= times_of(box.take_pairs(edges[-1] + 10.0))
+
+    assert len(got) == len(edges)
+    for i, edge in enumerate(edges):
+        assert got[i + 1] is not None
+        assert abs(got[i + 1] - edge - delay_s) <= (interval_s / 2 + 1e-9 if free_running else 0.0021)

@@ -19,12 +19,18 @@ import pytest
 from numpy.typing import NDArray
 
 from firmware_bridge.messages import Hello
+from firmware_bridge.packet import Packet
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware_bridge" / "firmware"
 CORE: Final = ("codec.c", "bridge.c", "transmit.c", "blocks.c", "edges.c", "outputs.c")
 HOST: Final = ("host.c", "host_board.c", "host_lockstep.c", "host_live.c")
 STRICT: Final = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
 SANITIZED: Final = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+PACKET, CORRUPT, OVERSIZE, FOREIGN = 1, 2, 3, 4
+"""`enum eb_verdict` of the firmware."""
+RECORD: Final = struct.Struct("<BBHH")
+"""Type, reliable, seq and length of a packet, as `host --decode` writes and `host --encode` reads them."""
 
 TICK_HZ: Final = 1_000_000
 START_TICKS: Final = 2**33 - 50_000
@@ -166,6 +172,13 @@ class CDriver:
         return data
 
 
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Give the folder in which everything is compiled once for the whole run."""
+    folder = factory.getbasetemp() / "firmware"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def compiler() -> str:
     """Give the C compiler; without one the test is skipped."""
     found = shutil.which("gcc") or shutil.which("cc")
@@ -180,6 +193,34 @@ def compile_c(output: Path, sources: list[Path], *flags: str) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return output
+
+
+def decoded_c(program: Path, stream: bytes) -> list[Packet | int]:
+    """Give what the decoder of the firmware makes of a stream: packets, and the verdicts on what was none."""
+    output = _exchange(program, "--decode", stream)
+    found: list[Packet | int] = []
+    at = 0
+    while at < len(output):
+        verdict, at = output[at], at + 1
+        if verdict != PACKET:
+            found.append(verdict)
+            continue
+        kind, reliable, seq, length = RECORD.unpack_from(output, at)
+        at += RECORD.size + length
+        found.append(Packet(kind, bool(reliable), seq, output[at - length : at]))
+    return found
+
+
+def encoded_c(program: Path, packets: list[Packet]) -> bytes:
+    """Give the bytes that the firmware makes of packets."""
+    records = (RECORD.pack(p.type, p.reliable, p.seq, len(p.payload)) + p.payload for p in packets)
+    return _exchange(program, "--encode", b"".join(records))
+
+
+def _exchange(program: Path, mode: str, data: bytes) -> bytes:
+    done = subprocess.run([program, mode], input=data, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout
 
 
 @functools.cache

@@ -45,9 +45,11 @@ static enum eb_verdict checked(const struct eb_decoder *decoder, struct eb_packe
 {
     if (decoder->encoded == 0)
         return EB_NOTHING;
-    if (decoder->encoded > EB_MAX_ENCODED || decoder->length > EB_MAX_PACKET)
+    if (decoder->encoded > EB_MAX_ENCODED)
         return EB_OVERSIZE;
-    if (decoder->left != 0 || decoder->length < EB_HEADER_BYTES + EB_CRC_BYTES || decoder->crc != CRC_RESIDUE)
+    if (decoder->left != 0 || decoder->length < EB_HEADER_BYTES + EB_CRC_BYTES || decoder->length > EB_MAX_PACKET)
+        return EB_CORRUPT;
+    if (decoder->crc != CRC_RESIDUE)
         return EB_CORRUPT;
     if (decoder->kept[0] != EB_VERSION)
         return EB_FOREIGN;

@@ -28,7 +28,7 @@ from mcu_bench import (
     only,
     results,
 )
-from mcu_drivers import BOARD, DRIVERS, SATURATED_EVERY, START_TICKS, Start
+from mcu_drivers import BOARD, DRIVERS, SATURATED_EVERY, START_TICKS, Start, shared_folder
 
 from firmware_bridge.messages import (
     Ack,
@@ -61,7 +61,7 @@ HELLO = Hello(proto=1, firmware=0, boot_id=SESSION)
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mcu")
+    return shared_folder(tmp_path_factory)
 
 
 @pytest.fixture(params=sorted(DRIVERS))

@@ -38,8 +38,8 @@ class Mutant:
 MUTANTS = {
     "the CRC is not checked": Mutant(
         "codec.c",
-        " || decoder->crc != CRC_RESIDUE",
-        "",
+        "decoder->crc != CRC_RESIDUE",
+        "false",
         suite.test_a_flipped_bit_costs_the_packet_it_hit_and_no_other,
     ),
     "another version is taken": Mutant(

@@ -149,8 +149,17 @@ class CDriver:
     def fault(self, on: bool) -> None:
         self._ask(b"S" + bytes([on]))
 
+    def log(self, level: int, text: str) -> None:
+        """Let the program on the board say a line for people."""
+        self._ask(b"T" + struct.pack("<BH", level, len(text.encode())) + text.encode())
+
     def close(self) -> None:
-        _, complaint = self._process.communicate(timeout=20)
+        try:
+            _, complaint = self._process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise
         assert self._process.returncode == 0, complaint.decode(errors="replace")
 
     def _ask(self, request: bytes) -> None:

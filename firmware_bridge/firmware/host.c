@@ -7,7 +7,6 @@
  *   host --decode                                        a byte stream in; for each packet or damage: verdict u8 and,
  *                                                        of a packet, type u8, reliable u8, seq u16, length u16, payload
  *   host --encode                                        these records in, without the verdict; packets out
- *   host --size                                          bytes of the bridge's struct
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,8 +84,6 @@ int main(int count, char **words)
         return decode();
     if (strcmp(mode, "--encode") == 0)
         return encode();
-    if (strcmp(mode, "--size") == 0)
-        return printf("%zu\n", sizeof(struct eb_bridge)) < 0;
-    fprintf(stderr, "usage: %s --lockstep | --pty PATH | --stdio | --decode | --encode | --size\n", words[0]);
+    fprintf(stderr, "usage: %s --lockstep | --pty PATH | --stdio | --decode | --encode\n", words[0]);
     return 2;
 }

@@ -7,6 +7,7 @@
  *   W count u32                       the wire takes so many bytes more; 0xFFFFFFFF: any number
  *   D samples u32                     the sensor loses so many samples
  *   S fault u8                        the sensor answers no more (1), or again (0)
+ *   T level u8, count u16, text       the program has a line for people
  *
  *   count u32, bytes on the wire, count u32, changes of the outputs as ticks u64, output u8, level u8
  *
@@ -145,6 +146,18 @@ static void schedule(void)
     levels[level_end++] = level;
 }
 
+static void say_line(void)
+{
+    static char text[UINT16_MAX + 1];
+    uint8_t level = (uint8_t)read_number(1);
+    size_t count = (size_t)read_number(2);
+
+    read_exactly((uint8_t *)text, count);
+    text[count] = 0;
+    eb_log(&board.bridge, level, text);
+    host_step(&board, board.now);
+}
+
 static void answer(void)
 {
     write_number(sent_count, 4);
@@ -184,6 +197,9 @@ int host_lockstep(uint64_t boot_id, uint64_t now, uint64_t step_ticks)
             break;
         case 'S':
             board.fault = read_number(1) != 0;
+            break;
+        case 'T':
+            say_line();
             break;
         default:
             return 2;

@@ -117,8 +117,8 @@ def test_the_numbers_of_the_header_are_those_of_the_table() -> None:
     for result in ConfigResult:
         name = {"OK": "CONFIG_OK", "BAD_OUTPUT": "BAD_LEVELS"}.get(result.name, result.name)
         assert numbers[name] == result
-    for result in RejectResult:
-        assert numbers[result.name] == result
+    for answer in RejectResult:
+        assert numbers[answer.name] == answer
     for flag in (*BlockFlag, *StatusFlag):
         prefix = "BLOCK" if isinstance(flag, BlockFlag) else "STATUS"
         assert define(text, f"EB_{prefix}_{flag.name}") == flag
@@ -146,7 +146,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         pytest.skip("there is no make or no gcc (Debian: make gcc libc6-dev)")
     folder = tmp_path_factory.mktemp("make")
     done = subprocess.run(
-        ["make", "-s", "-C", FIRMWARE, "size", f"OUT={folder}", "CC=gcc"],
+        ["make", "-s", "-C", FIRMWARE, "size", f"OUT={folder}"],
         capture_output=True,
         text=True,
         check=False,
@@ -158,7 +158,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 def test_the_core_is_small(built: Built, record_property: Callable[[str, object], None]) -> None:
     text, data, bss = np.array(re.findall(r"^\s*(\d+)\s+(\d+)\s+(\d+).*TOTALS", built.said, re.M)[0], int)
-    ram = int(re.findall(r"struct eb_bridge: (\d+) bytes", built.said)[0])
+    ram = int(re.findall(r"struct eb_bridge: 0x([0-9a-f]+) bytes", built.said)[0], 16)
     record_property("flash_bytes", int(text))
     record_property("ram_bytes", ram)
 

@@ -1,4 +1,4 @@
-"""With eb_fire in a timer interrupt, outputs move at their tick however slow the main loop is."""
+"""What a board calls beside the wire: outputs on time by a timer interrupt while the main loop is slow; lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from mcu_bench import CONFIG, LEASE, MS, Bench, done, every, results
 from mcu_drivers import BOARD, START_TICKS, CDriver, Driver, host_program, shared_folder
 
-from firmware_bridge.messages import Edge, RejectResult, Status, StatusFlag
+from firmware_bridge.messages import Edge, Log, RejectResult, Status, StatusFlag
 
 LOOP = 30 * MS
 
@@ -63,3 +63,13 @@ def test_edges_between_two_turns_of_the_loop_keep_their_ticks(bench: Bench) -> N
     assert [(edge.edge_seq, edge.ticks - now) for edge in every(heard, Edge)] == [
         (1 + i, i * 5 * MS + MS) for i in range(4) for _ in range(2)
     ]
+
+
+def test_a_line_for_people_is_cut_at_200_bytes_and_waits_for_no_host(bench: Bench) -> None:
+    assert isinstance(bench.mcu, CDriver)
+    bench.mcu.log(1, "nobody is there")
+    bench.greet()
+    bench.mcu.log(2, "x" * 300)
+    bench.mcu.log(0, "")
+
+    assert every(bench.hear(), Log) == [Log(2, "x" * 200), Log(0, "")]

@@ -6,7 +6,7 @@ WORKSHOP := .venv-workshop
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench workshop test-workshop bundles cards clean
+.PHONY: help setup demo test check lint fuzz bench workshop test-workshop bundles cards clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
@@ -45,6 +45,11 @@ lint: $(VENV)/.test
 	$(BIN)/pydoclint --quiet edge_agent firmware_bridge models
 
 check: lint test  ## everything a change must pass: format, ruff, mypy, import contracts, docstrings, tests
+
+fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the wire, a minute each
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_packet.py -max_total_time=60
+	$(MAKE) -C firmware_bridge/firmware fuzz
 
 bench: $(VENV)/.runtime  ## measure latency, overhead and memory on this machine
 	@$(BIN)/edge-agent bench $(ARGS)

@@ -117,7 +117,8 @@ def _print_camera(camera: dict[str, Any]) -> None:
     rate = f", {1.0 / camera['interval_s']:.1f} per second" if camera["interval_s"] else ""
     say(
         f"  camera {camera['name']} {camera['state']}{rate}: {camera['delivered']} pictures, "
-        f"{camera['refused']} refused, {camera['dropped']} dropped; lost {camera['lost']} times, {camera['hanging']} threads hang"
+        f"{camera['refused']} refused, {camera['dropped']} dropped; "
+        f"lost {camera['lost']} times, {camera['hanging']} threads hang"
     )
 
 

@@ -117,6 +117,8 @@ class Link:
                 message = decode_message(packet)
             except BadPacket:
                 self.counts.unusable += 1
+                if packet.reliable:
+                    self._accept(packet, now)  # asked for again, it would be no better
                 continue
             if packet.reliable:
                 if self._accept(packet, now):

@@ -98,7 +98,7 @@ class PacketDecoder:
             self.corrupt += 1
             return None
         if (
-            len(body) < HEADER.size + CRC_BYTES
+            not HEADER.size + CRC_BYTES <= len(body) <= MAX_PACKET
             or zlib.crc32(body[:-CRC_BYTES]).to_bytes(CRC_BYTES, "little") != body[-CRC_BYTES:]
         ):
             self.corrupt += 1

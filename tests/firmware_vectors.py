@@ -16,6 +16,7 @@ import numpy as np
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # as a script it has no other way to the package
 
+from firmware_bridge.layout import encode_message  # noqa: E402
 from firmware_bridge.messages import (  # noqa: E402
     Ack,
     Arm,
@@ -35,7 +36,6 @@ from firmware_bridge.messages import (  # noqa: E402
     RejectAck,
     RejectDone,
     Status,
-    encode_message,
 )
 from firmware_bridge.packet import encode_packet  # noqa: E402
 

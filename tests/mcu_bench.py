@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 import numpy as np
 from mcu_drivers import BOARD, START_TICKS, TICK_HZ, Change, Driver, Start, sample_values
 
+from firmware_bridge.layout import LAYOUTS, decode_message, encode_message
 from firmware_bridge.messages import (
-    LAYOUTS,
     Ack,
     Arm,
     Block,
@@ -26,8 +26,6 @@ from firmware_bridge.messages import (
     RejectResult,
     Status,
     StatusFlag,
-    decode_message,
-    encode_message,
 )
 from firmware_bridge.packet import PacketDecoder, encode_packet
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.messages import Hello
 from firmware_bridge.packet import Packet
+from firmware_bridge.sim.mcu import Mcu
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware_bridge" / "firmware"
 CORE: Final = ("codec.c", "bridge.c", "transmit.c", "blocks.c", "edges.c", "outputs.c")
@@ -181,6 +182,80 @@ class CDriver:
         return data
 
 
+class PythonDriver:
+    """The firmware in Python (`firmware_bridge/sim/mcu.py`)."""
+
+    def __init__(self, boot_id: int, ticks: int) -> None:
+        self._mcu = Mcu(boot_id, sample_values, TICK_HZ, BOARD.rate_hz, 0.0, ticks, BOARD.outputs)
+        self._levels: list[tuple[int, int, int]] = []
+        self._room: int | None = None
+        self._sent = bytearray()
+        self._told = 0
+        self.now = ticks
+        self._pump()
+
+    def feed(self, data: bytes) -> None:
+        for at in range(0, len(data), 64):  # as a wire brings them: answers go out in between
+            self._mcu.receive(data[at : at + 64], self.now)
+            self._pump()
+
+    def advance(self, ticks: int) -> None:
+        until = self.now + ticks
+        while True:
+            due = min(self._mcu.next_ticks(), self._levels[0][0] if self._levels else until, until)
+            self.now = max(self.now, int(due))
+            while self._levels and self._levels[0][0] <= self.now:
+                at, number, level = self._levels.pop(0)
+                self._mcu.set_trigger(level, at, number)
+            self._mcu.step(self.now)
+            self._pump()
+            if self.now >= until and self._mcu.next_ticks() > until:
+                return
+
+    def level(self, level: int, ticks: int, input: int = 0) -> None:
+        self._levels.append((ticks, input, level))
+        self.advance(0)
+
+    def take(self) -> bytes:
+        self._pump()
+        sent = bytes(self._sent)
+        self._sent.clear()
+        return sent
+
+    def outputs(self) -> list[Change]:
+        changes = [(c.ticks, c.output, c.level) for c in self._mcu.outputs.changes[self._told :]]
+        self._told += len(changes)
+        return changes
+
+    def accept(self, count: int | None) -> None:
+        self._room = count
+        self._pump()
+
+    def lose(self, samples: int) -> None:
+        self._mcu.lose(samples)
+
+    def fault(self, on: bool) -> None:
+        self._mcu.sampler.faulty = on
+
+    def close(self) -> None:
+        pass
+
+    def _pump(self) -> None:
+        data = self._mcu.take_output(self._room)
+        self._sent += data
+        if self._room is not None:
+            self._room -= len(data)
+
+
+def start_python(workshop: Path) -> Start:
+    """Give what starts the simulated microcontroller."""
+
+    def start(*, boot_id: int = BOARD.boot_id, ticks: int = START_TICKS) -> Driver:
+        return PythonDriver(boot_id, ticks)
+
+    return start
+
+
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
     """Give the folder in which everything is compiled once for the whole run."""
     folder = factory.getbasetemp() / "firmware"
@@ -248,5 +323,5 @@ def start_c(workshop: Path) -> Start:
     return start
 
 
-DRIVERS: Final[dict[str, Callable[[Path], Start]]] = {"c": start_c}
+DRIVERS: Final[dict[str, Callable[[Path], Start]]] = {"c": start_c, "python": start_python}
 """By name what prepares a microcontroller end, given a folder for the whole run."""

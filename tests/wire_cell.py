@@ -82,7 +82,7 @@ class CastingCell(Line):
         if not self.moving:
             return
         self._next = ticks + TICK_HZ // 10 if self._next is None else self._next
-        self._begun = mcu.sampling_since
+        self._begun = mcu.sampler.since
         if self._fall is not None and ticks >= self._fall:
             mcu.set_trigger(0, self._fall)
             self._fall = None

@@ -171,12 +171,23 @@ static void say_fired(struct eb_bridge *bridge)
     }
 }
 
+/* What became of an accepted command is what is said when it is asked for again. */
+static void revise(struct eb_outputs *outputs, uint32_t cmd_id, enum eb_reject_result result)
+{
+    struct eb_answer *answer = answer_to(outputs, cmd_id);
+
+    if (answer != NULL)
+        answer->result = (uint8_t)result;
+}
+
 static void say_safe(struct eb_bridge *bridge)
 {
     struct eb_slot slot;
 
-    while (take_slot(bridge, EB_SLOT_WAITING, &slot))
+    while (take_slot(bridge, EB_SLOT_WAITING, &slot)) {
+        revise(&bridge->outputs, slot.cmd_id, EB_SAFE);
         say_ack(bridge, slot.cmd_id, EB_SAFE);
+    }
 }
 
 void eb_outputs_settle(struct eb_bridge *bridge, uint64_t now)
@@ -252,7 +263,7 @@ void eb_outputs_arm(struct eb_bridge *bridge, uint64_t now)
 bool eb_outputs_heartbeat(struct eb_bridge *bridge, uint64_t now, uint32_t lease_ms)
 {
     struct eb_outputs *outputs = &bridge->outputs;
-    uint64_t until = now + eb_ticks_of_ms(bridge, lease_ms);
+    uint64_t until = now + eb_ticks_of_ms(bridge, lease_ms < EB_MAX_LEASE_MS ? lease_ms : EB_MAX_LEASE_MS);
     bool holds;
 
     eb_enter(bridge);
@@ -334,6 +345,8 @@ void eb_outputs_cancel(struct eb_bridge *bridge, const uint8_t *payload)
             slot->state = EB_SLOT_FREE;
     }
     eb_leave(bridge);
+    if (found)
+        revise(outputs, cmd_id, EB_CANCELLED);
     say_ack(bridge, cmd_id, found ? EB_CANCELLED : EB_UNKNOWN);
 }
 

@@ -5,11 +5,7 @@ Pure: bytes, levels and ticks in, bytes and changes of the outputs out. The wire
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from firmware_bridge.link import Link
 from firmware_bridge.messages import (
@@ -17,7 +13,6 @@ from firmware_bridge.messages import (
     PROTOCOL,
     Arm,
     Block,
-    BlockFlag,
     Cancel,
     Config,
     ConfigAck,
@@ -31,21 +26,14 @@ from firmware_bridge.messages import (
     Status,
     StatusFlag,
 )
+from firmware_bridge.packet import DELIMITER
+from firmware_bridge.sim.outbox import Outbox
 from firmware_bridge.sim.outputs import Outputs
+from firmware_bridge.sim.sampler import ReadSensor, Sampler, silent_sensor
 from firmware_bridge.sim.trigger import TriggerInput
 
 STATUS_S: Final = 1.0
-BUFFER_BYTES: Final = 8192
-"""Bytes that may wait for the wire; a block that does not fit is dropped, and what is short has half of it more."""
 LEASE_MS: Final = (50, 10_000)
-
-ReadSensor = Callable[[int, int], NDArray[np.int16]]
-"""Gives raw samples by the number of the first and how many, shape (n, 3)."""
-
-
-def silent_sensor(first: int, n: int) -> NDArray[np.int16]:
-    """A sensor that feels nothing."""
-    return np.zeros((n, 3), np.int16)
 
 
 class Mcu:
@@ -58,6 +46,7 @@ class Mcu:
         rate_hz: highest nominal sample rate [Hz].
         rate_error: by what share the sensor's true rate is above the nominal one.
         start_ticks: of its counter at this start [ticks].
+        outputs: that it has.
     """
 
     def __init__(
@@ -68,43 +57,41 @@ class Mcu:
         rate_hz: int = 26_667,
         rate_error: float = 0.0,
         start_ticks: int = 0,
+        outputs: int = 2,
     ) -> None:
         self.link = Link()
         self.link.accepting = False
-        self.hello = Hello(PROTOCOL, 0x0001_0000, boot_id, tick_hz, "SIM-3AXIS", 16_000, rate_hz, 2, 2)
+        self.hello = Hello(PROTOCOL, 0x0001_0000, boot_id, tick_hz, "simulated", 16_000, rate_hz, 2, outputs)
         self.outputs = Outputs(self.hello.outputs, tick_hz)
         self.trigger = TriggerInput(tick_hz)
-        self._sensor = sensor
+        self.sampler = Sampler(sensor, tick_hz, rate_error)
         self._tick_hz = tick_hz
-        self._rate_error = rate_error
         self._ticks = start_ticks
         self._host_id: int | None = None
         self._config: Config | None = None
-        self._sampling = False
-        self._begun = 0
-        self._next_sample = self._block_seq = 0
-        self._dropped = self._dropped_before = 0
         self._status_due = 0
-        self._fifo_high = 0
-        self._waiting = bytearray()
+        self._outbox = Outbox()
         self._say(self.hello)
-
-    @property
-    def sampling_since(self) -> int:
-        """When sample 0 was taken [ticks]."""
-        return self._begun
 
     def receive(self, data: bytes, ticks: int) -> None:
         """Take bytes from the wire at a tick."""
         self.step(ticks)
-        for message in self.link.receive(data, 0.0):
+        messages = self.link.receive(data, 0.0)
+        for acknowledgement in self.link.take_output().split(DELIMITER)[:-1]:
+            self._outbox.put(acknowledgement + DELIMITER)
+        for message in messages:
             self._obey(message)
-        self._flush()
 
-    def set_trigger(self, level: int, ticks: int) -> None:
-        """Change the level of the trigger input at a tick."""
+    def set_trigger(self, level: int, ticks: int, number: int = 0) -> None:
+        """Change the level of an input at a tick."""
         self.step(ticks)
-        self.trigger.set(level, ticks)
+        self.trigger.set(level, ticks, number)
+
+    def lose(self, samples: int) -> None:
+        """Let the sensor lose its next samples."""
+        block = self.sampler.lose(samples, self._ticks)
+        if block is not None:
+            self._say(block)
 
     def step(self, ticks: int) -> None:
         """Do all that is due up to a tick, at the tick at which it is due."""
@@ -115,19 +102,14 @@ class Mcu:
 
     def next_ticks(self) -> float:
         """Give when `step` has something to do [ticks]."""
-        due = [self.outputs.next_ticks(), self.trigger.next_ticks() if self._config is not None else float("inf")]
-        if self._sampling and self._config is not None:
-            due.append(self._ticks_of(self._next_sample + self._config.block_samples))
+        due = [self.outputs.next_ticks(), self.trigger.next_ticks(), self.sampler.next_ticks()]
         if self._host_id is not None:
             due.append(self._status_due)
         return min(due)
 
     def take_output(self, room: int | None = None) -> bytes:
         """Give bytes for the wire, once; at most `room` of them."""
-        n = len(self._waiting) if room is None else min(room, len(self._waiting))
-        output = bytes(self._waiting[:n])
-        del self._waiting[:n]
-        return output
+        return self._outbox.take(room)
 
     def _do_due(self) -> None:
         was_lapsed = self.outputs.lapsed
@@ -135,29 +117,35 @@ class Mcu:
             self._say(message)
         if self.outputs.lapsed and not was_lapsed:
             self._say_status()
-        if self._config is not None:
-            for edge in self.trigger.step(self._ticks):
-                self._say(edge)
-        self._sample()
+        for edge in self.trigger.step(self._ticks):
+            self._say(edge)
+        if self._ticks >= self.sampler.next_ticks():
+            assert self._config is not None
+            block = self.sampler.take(has_room=self._outbox.has_room(self._config.block_samples))
+            if block is not None:
+                self._say(block)
         if self._host_id is not None and self._ticks >= self._status_due:
             self._say_status()
 
     def _obey(self, message: Message) -> None:
+        if isinstance(message, Hello):
+            if message.boot_id != self._host_id:
+                self._begin(message.boot_id)
+            self._say(self.hello)
+            self._say_status()
+        elif self._host_id is not None:
+            self._obey_host(message)
+
+    def _obey_host(self, message: Message) -> None:
         match message:
-            case Hello():
-                if message.boot_id != self._host_id:
-                    self._begin(message.boot_id)
-                self._say(self.hello)
-                self._say_status()
-            case _ if self._host_id is None:
-                pass
             case Config():
                 self._configure(message)
-            case Arm() if self._config is not None:
-                self.outputs.arm(self._lease(self._config.lease_ms), self._ticks)
+            case Arm():
+                if self._config is not None and self.sampler.is_sampling:
+                    self.outputs.arm(self._lease(self._config.lease_ms), self._ticks)
                 self._say_status()
             case Heartbeat():
-                if not self.outputs.extend(self._lease(message.lease_ms), self._ticks):
+                if not self.outputs.extend(self._lease(min(message.lease_ms, LEASE_MS[1])), self._ticks):
                     self._say_status()
             case Reject():
                 for answer in self.outputs.reject(message, self._ticks):
@@ -166,14 +154,12 @@ class Mcu:
                 self._say(self.outputs.cancel(message))
             case Ping():
                 self._say(Pong(message.host_ns, self._ticks, self._ticks))
-            case _:
-                pass
 
     def _begin(self, host_id: int) -> None:
         self.link.reset()
         self.link.accepting = True
         self._host_id = host_id
-        self._sampling = False
+        self.sampler.stop()
         if self._config is not None:
             self.outputs.forget(self._ticks)
 
@@ -181,10 +167,9 @@ class Mcu:
         result = self._verdict_on(config)
         if result is ConfigResult.OK:
             self._config = config
-            self._sampling = True
-            self._begun = self._ticks
-            self._next_sample = self._block_seq = self._dropped = self._dropped_before = 0
-            self.outputs.configure(config, self._ticks)
+            self.sampler.start(config, self._ticks)
+            for answer in self.outputs.configure(config, self._ticks):
+                self._say(answer)
             self.trigger.configure(config)
         in_force = self._config or Config(0, 0, 0, 0, 0, 0, 0, 0, 0)
         self._say(ConfigAck(result, in_force.rate_hz, in_force.range_mg, in_force.block_samples))
@@ -202,36 +187,12 @@ class Mcu:
                 return result
         return ConfigResult.OK
 
-    def _sample(self) -> None:
-        config = self._config
-        if not self._sampling or config is None:
-            return
-        n = config.block_samples
-        while self._ticks_of(self._next_sample + n) <= self._ticks:
-            if len(self._waiting) > BUFFER_BYTES - 8 * n:
-                self._dropped += n
-                self._dropped_before += n
-            else:
-                flags = BlockFlag.OVERRUN if self._dropped_before else 0
-                samples = self._sensor(self._next_sample, n)
-                if samples.min(initial=0) <= -32_768 or samples.max(initial=0) >= 32_767:
-                    flags |= BlockFlag.SATURATED
-                first_ticks = self._ticks_of(self._next_sample)
-                dropped, self._dropped_before = self._dropped_before, 0
-                self._say(Block(self._block_seq, self._next_sample, first_ticks, dropped, flags, 2500, samples))
-                self._block_seq += 1
-            self._next_sample += n
-
-    def _ticks_of(self, sample: int) -> int:
-        assert self._config is not None
-        return self._begun + round(sample * self._tick_hz / (self._config.rate_hz * (1.0 + self._rate_error)))
-
     def _lease(self, lease_ms: int) -> int:
         return lease_ms * self._tick_hz // 1000
 
     def _say_status(self) -> None:
         decoder, counts = self.link.decoder, self.link.counts
-        flags = StatusFlag.CONFIGURED if self._config is not None else 0
+        flags = StatusFlag.CONFIGURED if self.sampler.is_sampling else 0
         flags |= StatusFlag.ARMED if self.outputs.armed else 0
         flags |= StatusFlag.LAPSED if self.outputs.lapsed else 0
         self._status_due = self._ticks + int(STATUS_S * self._tick_hz)
@@ -239,12 +200,12 @@ class Mcu:
             Status(
                 self._ticks,
                 self.trigger.edges,
-                self._block_seq,
-                self._dropped,
+                self.sampler.blocks,
+                self.sampler.dropped,
                 counts.received,
                 decoder.corrupt + decoder.oversize,
                 counts.out_of_order,
-                self._fifo_high,
+                self._outbox.high,
                 self.outputs.waiting,
                 flags,
             )
@@ -252,9 +213,4 @@ class Mcu:
 
     def _say(self, message: Message) -> None:
         self.link.send(message, 0.0)
-        self._flush()
-
-    def _flush(self) -> None:
-        data = self.link.take_output()
-        if len(self._waiting) + len(data) <= BUFFER_BYTES + BUFFER_BYTES // 2:
-            self._waiting += data
+        self._outbox.put(self.link.take_output(), len(message.samples) if isinstance(message, Block) else 0)

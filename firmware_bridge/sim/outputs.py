@@ -50,7 +50,7 @@ class Outputs:
         self._count = count
         self._tick_hz = tick_hz
         self._active = self._safe = 0
-        self._levels: list[int | None] = [None] * count
+        self._levels = [0] * count
         self._waiting: dict[int, Reject] = {}
         self._ends: dict[int, int] = {}
         self._remembered: OrderedDict[int, _Remembered] = OrderedDict()
@@ -68,15 +68,16 @@ class Outputs:
         """Pulses that have not begun."""
         return len(self._waiting)
 
-    def configure(self, config: Config, ticks: int) -> None:
-        """Take the levels over, and go to the safe ones."""
+    def configure(self, config: Config, ticks: int) -> list[Message]:
+        """Take the levels over, and go to the safe ones; give the answers to what waited."""
         self._active, self._safe = config.active_levels, config.safe_levels
-        self.disarm(ticks)
+        self.lapsed = False
+        return self.disarm(ticks)
 
     def forget(self, ticks: int) -> None:
         """Begin anew for another session of the host."""
-        self._remembered.clear()
         self.disarm(ticks)
+        self._remembered.clear()
         self.lapsed = False
 
     def disarm(self, ticks: int) -> list[Message]:
@@ -104,7 +105,7 @@ class Outputs:
         """Extend the lease; False when none holds."""
         if self._lease_end is None:
             return False
-        self._lease_end = ticks + lease_ticks
+        self._lease_end = max(self._lease_end, ticks + lease_ticks)
         return True
 
     def reject(self, command: Reject, ticks: int) -> Iterator[Message]:
@@ -138,16 +139,16 @@ class Outputs:
 
     def step(self, ticks: int) -> Iterator[Message]:
         """Do what is due: end pulses, begin pulses, or go to the safe levels."""
-        for output, end in list(self._ends.items()):
-            if ticks >= end:
-                del self._ends[output]
-                self._set(output, self._rest(output), end)
-        for command in sorted(self._waiting.values(), key=lambda c: c.fire_ticks):
-            if ticks >= command.fire_ticks:
-                yield self._fire(command, ticks)
         if self._lease_end is not None and ticks >= self._lease_end:
             self.lapsed = True
             yield from self.disarm(ticks)
+        for command in sorted(self._waiting.values(), key=lambda c: c.fire_ticks):
+            if ticks >= command.fire_ticks:
+                yield self._fire(command, ticks)
+        for output, end in list(self._ends.items()):  # last, so that a pulse that follows another leaves no gap
+            if ticks >= end:
+                del self._ends[output]
+                self._set(output, self._rest(output), end)
 
     def _result(self, command: Reject, ticks: int) -> RejectResult:
         if not self.armed:
@@ -161,7 +162,8 @@ class Outputs:
     def _remember(self, cmd_id: int, result: RejectResult) -> None:
         self._remembered[cmd_id] = _Remembered(result)
         if len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
+            oldest = next(known for known in self._remembered if known not in self._waiting)
+            del self._remembered[oldest]
 
     def _fire(self, command: Reject, ticks: int) -> RejectDone:
         del self._waiting[command.cmd_id]

@@ -17,21 +17,17 @@ import pytest
 from mcu_drivers import CORE, FIRMWARE, decoded_c, encoded_c, host_program, shared_folder
 
 from firmware_bridge import packet as framing
+from firmware_bridge.layout import BY_TYPE, LAYOUTS, MAX_LOG_BYTES, Layout, decode_message
 from firmware_bridge.messages import (
-    BY_TYPE,
-    LAYOUTS,
     MAX_BLOCK_SAMPLES,
-    MAX_LOG_BYTES,
     MAX_OUTPUTS,
     PROTOCOL,
     BlockFlag,
     ConfigResult,
-    Layout,
     Message,
     RejectResult,
     StatusFlag,
     Type,
-    decode_message,
 )
 from firmware_bridge.packet import MAX_PAYLOAD, Packet, PacketDecoder, encode_packet
 

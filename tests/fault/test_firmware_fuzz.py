@@ -27,6 +27,7 @@ from mcu_drivers import (
 )
 
 from firmware_bridge.errors import BadPacket
+from firmware_bridge.layout import decode_message, encode_message
 from firmware_bridge.messages import (
     Arm,
     Cancel,
@@ -36,8 +37,6 @@ from firmware_bridge.messages import (
     Ping,
     Pong,
     Reject,
-    decode_message,
-    encode_message,
 )
 from firmware_bridge.packet import MAX_ENCODED, Packet, PacketDecoder, encode_packet
 

@@ -13,7 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["firmware_bridge", "cobs"]):
     from firmware_bridge.errors import BadPacket
-    from firmware_bridge.messages import decode_message
+    from firmware_bridge.layout import decode_message
     from firmware_bridge.packet import HEADER, MAX_ENCODED, MAX_PAYLOAD, Packet, PacketDecoder, encode_packet
 
 GOOD = Packet(4, False, 1, bytes(8))

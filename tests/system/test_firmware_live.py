@@ -14,6 +14,7 @@ import pytest
 from mcu_bench import CONFIG, SESSION, check_account, check_values, every, only
 from mcu_drivers import CORE, FIRMWARE, HOST, compile_c
 
+from firmware_bridge.layout import decode_message, encode_message
 from firmware_bridge.messages import (
     Arm,
     Block,
@@ -27,8 +28,6 @@ from firmware_bridge.messages import (
     RejectDone,
     RejectResult,
     Status,
-    decode_message,
-    encode_message,
 )
 from firmware_bridge.packet import PacketDecoder, encode_packet
 

@@ -33,13 +33,14 @@ def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
     heard: list[Heard | Down] = []
     ids = itertools.count(1)
     session = Session(CONFIG, lambda: next(ids))
-    bridge = Bridge(lambda: SerialPort(str(path), 2_000_000), session, clock.now, lambda one: hear(one))
 
     def hear(one: Heard | Down) -> None:
         heard.append(one)
         bridge.hold(clock.now())
         if isinstance(one, Arrival):
             bridge.pulse(Pulse(one.edge.edge_seq, 0.2, 1000, 0))
+
+    bridge = Bridge(lambda: SerialPort(str(path), 2_000_000), session, clock.now, hear)
 
     def of(kind: type) -> list:
         return [one for one in list(heard) if isinstance(one, kind)]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -25,7 +26,7 @@ from edge_agent.records import Action, Part
 from edge_agent.station import Station
 from models.castings import CastingLine
 from tests.running_station import wait_until
-from tests.wire_cell import NOMINAL_RATE_HZ, TICK_HZ, TRUE_RATE_HZ, Cell
+from tests.wire_cell import NOMINAL_RATE_HZ, TICK_HZ, TRUE_RATE_HZ, Cell, castings
 
 pytestmark = pytest.mark.system
 
@@ -107,6 +108,35 @@ def test_a_pulled_cable_costs_the_parts_meanwhile_and_each_of_them_is_declared(t
     assert len(parts) >= last - 1
     missed = [part for part in parts if part.verdict.outcome == "MISSED" and part.verdict.cause == "overrun"]
     assert len(missed) >= (back_s - gone_s) / 0.25 - 1
+
+
+def test_cameras_deliver_to_the_parts_of_the_wire_and_one_that_goes_is_missed_and_comes_back(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for casting in castings()[:6]:
+        cv2.imwrite(str(pictures / f"{casting.number}.png"), casting.image)
+    with Cell(tmp_path) as cell:
+        path = cell.config(tmp_path, "image", "vibration")
+        path.write_text(path.read_text() + f'[camera]\ndevice = "{pictures}"\nfps = 20\n')
+        with running(path, cell) as agent:
+            cell.see = lambda frame: None  # this station has a camera of its own
+            wait_until(lambda: agent.inspector.counts.triggers >= 6)
+            (camera,) = agent.status().cameras
+            assert camera.state == "delivering"
+            pictures.rename(tmp_path / "away")
+            wait_until(lambda: agent.status().cameras[0].state == "lost")
+            away = agent.inspector.counts.triggers
+            wait_until(lambda: agent.inspector.counts.triggers >= away + 4)
+            assert "camera_main" in [trouble.kind for trouble in agent.status().troubles]
+            (tmp_path / "away").rename(pictures)
+            wait_until(lambda: agent.status().cameras[0].state == "delivering", 5.0)
+            back = agent.inspector.counts.triggers
+            wait_until(lambda: agent.inspector.counts.triggers >= back + 4)
+
+    seen = {part.trigger.number: "no_frame" not in part.verdict.degraded for part in recorded(tmp_path)}
+    assert sum(seen[number] for number in range(2, 6)) >= 3
+    assert not any(seen[number] for number in range(away + 2, away + 4))
+    assert any(seen[number] for number in range(back + 1, back + 4))
 
 
 def test_a_gate_that_hears_nothing_goes_to_its_safe_level_and_follows_again(tmp_path: Path) -> None:

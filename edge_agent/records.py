@@ -107,6 +107,7 @@ class VibrationWindow:
         start_s: host monotonic time of `samples[0]` [s].
         uncertainty_s: half width of the interval that `start_s` is known to [s].
         gap: samples are missing inside the window.
+        faults: what makes it unfit to judge by, one word each.
     """
 
     samples: NDArray[np.float32]
@@ -114,6 +115,7 @@ class VibrationWindow:
     start_s: float
     uncertainty_s: float = 0.0
     gap: bool = False
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[1] != 3:

@@ -197,8 +197,15 @@ def beside_an_outcome() -> Iterator[str]:
 
 def said_to_be_degraded() -> Iterator[str]:
     """Give the words that pairing, health of pictures, encoding and perceiving say about what a part is seen by."""
-    for path in ("inspection/pairing.py", "inspection/encode.py", "inspection/inspected.py", "sources/imagehealth.py"):
-        for node in ast.walk(modules()[f"edge_agent/{path}"]):
+    said_in = (
+        "inspection/pairing",
+        "inspection/encode",
+        "inspection/inspected",
+        "sources/imagehealth",
+        "sources/vibration",
+    )
+    for path in said_in:
+        for node in ast.walk(modules()[f"edge_agent/{path}.py"]):
             match node:
                 case ast.Call(func=ast.Attribute(attr="append"), args=[word]):
                     with contextlib.suppress(Unreadable):  # not every list is one of words

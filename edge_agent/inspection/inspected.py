@@ -30,7 +30,7 @@ def perceive(encoder: Encoder, pair: Pair, only: Modality | None = None) -> Embe
     """Encode what is fit to be encoded, or one modality of it alone; on the device's thread."""
     frame, window = pair.frame, pair.window
     image = None if frame is None or frame.faults else frame.image
-    samples, rate_hz = (None, 0.0) if window is None else (window.samples, window.rate_hz)
+    samples, rate_hz = (None, 0.0) if window is None or window.faults else (window.samples, window.rate_hz)
     if only is Modality.IMAGE and samples is not None:
         return encoder.encode(image, None, 0.0, (*pair.degraded, "hurried"))
     if only is Modality.VIBRATION and image is not None:

@@ -246,7 +246,7 @@ class Pairer:
         covering = (
             w
             for w in self._windows
-            if abs(w.start_s - t) <= self._slack_s and w.end_s >= t + self._window_s - self._slack_s
+            if abs(w.start_s - t) <= self._slack_s and (w.gap or w.end_s >= t + self._window_s - self._slack_s)
         )
         return min(covering, key=lambda w: abs(w.start_s - t), default=None)
 
@@ -259,7 +259,9 @@ class Pairer:
             contended = self._is_contended(waiting)
             self.counts.contended += contended
             missing.append("contended" if contended else "no_frame")
-        if Modality.VIBRATION in expected and waiting.window is None:
+        if waiting.window is not None:
+            missing += waiting.window.faults
+        elif Modality.VIBRATION in expected:
             missing.append("gap" if waiting.gap else "no_window")
         deadline_s = waiting.trigger.time_s + waiting.needs.deadline_s
         return Pair(waiting.trigger, waiting.frame, waiting.window, now, deadline_s, tuple(missing))

@@ -68,7 +68,7 @@ class WindowCutter:
         self._wanted: deque[float] = deque()
         self.cut = 0  #: windows given
         self.unfinished = 0  #: triggers whose window never became complete
-        self.saturated = 0  #: windows with a sample at full scale
+        self.clipped = 0  #: windows with a sample at full scale
 
     @property
     def rate_hz(self) -> float | None:
@@ -122,10 +122,11 @@ class WindowCutter:
             return None
         whole = self._samples(first, after)
         samples = np.zeros((0, 3), np.float32) if whole is None else whole.astype(np.float32) * self._scale
-        if whole is not None and (whole.max() == FULL_SCALE - 1 or whole.min() == -FULL_SCALE):
-            self.saturated += 1
+        clipped = whole is not None and bool(whole.max() == FULL_SCALE - 1 or whole.min() == -FULL_SCALE)
+        self.clipped += clipped
         start_s = at_s + (first - newest.first_sample) * period_s
-        return VibrationWindow(samples, 1.0 / period_s, start_s, newest.uncertainty_s, gap=whole is None)
+        faults = ("clipped",) if clipped else ()
+        return VibrationWindow(samples, 1.0 / period_s, start_s, newest.uncertainty_s, whole is None, faults)
 
     def _samples(self, first: int, after: int) -> NDArray[np.int16] | None:
         """Give the raw samples from `first` up to `after`; None where one is missing or means nothing."""

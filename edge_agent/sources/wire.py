@@ -100,7 +100,7 @@ class WireStatus:
         uncertainty_us: half width of the interval that its times are known to [us]; None while they are not known.
         windows: cut.
         windows_unfinished: never became complete.
-        windows_saturated: had a sample at full scale.
+        windows_clipped: had a sample at full scale.
     """
 
     state: str = "closed"
@@ -122,7 +122,7 @@ class WireStatus:
     uncertainty_us: float | None = None
     windows: int = 0
     windows_unfinished: int = 0
-    windows_saturated: int = 0
+    windows_clipped: int = 0
 
 
 class WireSource:
@@ -346,7 +346,7 @@ class WireSource:
             uncertainty_us=1e6 * clock.uncertainty_s(self._clock.now()) if clock.ready else None,
             windows=self._cutter.cut,
             windows_unfinished=self._cutter.unfinished,
-            windows_saturated=self._cutter.saturated,
+            windows_clipped=self._cutter.clipped,
         )
 
     def _sampled(self, heard: Samples) -> None:

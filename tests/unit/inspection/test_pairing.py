@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,6 +109,26 @@ def test_a_window_with_a_gap_is_refused_and_said() -> None:
 
     assert pair.window is None
     assert pair.degraded == ("gap",)
+
+
+def test_a_window_of_which_nothing_is_left_says_gap_at_once() -> None:
+    box = pairer()
+    for item in (trigger(1, 1.0), frame(1.01), window(1.0, gap=True, n=0)):
+        box.add(item)
+
+    (pair,) = box.take_pairs(1.08)
+
+    assert pair.degraded == ("gap",)
+
+
+def test_what_makes_a_window_unfit_is_said() -> None:
+    box = pairer()
+    for item in (trigger(1, 1.0), frame(1.01), replace(window(1.0), faults=("clipped",))):
+        box.add(item)
+
+    (pair,) = box.take_pairs(1.08)
+
+    assert pair.degraded == ("clipped",)
 
 
 def test_a_window_that_ends_too_early_is_not_taken() -> None:

@@ -140,14 +140,15 @@ def test_old_samples_are_let_go() -> None:
     assert len(cut._blocks) * BLOCK / RATE_HZ < 2.1
 
 
-def test_a_sample_at_full_scale_is_counted() -> None:
+def test_a_window_with_a_sample_at_full_scale_is_clipped() -> None:
     cut = cutter()
     loud = block(11).raw.copy()
     loud[3, 1] = 32_767
     cut.want(100.1)
-    fed(cut, [block(i, **({"raw": loud} if i == 11 else {})) for i in range(30)])
+    (window,) = fed(cut, [block(i, **({"raw": loud} if i == 11 else {})) for i in range(30)])
 
-    assert cut.saturated == 1
+    assert window.faults == ("clipped",)
+    assert cut.clipped == 1
 
 
 def test_a_cutter_that_fills_gaps_is_noticed() -> None:

@@ -88,6 +88,10 @@ class PacketDecoder:
         self._held = rest[: MAX_ENCODED + 1]  # the one byte too many keeps it oversize
         return [packet for piece in pieces if piece and (packet := self._checked(piece)) is not None]
 
+    def forget(self) -> None:
+        """Let go of the packet that has begun, because its rest will not come; the counters go on."""
+        self._held = b""
+
     def _checked(self, piece: bytes) -> Packet | None:
         if len(piece) > MAX_ENCODED:
             self.oversize += 1

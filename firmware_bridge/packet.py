@@ -2,7 +2,8 @@
 
 A packet on the wire is `COBS(header | payload | CRC-32 of both, little endian)` and one zero byte. Framing is that of
 Cheshire and Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM Transactions on Networking 7 (2), 1999; the CRC is the
-one of IEEE 802.3. After damage the next zero byte resynchronises, so damage costs the packet it hit and no other.
+one of IEEE 802.3. After damage the next zero byte resynchronises, so damage costs the packet it hit and no other, and
+two when it took the zero byte between them.
 """
 
 from __future__ import annotations

@@ -317,12 +317,21 @@ class Session:
             words = {int(r): r.name.removeprefix("BAD_").lower() for r in ConfigResult}
             raise PortRefused(
                 f"the microcontroller cannot do the {words.get(answer.result, 'configuration')} that is asked for; "
-                f"it offers {answer.rate_hz} Hz, {answer.range_mg} mg, blocks of {answer.block_samples}",
+                f"{self._offer()}",
                 hint="change [source.wire] to what the sensor can do",
             )
         self.config = answer
         self._next_ping_s = now
         self._turn(Turn.CONFIGURED, now)
+
+    def _offer(self) -> str:
+        hello = self.hello
+        if hello is None:
+            return "it has not said what it can do"
+        return (
+            f"it has up to {hello.rate_hz} Hz and {hello.full_scale_mg} mg, {hello.inputs} inputs, "
+            f"{hello.outputs} outputs"
+        )
 
     def _ping(self, now: float) -> None:
         if now >= self._next_ping_s:

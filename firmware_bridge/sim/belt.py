@@ -33,14 +33,18 @@ class Belt(Line):
         self._level = 0
         self.parts: deque[int] = deque(maxlen=KEPT)  #: true ticks of the latest parts
 
+    def stop(self) -> None:
+        """Let no more parts pass. Safe from any thread."""
+        self._half = 0
+
     def step(self, mcu: Mcu, ticks: int) -> None:
         """Let the parts pass that are due up to a tick."""
-        while self._half and self._next <= ticks:
+        while (half := self._half) and self._next <= ticks:
             self._level ^= 1
             mcu.set_trigger(self._level, self._next)
             if self._level:
                 self.parts.append(self._next)
-            self._next += self._half
+            self._next += half
         del mcu.outputs.changes[:-CHANGES_KEPT]
 
 

@@ -102,13 +102,13 @@ def test_another_host_is_refused_and_so_is_a_plug_that_echoes() -> None:
 def test_each_refusal_of_the_configuration_says_what_cannot_be_done_and_what_is_offered(result: int) -> None:
     rig = Scripted()
     rig.reach(State.CONFIGURING)
-    rig.say(ConfigAck(result, 6_667, 8_000, 128))
+    rig.say(ConfigAck(result, 0, 0, 0))
 
     error = ended_with(rig, PortRefused)
 
     word = ConfigResult(result).name.removeprefix("BAD_").lower() if result < 99 else "configuration"
     assert f"the {word} that" in error.message
-    assert "6667 Hz, 8000 mg, blocks of 128" in error.message
+    assert "up to 26667 Hz and 16000 mg, 2 inputs, 2 outputs" in error.message
 
 
 def test_nobody_there_is_said_after_three_seconds() -> None:

@@ -70,7 +70,7 @@ class SampleAccount:
 
 @dataclass
 class EdgeAccount:
-    """Follows the edges since `last`.
+    """Follows the edges of one session, from `last` on.
 
     Attributes:
         last: number of the last edge that is accounted for.

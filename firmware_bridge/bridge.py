@@ -83,6 +83,7 @@ class Bridge:
         self._pulses: deque[Pulse] = deque()
         self._unwritten = b""
         self._failures = 0
+        self._ended = False
         self._port: Port | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -118,9 +119,12 @@ class Bridge:
         self.session.lease.hold(now)
 
     def pulse(self, pulse: Pulse) -> bool:
-        """Queue a pulse; False when it cannot be taken, and then nothing more is heard of it. Safe from any thread."""
+        """Queue a pulse; False when it cannot be taken, and then nothing more is heard of it. Safe from any thread.
+
+        Of one that is taken there is exactly one report.
+        """
         with self._lock:
-            if len(self._pulses) >= COMMANDS:
+            if self._ended or len(self._pulses) >= COMMANDS:
                 self.refused += 1
                 return False
             self._pulses.append(pulse)
@@ -142,10 +146,12 @@ class Bridge:
                     self._failures += 1
                     self._down(error, delay_s)
                     self._stop.wait(delay_s)
+            self._give_up()
         except Exception as error:  # the thread's boundary: handed to whoever asks
             self.failure = error
-        finally:
             self._release()
+        finally:
+            self._ended = True
 
     def _serve(self) -> None:
         """Open the port and serve the session until it breaks or is asked to stop."""
@@ -158,7 +164,7 @@ class Bridge:
 
     def _turn(self, port: Port) -> None:
         now = self._now()
-        wake_s = min(self.session.next_wake_s(now) - now, TURN_S)
+        wake_s = min(self.session.next_wake_s() - now, TURN_S)
         port.wait(wake_s, bool(self._unwritten))
         data = port.read()
         now = self._now()
@@ -167,12 +173,7 @@ class Bridge:
         if self.up:
             self.error = None
             self._failures = 0
-        with self._lock:
-            pulses, self._pulses = list(self._pulses), deque()
-        for pulse in pulses:
-            report = self.session.reject(pulse.number, pulse.after_s, pulse.pulse_us, pulse.output, now)
-            if report is not None:
-                self._hear(report)
+        self._ask(now)
         for heard in self.session.step(now):
             self._hear(heard)
         self._unwritten += self.session.take_output()
@@ -181,11 +182,28 @@ class Bridge:
         if len(self._unwritten) > UNWRITTEN_BYTES:
             raise McuFault("the microcontroller does not read what it is told", hint="see its cable and its firmware")
 
+    def _ask(self, now: float) -> None:
+        with self._lock:
+            pulses, self._pulses = list(self._pulses), deque()
+        for pulse in pulses:
+            report = self.session.reject(pulse.number, pulse.after_s, pulse.pulse_us, pulse.output, now)
+            if report is not None:
+                self._hear(report)
+
     def _down(self, error: BridgeError, retry_s: float) -> None:
         for report in self._release():
             self._hear(report)
+        self._ask(self._now())  # nobody can be asked: each is void
         self.error = error
         self._hear(Down(error, retry_s))
+
+    def _give_up(self) -> None:
+        """End for good: whatever is open is void."""
+        with self._lock:
+            self._ended = True
+        for report in self._release():
+            self._hear(report)
+        self._ask(self._now())
 
     def _release(self) -> list[RejectReport]:
         port, self._port = self._port, None

@@ -1,4 +1,4 @@
-"""The microcontroller's counter on the host's clock: a straight line through the best of the recent pings.
+"""The microcontroller's counter on the host's clock: a straight line through the recent pings.
 
 Pure. The midpoint of a ping is wrong by at most half its round trip, whichever way the delay fell (Cristian,
 "Probabilistic clock synchronization", Distributed Computing 3, 1989). The line is a regression in which a ping weighs
@@ -19,7 +19,9 @@ ENOUGH: Final = 5
 """Pings before the clock is believed."""
 FLOOR_S: Final = 0.00005
 """Jitter that no round trip shows [s]: of time stamps, of interrupts."""
-GOOD: Final = 2.0
+ALLOWANCE_S: Final = 0.0001
+"""A round trip that is shorter than none by so little is one of no length [s]: ticks are rounded."""
+QUICK: Final = 2.0
 """Pings of at most so many times the shortest round trip say how far pings scatter."""
 HALF_LIFE_S: Final = 60.0
 """A sample so old counts half [s]: crystals follow the temperature of a cabinet over minutes."""
@@ -27,6 +29,8 @@ PRIOR_PPM: Final = 100.0
 """How far off its nominal frequency a crystal may be expected to be [ppm]."""
 WANDER_PPM: Final = 2.0
 """How far the drift may move away from the fitted one between two pings [ppm]."""
+BEND_S: Final = 0.00001
+"""How far off a straight line a crystal's way through its temperatures may be within the half life [s]."""
 STEP_S: Final = 0.001
 """A ping this much farther off the line than half its round trip explains is a step of one of the clocks [s]."""
 STEPS: Final = 3
@@ -43,8 +47,32 @@ class _Sample:
     """Half the round trip [s]."""
 
 
+@dataclass(frozen=True)
+class _Line:
+    """The fit, replaced as a whole, so that another thread that converts a time never sees half of one."""
+
+    ready: bool = False
+    """Enough pings are in it."""
+    mean_s: float = 0.0
+    """Where the samples have their middle, from the first sample [s]."""
+    lead_s: float = 0.0
+    """By how much the microcontroller's clock is ahead there [s]."""
+    slope: float = 0.0
+    """By how much it gains in a second."""
+    newest_s: float = 0.0
+    """The newest sample, from the first [s]."""
+    shortest_s: float = math.inf
+    """Half of the shortest recent round trip [s]."""
+    residual_s: float = 0.0
+    """How far the quick ones lie from the line, 99 % of them at most [s]."""
+    worst_s: float = 0.0
+    """How far the farthest of those lies from it [s]."""
+    unsure: float = PRIOR_PPM * 1e-6
+    """How much the slope may be off."""
+
+
 class ClockSync:
-    """Turns ticks into host monotonic seconds and back.
+    """Turns ticks into host monotonic seconds and back. Times may be converted on any thread.
 
     Args:
         tick_hz: nominal frequency of the counter [1/s].
@@ -55,30 +83,30 @@ class ClockSync:
         self._kept: deque[_Sample] = deque(maxlen=KEPT)
         self._origin_s = 0.0
         self._origin_ticks = 0
-        self._mean_s = self._lead_s = self._slope = 0.0
-        self._residual_s = 0.0
+        self._line = _Line()
         self._strange = 0
+        self.impossible = 0  #: pings whose times cannot be true
         self.steps = 0  #: times that a clock was found to have stepped
 
     @property
     def ready(self) -> bool:
         """Whether enough is known to convert times."""
-        return len(self._kept) >= ENOUGH
+        return self._line.ready
 
     @property
     def drift_ppm(self) -> float:
         """By how much the counter is faster than its nominal frequency [ppm]."""
-        return self._slope * 1e6
+        return self._line.slope * 1e6
 
     @property
     def residual_p99_s(self) -> float:
         """How far the quick ones of the recent pings lie from the line, 99 % of them at most [s]."""
-        return self._residual_s
+        return self._line.residual_s
 
     @property
     def round_trip_s(self) -> float:
         """Shortest recent round trip [s]; infinite before the first."""
-        return 2.0 * self._shortest_s()
+        return 2.0 * self._line.shortest_s
 
     def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> None:
         """Take one ping.
@@ -89,7 +117,12 @@ class ClockSync:
             tx_ticks: when the microcontroller answered [ticks].
             received_s: host monotonic time of receiving the answer [s].
         """
-        half_s = max(0.0, (received_s - sent_s - (tx_ticks - rx_ticks) / self._tick_hz) / 2.0)
+        held_s = (tx_ticks - rx_ticks) / self._tick_hz
+        half_s = (received_s - sent_s - held_s) / 2.0
+        if held_s < 0.0 or half_s < -ALLOWANCE_S:
+            self.impossible += 1  # kept, it would be the shortest of all
+            return
+        half_s = max(0.0, half_s)
         if not self._kept:
             self._origin_s, self._origin_ticks = (sent_s + received_s) / 2.0, (rx_ticks + tx_ticks) // 2
         host_s = (sent_s + received_s) / 2.0 - self._origin_s
@@ -102,32 +135,36 @@ class ClockSync:
 
     def host_s(self, ticks: int) -> float:
         """Give the host monotonic time of a tick [s]."""
+        line = self._line
         mcu_s = (ticks - self._origin_ticks) / self._tick_hz
         # lead = lead_0 + slope * (host - mean), and mcu = host + lead
-        return self._origin_s + (mcu_s - self._lead_s + self._slope * self._mean_s) / (1.0 + self._slope)
+        return self._origin_s + (mcu_s - line.lead_s + line.slope * line.mean_s) / (1.0 + line.slope)
 
     def ticks(self, host_s: float) -> int:
         """Give the tick at a host monotonic time [s]."""
         since_s = host_s - self._origin_s
-        lead_s = self._lead_s + self._slope * (since_s - self._mean_s)
-        return self._origin_ticks + round((since_s + lead_s) * self._tick_hz)
+        return self._origin_ticks + round((since_s + _lead_s(self._line, since_s)) * self._tick_hz)
 
     def uncertainty_s(self, host_s: float) -> float:
         """Give the half width of the interval in which a converted time lies [s].
 
-        Half of the shortest round trip bounds what no statistics can see, a delay that is longer one way; the rest is
-        how far the pings scatter, and what the drift may do until `host_s`.
+        Half of the shortest round trip bounds what no statistics can see, a delay that is longer one way: the shortest
+        ping is off by no more, and the line passes it no farther away than the farthest ping. The rest is what the
+        slope may be off by, and what the drift may do until `host_s`.
         """
-        if not self.ready:
+        line = self._line
+        if not line.ready:
             return math.inf
-        beyond_s = max(0.0, host_s - self._origin_s - self._kept[-1].host_s)
-        return self._shortest_s() + self._residual_s + beyond_s * WANDER_PPM * 1e-6
+        since_s = host_s - self._origin_s
+        turned_s = line.unsure * abs(since_s - line.mean_s)
+        wandered_s = WANDER_PPM * 1e-6 * max(0.0, since_s - line.newest_s)
+        return BEND_S + line.shortest_s + line.worst_s + turned_s + wandered_s
 
     def _is_step(self, sample: _Sample) -> bool:
         """Say whether a sample is left out as impossible; begin anew when such samples persist."""
-        expected_s = self._lead_s + self._slope * (sample.host_s - self._mean_s)
+        expected_s = _lead_s(self._line, sample.host_s)
         beyond_s = sample.host_s - self._kept[-1].host_s
-        possible_s = sample.half_s + self._shortest_s() + STEP_S + beyond_s * PRIOR_PPM * 1e-6
+        possible_s = sample.half_s + self._line.shortest_s + STEP_S + beyond_s * PRIOR_PPM * 1e-6
         if abs(sample.lead_s - expected_s) <= possible_s:
             self._strange = 0
             return False
@@ -137,29 +174,33 @@ class ClockSync:
         self.steps += 1
         self._strange = 0
         self._kept.clear()
-        self._slope = 0.0
         return False
 
     def _fit(self) -> None:
         """Draw the line: a sample weighs by its age and by the interval it leaves open, the slope has a prior."""
         newest_s = self._kept[-1].host_s
-        weights = [0.5 ** ((newest_s - s.host_s) / HALF_LIFE_S) / (s.half_s + FLOOR_S) ** 2 for s in self._kept]
-        total = sum(weights)
-        self._mean_s = sum(w * s.host_s for w, s in zip(weights, self._kept, strict=True)) / total
-        self._lead_s = sum(w * s.lead_s for w, s in zip(weights, self._kept, strict=True)) / total
-        spread = sum(w * (s.host_s - self._mean_s) ** 2 for w, s in zip(weights, self._kept, strict=True))
-        along = sum(
-            w * (s.host_s - self._mean_s) * (s.lead_s - self._lead_s) for w, s in zip(weights, self._kept, strict=True)
+        shortest_s = min(sample.half_s for sample in self._kept)
+        weighted = [(0.5 ** ((newest_s - s.host_s) / HALF_LIFE_S) / (s.half_s + FLOOR_S) ** 2, s) for s in self._kept]
+        total = sum(w for w, _ in weighted)
+        mean_s = sum(w * s.host_s for w, s in weighted) / total
+        lead_s = sum(w * s.lead_s for w, s in weighted) / total
+        spread = sum(w * (s.host_s - mean_s) ** 2 for w, s in weighted) + (PRIOR_PPM * 1e-6) ** -2
+        slope = sum(w * (s.host_s - mean_s) * (s.lead_s - lead_s) for w, s in weighted) / spread
+        quick = [s for s in self._kept if s.half_s <= QUICK * (shortest_s + FLOOR_S)]
+        off = sorted(abs(s.lead_s - lead_s - slope * (s.host_s - mean_s)) for s in quick)
+        self._line = _Line(
+            ready=len(self._kept) >= ENOUGH,
+            mean_s=mean_s,
+            lead_s=lead_s,
+            slope=slope,
+            newest_s=newest_s,
+            shortest_s=shortest_s,
+            residual_s=off[math.ceil(0.99 * len(off)) - 1],
+            worst_s=off[-1],
+            unsure=spread**-0.5,
         )
-        self._slope = along / (spread + (PRIOR_PPM * 1e-6) ** -2)
-        limit_s = GOOD * (self._shortest_s() + FLOOR_S)
-        off = sorted(
-            abs(s.lead_s - self._lead_s - self._slope * (s.host_s - self._mean_s))
-            for s in self._kept
-            if s.half_s <= limit_s
-        )
-        self._residual_s = off[math.ceil(0.99 * len(off)) - 1]
 
-    def _shortest_s(self) -> float:
-        """Give half of the shortest round trip among the recent pings [s]."""
-        return min((sample.half_s for sample in self._kept), default=math.inf)
+
+def _lead_s(line: _Line, since_s: float) -> float:
+    """Give by how much the microcontroller's clock is ahead, so long after the first sample [s]."""
+    return line.lead_s + line.slope * (since_s - line.mean_s)

@@ -40,6 +40,8 @@ from firmware_bridge.messages import (
 from firmware_bridge.packet import MAX_PAYLOAD, Packet
 
 MAX_LOG_BYTES: Final = 200
+WORD_BYTES: Final = 16
+"""Of the text in a HELLO."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,15 @@ def _payload(message: Message, layout: Layout) -> bytes:
             return layout.fixed.pack(message.level) + message.text.encode()[:MAX_LOG_BYTES]
         case _:
             values = [getattr(message, f.name) for f in dataclasses.fields(message)]
-            return layout.fixed.pack(*(v.encode("ascii") if isinstance(v, str) else v for v in values))
+            return layout.fixed.pack(*(_word(v) if isinstance(v, str) else v for v in values))
+
+
+def _word(text: str) -> bytes:
+    """Encode a short text; `struct` would cut it without a word."""
+    data = text.encode("ascii")
+    if len(data) > WORD_BYTES:
+        raise ValueError(f"{text!r} has {len(data)} bytes, at most {WORD_BYTES} fit")
+    return data
 
 
 def _block(values: tuple[Any, ...], tail: bytes) -> Block:

@@ -49,17 +49,21 @@ class Lease:
             self._due_s = now
         return news
 
-    def step(self, now: float) -> float:
-        """Arm, or extend the lease, when that is due and wanted; give when to look again [s].
+    def step(self, now: float) -> None:
+        """Arm, or extend the lease, when that is due and wanted.
 
         A host whose loop stands still stops extending after half a lease, so the outputs are safe after one and a half.
         """
+        if now < self._due_s:
+            return
         lease_s = self._lease_ms / 1e3
-        if now >= self._due_s:
-            wanted = now - self._held_s <= lease_s / 2.0
-            if wanted and self.armed:
-                self._send(Heartbeat(self._lease_ms), now)
-            elif wanted:
-                self._send(Arm(), now)
-            self._due_s = now + (ARM_S if wanted and not self.armed else lease_s / BEATS)
+        wanted = now - self._held_s <= lease_s / 2.0
+        if wanted and self.armed:
+            self._send(Heartbeat(self._lease_ms), now)
+        elif wanted:
+            self._send(Arm(), now)
+        self._due_s = now + (ARM_S if wanted and not self.armed else lease_s / BEATS)
+
+    def next_wake_s(self) -> float:
+        """Give when `step` has something to do [s]."""
         return self._due_s

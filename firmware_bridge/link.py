@@ -13,8 +13,8 @@ from typing import Final
 
 from firmware_bridge.errors import BadPacket
 from firmware_bridge.layout import LAYOUTS, decode_message, encode_message
-from firmware_bridge.messages import Ack, Message, Nak
-from firmware_bridge.packet import Packet, PacketDecoder, encode_packet
+from firmware_bridge.messages import Ack, Hello, Message, Nak
+from firmware_bridge.packet import DELIMITER, Packet, PacketDecoder, encode_packet
 
 WINDOW: Final = 8
 """Reliable packets that may be unacknowledged: what a small microcontroller can be asked to take in one go."""
@@ -68,7 +68,14 @@ class Link:
         self._waiting: deque[Message] = deque()
         self._flying: deque[_InFlight] = deque()
         self._repeats = 0
+        self._gap: int | None = None
         self.down = False  #: a reliable packet was repeated in vain; only `reset` helps
+
+    def open(self) -> None:
+        """Begin on another cable: `reset`, and neither end goes on with a packet that was cut off."""
+        self.reset()
+        self.decoder.forget()
+        self._output += DELIMITER
 
     @property
     def unacknowledged(self) -> int:
@@ -101,7 +108,7 @@ class Link:
         return True
 
     def receive(self, data: bytes, now: float) -> list[Message]:
-        """Take the next bytes; give the messages that they complete, each once, oldest first.
+        """Take the next bytes; give the messages that they complete, each reliable one once, oldest first.
 
         Args:
             data: what came over the wire, in any pieces.
@@ -124,30 +131,32 @@ class Link:
                 if self._accept(packet, now):
                     messages.append(message)
                 continue
+            if isinstance(message, Hello):
+                self._peer_seq = None  # a microcontroller that has started anew begins to count anew
             self._count(packet)
             match message:
                 case Ack(expected):
                     self._acknowledged(expected, now)
                 case Nak(expected):
                     self._acknowledged(expected, now)
-                    self._repeat(now)
+                    self._close_gap(expected, now)
                 case _:
                     messages.append(message)
         return messages
 
-    def step(self, now: float) -> float:
-        """Repeat what was not acknowledged in time; give when to look again [s], infinite when nothing is due."""
-        if self.down or not self._flying:
-            return math.inf
-        due = self._flying[0].sent_s + ACK_S
-        if now < due:
-            return due
+    def step(self, now: float) -> None:
+        """Repeat what was not acknowledged in time."""
+        if now < self.next_wake_s():
+            return
         if self._repeats == REPEATS:
             self.down = True
-            return math.inf
+            return
         self._repeats += 1
         self._repeat(now)
-        return now + ACK_S
+
+    def next_wake_s(self) -> float:
+        """Give when `step` has something to do [s]; infinite when nothing is due."""
+        return math.inf if self.down or not self._flying else self._flying[0].sent_s + ACK_S
 
     def take_output(self) -> bytes:
         """Give the bytes that are to be written, once."""
@@ -173,7 +182,17 @@ class Link:
             for _ in range(taken):
                 self._flying.popleft()
             self._repeats = 0
+            self._gap = None
             self._fill_window(now)
+
+    def _close_gap(self, missing: int, now: float) -> None:
+        """Repeat from the packet that is missing, once: each packet behind it says so, and the answers cross.
+
+        Should that come to harm as well, time runs out for it as for every other.
+        """
+        if self._flying and missing == self._flying[0].seq and missing != self._gap:
+            self._gap = missing
+            self._repeat(now)
 
     def _repeat(self, now: float) -> None:
         for packet in self._flying:

@@ -13,7 +13,7 @@ PROTOCOL: Final = 1
 """Of these messages, told in HELLO; the layout of packets has its own version in each header."""
 AXES: Final = 3
 MAX_BLOCK_SAMPLES: Final = 333
-"""The most samples that fit a packet."""
+"""Samples of a block at most: 2 kB of them."""
 MAX_OUTPUTS: Final = 8
 """Outputs are named by a bit each in CONFIG."""
 

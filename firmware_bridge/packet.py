@@ -2,7 +2,8 @@
 
 A packet on the wire is `COBS(header | payload | CRC-32 of both, little endian)` and one zero byte. Framing is that of
 Cheshire and Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM Transactions on Networking 7 (2), 1999; the CRC is the
-one of IEEE 802.3. After damage the next zero byte resynchronises, so damage costs the packet it hit and no other.
+one of IEEE 802.3. After damage the next zero byte resynchronises, so damage costs the packet it hit and no other, and
+two when it took the zero byte between them.
 """
 
 from __future__ import annotations
@@ -87,6 +88,10 @@ class PacketDecoder:
         *pieces, rest = (self._held + data).split(DELIMITER)
         self._held = rest[: MAX_ENCODED + 1]  # the one byte too many keeps it oversize
         return [packet for piece in pieces if piece and (packet := self._checked(piece)) is not None]
+
+    def forget(self) -> None:
+        """Let go of the packet that has begun, because its rest will not come; the counters go on."""
+        self._held = b""
 
     def _checked(self, piece: bytes) -> Packet | None:
         if len(piece) > MAX_ENCODED:

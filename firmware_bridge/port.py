@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import select
+import termios
 import threading
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,13 +18,16 @@ import serial
 
 from firmware_bridge.errors import BridgeError, PortLost, PortRefused
 from firmware_bridge.layout import LAYOUTS
-from firmware_bridge.messages import Block
+from firmware_bridge.link import ACK_S
+from firmware_bridge.messages import AXES, MAX_BLOCK_SAMPLES, Block
 from firmware_bridge.packet import CRC_BYTES, HEADER
 
 READ_BYTES: Final = 65_536
 """At most so much is taken at a time, so that a flood cannot hold up the rest."""
 BITS_PER_BYTE: Final = 10
 """On a UART: a start bit, eight bits, a stop bit."""
+SHARE: Final = 0.95
+"""Of a UART that samples may take up; the rest is for everything else."""
 UARTS: Final = ("ttyS", "ttyUSB", "ttyAMA", "ttymxc", "ttyO", "ttyTHS", "ttySC")
 """Names of devices whose baud rate is real; that of USB CDC (ttyACM) and of a pty means nothing."""
 BLOCK_BYTES: Final = LAYOUTS[Block].fixed.size
@@ -69,7 +73,7 @@ class SerialPort:
     def __init__(self, path: str, baud: int) -> None:
         try:
             self._serial = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError, termios.error is not
             raise refusal(path, error) from None
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._lock = threading.Lock()
@@ -96,8 +100,8 @@ class SerialPort:
     def write(self, data: bytes) -> int:
         """Write what fits."""
         try:
-            return self._serial.write(data) or 0
-        except serial.SerialTimeoutException:
+            return os.write(self._serial.fileno(), data)  # pyserial's own write turns for ever when nothing fits
+        except BlockingIOError:
             return 0
         except OSError as error:
             raise self._lost(error) from None
@@ -117,6 +121,8 @@ class SerialPort:
             self._open = False
             os.close(self._wake_out)
             os.close(self._wake_in)
+        with contextlib.suppress(OSError, termios.error):  # else the driver waits for one who does not read
+            self._serial.reset_output_buffer()
         with contextlib.suppress(OSError):
             self._serial.close()
 
@@ -134,8 +140,8 @@ def refusal(path: str, error: Exception) -> BridgeError:
     Returns:
         The error to raise.
     """
-    match getattr(error, "errno", None):
-        case errno.ENOENT | errno.ENXIO | errno.ENODEV:
+    match _number(error):
+        case errno.ENOENT | errno.ENXIO | errno.ENODEV | errno.EIO | errno.EPROTO | errno.ESHUTDOWN:
             there = ", ".join(ports_there()) or "none"
             return PortLost(f"{path}: there is no such device", hint=f"plug it in; devices that are there: {there}")
         case errno.EACCES | errno.EPERM:
@@ -147,6 +153,16 @@ def refusal(path: str, error: Exception) -> BridgeError:
             return PortLost(f"{path}: another program has it open", hint=f"find it with: fuser {path}")
         case _:
             return PortRefused(f"{path}: not a usable serial device ({error})", hint="name one of /dev/serial/by-id")
+
+
+def _number(error: BaseException) -> int | None:
+    """Give the errno of an error, or of the one of termios that pyserial wrapped in its own without it."""
+    if isinstance(error, termios.error):
+        return error.args[0] if error.args and isinstance(error.args[0], int) else None
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) or error.__context__ is None:
+        return number
+    return _number(error.__context__)
 
 
 def ports_there() -> list[str]:
@@ -169,6 +185,23 @@ def largest_rate_hz(baud: int, block_samples: int) -> int:
     Returns:
         The rate, with 5 % of the wire left for everything else [Hz].
     """
-    whole = HEADER.size + BLOCK_BYTES + 6 * block_samples + CRC_BYTES
-    packet_bytes = whole + whole // 254 + 2
-    return int(0.95 * baud / BITS_PER_BYTE / packet_bytes * block_samples)
+    return int(SHARE * baud / BITS_PER_BYTE / _block_bytes(block_samples) * block_samples)
+
+
+def largest_block(baud: int) -> int:
+    """Give the samples of the longest block behind which an acknowledgement still comes in time over a UART.
+
+    Args:
+        baud: its speed [bit/s].
+
+    Returns:
+        At most `MAX_BLOCK_SAMPLES`; 0 when the UART is too slow for any.
+    """
+    room_bytes = SHARE * ACK_S * baud / BITS_PER_BYTE
+    return max((n for n in range(1, MAX_BLOCK_SAMPLES + 1) if _block_bytes(n) <= room_bytes), default=0)
+
+
+def _block_bytes(samples: int) -> int:
+    """Give the most bytes that a block has on the wire."""
+    whole = HEADER.size + BLOCK_BYTES + 2 * AXES * samples + CRC_BYTES
+    return whole + whole // 254 + 2

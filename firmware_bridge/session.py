@@ -7,13 +7,13 @@ raised here ends the session, and the next one begins with `open`.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from firmware_bridge.account import EdgeAccount, SampleAccount
 from firmware_bridge.clocksync import ClockSync
-from firmware_bridge.errors import McuFault, PortRefused
+from firmware_bridge.errors import BridgeError, McuFault, PortRefused
 from firmware_bridge.flood import FloodGate
 from firmware_bridge.handshake import NEXT, State, Turn
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
@@ -54,6 +54,8 @@ PING_S: Final = 1.0
 """Between the pings afterwards [s]."""
 EDGES_KEPT: Final = 256
 """Edges whose tick is kept, so that a pulse can be asked for relative to them: more than fit on any belt."""
+PINGS_OPEN: Final = 64
+"""Pings whose answer is still taken, if it comes."""
 REPEAT_S: Final = 0.050
 """The second copy of an edge has come by then [s]."""
 
@@ -78,19 +80,24 @@ class Session:
         self.edges = EdgeAccount()
         self.clock = ClockSync(1)
         self.hello: Hello | None = None
+        self.config: ConfigAck | None = None
         self.status: Status | None = None
         self._id = 0
         self._edge_ticks: OrderedDict[int, int] = OrderedDict()
         self._begun_s = self._heard_s = self._next_hello_s = self._next_ping_s = 0.0
+        self._pings: deque[int] = deque(maxlen=PINGS_OPEN)
         self._pongs = 0
+        self._bytes = self._bytes_before = self._packets_before = 0
+        self._error: BridgeError | None = None
         self._greeting: Hello | None = None
         self._hello_sent = False
         self._told: tuple[float, int] | None = None
 
     def open(self, now: float) -> None:
         """Begin a session: whatever was open before is not."""
-        self.link.reset()
+        self.link.open()
         self.link.decoder.foreign = 0
+        self._error = None
         self._id = self._new_id()
         self._turn(Turn.OPENED, now)
 
@@ -128,23 +135,19 @@ class Session:
             now: host monotonic time at which it came [s].
 
         Returns:
-            What was heard, oldest first.
-
-        Raises:
-            PortRefused: the other end speaks another version, or cannot do what is wanted.
-            McuFault: it floods.
+            What was heard, oldest first. What ends the session is raised by the next `step`, so that nothing that was
+            heard before it is lost.
         """
-        self._gate.add(len(data), now)
         heard: list[Heard] = []
-        for message in self.link.receive(data, now):
-            self._heard_s = now
-            heard += self._heard(message, now)
-        if self.link.decoder.foreign and self.state is State.GREETING:
-            raise PortRefused(
-                f"the microcontroller speaks version {self.link.decoder.foreign_version} of the protocol, "
-                f"this program version {VERSION}",
-                hint="install the firmware that belongs to this version of edge-agent (firmware_bridge/firmware)",
-            )
+        self._bytes += len(data)
+        try:
+            for message in self.link.receive(data, now):
+                self._heard_s = now
+                heard += self._heard(message, now)
+            self._refuse_another_version()
+            self._gate.add(len(data), now)
+        except BridgeError as error:
+            self._error = error
         return heard
 
     def step(self, now: float) -> list[Heard]:
@@ -157,8 +160,12 @@ class Session:
             What was found out.
 
         Raises:
-            McuFault: the microcontroller does not answer any more.
+            PortRefused: the other end speaks another version, or cannot do what is wanted.
+            McuFault: the microcontroller does not answer any more, or floods.
         """
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
         self.link.step(now)
         if self.link.down:
             raise McuFault("the microcontroller does not acknowledge what it is told", hint="see docs/wire.md")
@@ -184,13 +191,21 @@ class Session:
             self._told = None
         return heard
 
-    def next_wake_s(self, now: float) -> float:
+    def next_wake_s(self) -> float:
         """Give the host monotonic time when `step` has something to do [s]; infinite when it has not."""
         if self.state is State.CLOSED:
             return math.inf
-        due = [self.link.step(now), self._next_hello_s if self.state is State.GREETING else self._next_ping_s]
-        if self.state is State.UP:
-            due += [self.rejects.next_wake_s(), self.lease.step(now)]
+        due = [self.link.next_wake_s()]
+        match self.state:
+            case State.GREETING:
+                due += [self._next_hello_s, self._begun_s + GREETING_S]
+            case State.CONFIGURING:
+                due += [self._begun_s + SETTLING_S]
+            case State.SYNCING:
+                due += [self._next_ping_s, self._begun_s + SETTLING_S]
+            case State.UP:
+                due += [self._next_ping_s, self._heard_s + SILENCE_S]
+                due += [self.rejects.next_wake_s(), self.lease.next_wake_s()]
         return min(due)
 
     def take_output(self) -> bytes:
@@ -203,6 +218,7 @@ class Session:
         if self.state is State.GREETING:
             self._next_hello_s = now
             self._greeting, self._hello_sent = None, False
+            self._bytes_before, self._packets_before = self._bytes, self.link.counts.received
             self.lease.begin(now)
 
     def _heard(self, message: Message, now: float) -> Iterator[Heard]:
@@ -236,8 +252,7 @@ class Session:
             self._next_hello_s = now + HELLO_S
 
     def _nobody(self) -> McuFault:
-        decoder = self.link.decoder
-        if decoder.corrupt or decoder.oversize:
+        if self._bytes > self._bytes_before and self.link.counts.received == self._packets_before:
             return McuFault(
                 "what comes from the port is not this protocol",
                 hint="check that source.wire.port is the right device and source.wire.baud its speed",
@@ -246,6 +261,14 @@ class Session:
             f"nobody answers on the port within {GREETING_S:g} s",
             hint="check that source.wire.port is the right device, that it has power and the firmware runs",
         )
+
+    def _refuse_another_version(self) -> None:
+        if self.link.decoder.foreign and self.state is State.GREETING:
+            raise PortRefused(
+                f"the microcontroller speaks version {self.link.decoder.foreign_version} of the protocol, "
+                f"this program version {VERSION}",
+                hint="install the firmware that belongs to this version of edge-agent (firmware_bridge/firmware)",
+            )
 
     def _greeted(self, hello: Hello, now: float) -> Iterator[Heard]:
         if hello.proto != PROTOCOL:
@@ -264,25 +287,26 @@ class Session:
             self._id = self._new_id()
             self._turn(Turn.REBOOTED, now)
 
-    def _begin(self, hello: Hello, now: float) -> None:
+    def _begin(self, hello: Hello, status: Status, now: float) -> None:
         if self.hello is None or hello.boot_id != self.hello.boot_id:
-            self.edges = EdgeAccount()
+            self._edge_ticks.clear()  # else its counter has gone on, and a part on the belt can still be taken off
         self.hello = hello
         self._told = None
         self.clock = ClockSync(hello.tick_hz)
         self.samples = SampleAccount()
-        self._edge_ticks.clear()
+        self.edges = EdgeAccount(status.edges)
+        self._pings.clear()
         self._pongs = 0
         self._turn(Turn.GREETED, now)
         self.link.send(self._wanted, now)
 
     def _stated(self, status: Status, now: float) -> Iterator[Heard]:
         if self.state is State.GREETING and self._greeting is not None:
-            self._begin(self._greeting, now)  # only the answer to a greeting is followed by a STATUS
+            self._begin(self._greeting, status, now)  # only the answer to a greeting is followed by a STATUS
         self.status = status
-        if self.state is not State.UP:
+        if self.state in (State.CONFIGURING, State.SYNCING):
             self.edges.last = max(self.edges.last, status.edges)
-        elif self._told is None:
+        elif self.state is State.UP and self._told is None:
             self._told = now + REPEAT_S, status.edges
         if self.state is State.UP and self.lease.told(bool(status.flags & StatusFlag.ARMED), now):
             yield Armed() if self.lease.armed else Lapsed()
@@ -290,29 +314,44 @@ class Session:
 
     def _configured(self, answer: ConfigAck, now: float) -> None:
         if answer.result != ConfigResult.OK:
-            words = {r: r.name.removeprefix("BAD_").lower() for r in ConfigResult}
+            words = {int(r): r.name.removeprefix("BAD_").lower() for r in ConfigResult}
             raise PortRefused(
-                f"the microcontroller cannot do the {words.get(ConfigResult(answer.result), '?')} that is asked for; "
-                f"it offers {answer.rate_hz} Hz, {answer.range_mg} mg, blocks of {answer.block_samples}",
+                f"the microcontroller cannot do the {words.get(answer.result, 'configuration')} that is asked for; "
+                f"{self._offer()}",
                 hint="ask for what it can do: source.wire.rate_hz, source.wire.range_g, source.wire.block_samples",
             )
         self.config = answer
         self._next_ping_s = now
         self._turn(Turn.CONFIGURED, now)
 
+    def _offer(self) -> str:
+        hello = self.hello
+        if hello is None:
+            return "it has not said what it can do"
+        return (
+            f"it has up to {hello.rate_hz} Hz and {hello.full_scale_mg} mg, {hello.inputs} inputs, "
+            f"{hello.outputs} outputs"
+        )
+
     def _ping(self, now: float) -> None:
         if now >= self._next_ping_s:
-            self.link.send(Ping(round(now * 1e9)), now)
+            ping = Ping(round(now * 1e9))
+            self._pings.append(ping.host_ns)
+            self.link.send(ping, now)
             self._next_ping_s = now + (PING_S if self.state is State.UP else FIRST_PING_S)
 
     def _ponged(self, pong: Pong, now: float) -> Iterator[Heard]:
+        if pong.host_ns not in self._pings:
+            return  # it was answered before, or nobody asked
+        self._pings.remove(pong.host_ns)
         self.clock.add(pong.host_ns / 1e9, pong.rx_ticks, pong.tx_ticks, now)
         self._pongs += 1
         if self.state is State.SYNCING and self._pongs >= FIRST_PINGS and self.clock.ready:
             self._turn(Turn.SYNCED, now)
             self._next_ping_s = now + PING_S
             self.lease.begin(now)
-            assert self.hello is not None
+            assert self.hello is not None and self.config is not None
+            self.edges = EdgeAccount(self.edges.last)
             yield Up(self.hello, self.config, self.edges.last)
 
     def _edge(self, edge: Edge) -> Iterator[Arrival]:

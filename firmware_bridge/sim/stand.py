@@ -83,6 +83,10 @@ class Stand:
         """Give the true tick at a host monotonic time [s]."""
         return round((host_s - self._started_s) * (1.0 + self._drift) * self.mcu.hello.tick_hz)
 
+    def host_s(self, ticks: int) -> float:
+        """Give the true host monotonic time of a tick [s]."""
+        return self._started_s + ticks / ((1.0 + self._drift) * self.mcu.hello.tick_hz)
+
     def plug_in(self) -> None:
         """Make the port appear, as another device than before."""
         with self._lock:

@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
-from firmware_bridge.packet import DELIMITER
+from firmware_bridge.packet import DELIMITER, MAX_ENCODED
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ class Wire:
         *packets, self._rest = (self._rest + data).split(DELIMITER)
         for packet in packets:
             self._carry(packet + DELIMITER, now)
+        if len(self._rest) > MAX_ENCODED:  # no packet: what comes may be anything
+            self._carry(self._rest, now)
+            self._rest = b""
 
     def receive(self, now: float) -> bytes:
         """Take the bytes that have arrived by `now` [s]."""

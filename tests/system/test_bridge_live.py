@@ -1,0 +1,256 @@
+"""The bridge on a real pty, in real time: cables are pulled, microcontrollers reset, hosts killed and stopped."""
+
+import os
+import pty
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.bridge import Bridge, Down, Pulse
+from firmware_bridge.errors import McuFault, PortLost, PortRefused
+from firmware_bridge.heard import Armed, Arrival, Lapsed, Rebooted, Samples, Up
+from firmware_bridge.port import SerialPort
+from firmware_bridge.reject import Fate, RejectReport
+from firmware_bridge.session import Session
+from firmware_bridge.sim.belt import Belt, humming
+from firmware_bridge.sim.mcu import Mcu
+from firmware_bridge.sim.stand import Stand
+from firmware_bridge.sim.wire import NOISY_USB
+from tests.wire_host import CONFIG
+
+pytestmark = pytest.mark.system
+ROOT = Path(__file__).parents[2]
+SOON_S = 10.0
+HEALED_S = 5.0
+LEASE_S = CONFIG.lease_ms / 1e3
+A_BIT_S = 0.25
+"""Turns of the threads of a busy machine [s]."""
+
+
+def wait_for(what: Callable[[], object], within_s: float = SOON_S) -> float:
+    """Wait until something is so; give how long that took [s]."""
+    begun = time.monotonic()
+    while not what():
+        assert time.monotonic() < begun + within_s
+        threading.Event().wait(0.005)
+    return time.monotonic() - begun
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    stand = Stand(
+        tmp_path / "sensor",
+        lambda number, ticks: Mcu(1000 + number, sensor=humming, start_ticks=ticks),
+        time.monotonic,
+        Belt(10.0),
+        drift_ppm=35.0,
+    )
+    stand.start()
+    yield stand
+    stand.close()
+    assert stand.failure is None
+
+
+class Host:
+    """A bridge in this process, and what it heard."""
+
+    def __init__(self, path: Path) -> None:
+        self.heard: list[object] = []
+        session = Session(CONFIG, lambda: secrets.randbits(64))
+        self.bridge = Bridge(lambda: SerialPort(str(path), 2_000_000), session, time.monotonic, self.heard.append)
+
+    def of(self, kind: type) -> list:
+        return [heard for heard in list(self.heard) if isinstance(heard, kind)]
+
+
+@contextmanager
+def hosting(stand: Stand) -> Iterator[Host]:
+    host = Host(stand._link)
+    host.bridge.start()
+    try:
+        wait_for(lambda: host.bridge.up)
+        yield host
+    finally:
+        host.bridge.stop()
+        assert host.bridge.join(SOON_S)
+        assert host.bridge.failure is None
+
+
+def test_samples_edges_and_pulses_go_over_a_noisy_wire_and_every_time_is_within_its_uncertainty(stand: Stand) -> None:
+    stand.to_host.faults = stand.to_mcu.faults = NOISY_USB
+    with hosting(stand) as host:
+        while len(host.of(RejectReport)) < 10:
+            host.bridge.hold(time.monotonic())
+            if host.bridge.session.lease.armed and len(host.of(Arrival)) > len(host.of(RejectReport)):
+                number = host.of(Arrival)[-1].edge.edge_seq
+                taken = len(host.of(RejectReport))
+                assert host.bridge.pulse(Pulse(number, 0.05, 1000, 0))
+                wait_for(lambda: len(host.of(RejectReport)) > taken)  # noqa: B023
+            threading.Event().wait(0.005)
+        account = host.bridge.session.samples
+
+    reports = host.of(RejectReport)
+    assert {report.fate for report in reports} == {Fate.DONE}
+    assert all(report.actual_ticks == report.fire_ticks for report in reports)
+    arrivals = host.of(Arrival)
+    assert all(abs(stand.ticks(a.time_s) - a.edge.ticks) <= a.uncertainty_s * 1e6 for a in arrivals)
+    assert {a.edge.ticks for a in arrivals} <= set(stand._line.parts)
+    assert account.lost == 0
+    assert account.received + account.dropped == account.spanned > 0
+    assert len(host.of(Samples)) == account.blocks
+
+
+def test_a_cable_that_is_pulled_and_plugged_in_again_heals_under_another_name(stand: Stand) -> None:
+    with hosting(stand) as host:
+        name = stand._link.readlink()
+        edges = host.bridge.session.edges.last
+        stand.pull()
+        wait_for(lambda: host.of(Down))
+        placeholder = pty.openpty()  # takes the name of before
+        try:
+            threading.Event().wait(0.3)
+            stand.plug_in()
+            healed_s = wait_for(lambda: host.bridge.up)
+        finally:
+            for end in placeholder:
+                os.close(end)
+
+        assert stand._link.readlink() != name
+        assert healed_s < HEALED_S
+        assert isinstance(host.of(Down)[0].error, PortLost)
+        assert host.bridge.error is None
+        first, second = host.of(Up)
+        assert first.series == second.series
+        assert second.edges >= edges
+
+
+def test_a_microcontroller_that_is_reset_comes_up_as_another_count(stand: Stand) -> None:
+    with hosting(stand) as host:
+        stand.reset()
+        healed_s = wait_for(lambda: len(host.of(Up)) == 2)
+
+        assert len(host.of(Rebooted)) == 1
+        assert [up.series for up in host.of(Up)] == [f"{1001:016x}", f"{1002:016x}"]
+        assert healed_s < HEALED_S
+
+
+@contextmanager
+def child_host(stand: Stand) -> Iterator[subprocess.Popen]:
+    """A host as a process, armed."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.wire_host", str(stand._link)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for(lambda: stand.mcu.outputs.armed)
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+
+
+def assert_safe_in_time(stand: Stand, stopped_s: float) -> None:
+    wait_for(lambda: stand.mcu.outputs.lapsed, LEASE_S + A_BIT_S)
+    with stand._lock:  # the turn that drives the outputs has ended
+        last = [change for change in stand.mcu.outputs.changes if change.output == 0][-1]
+
+    assert last.level == CONFIG.safe_levels & 1
+    assert last.ticks <= stand.ticks(stopped_s) + (LEASE_S + 0.02) * 1e6
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_outputs_of_a_host_that_is_killed_or_stopped_are_safe_within_the_lease(
+    stand: Stand, how: signal.Signals
+) -> None:
+    with child_host(stand) as child:
+        child.send_signal(how)
+        assert_safe_in_time(stand, time.monotonic())
+
+        if how is signal.SIGSTOP:
+            threading.Event().wait(0.2)
+            assert not stand.mcu.outputs.armed
+            child.send_signal(signal.SIGCONT)
+            wait_for(lambda: stand.mcu.outputs.armed)
+
+
+def test_outputs_that_nobody_lets_go_would_be_found_out(stand: Stand) -> None:
+    stand.mcu.outputs.__class__ = type("Clinging", (type(stand.mcu.outputs),), {"extend": lambda *_: True})
+    with child_host(stand) as child:
+        stand.mcu.outputs._lease_end = 2**62
+        child.kill()
+
+        with pytest.raises(AssertionError):
+            assert_safe_in_time(stand, time.monotonic())
+
+
+def test_a_device_that_is_in_use_names_itself_and_how_to_find_who_has_it(stand: Stand) -> None:
+    with hosting(stand), pytest.raises(PortLost, match="another program has it open") as caught:
+        SerialPort(str(stand._link), 115_200)
+
+    assert caught.value.message.startswith(str(stand._link))
+    assert f"fuser {stand._link}" in caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["/dev/null", "a file", "a folder"])
+def test_what_is_no_serial_device_is_refused(tmp_path: Path, what: str) -> None:
+    path = {"/dev/null": Path("/dev/null"), "a file": tmp_path / "file", "a folder": tmp_path}[what]
+    if what == "a file":
+        path.write_bytes(b"")
+
+    with pytest.raises(PortRefused, match="not a usable serial device") as caught:
+        SerialPort(str(path), 115_200)
+
+    assert "/dev/serial/by-id" in caught.value.hint
+
+
+def test_a_device_that_is_not_there_may_come(tmp_path: Path) -> None:
+    with pytest.raises(PortLost, match="there is no such device"):
+        SerialPort(str(tmp_path / "missing"), 115_200)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every device")
+def test_a_device_that_this_user_may_not_open_says_which_group_may(stand: Stand) -> None:
+    stand._link.resolve().chmod(0)
+
+    with pytest.raises(PortRefused, match="may not open") as caught:
+        SerialPort(str(stand._link), 115_200)
+
+    assert "dialout" in caught.value.hint
+
+
+def test_garbage_as_at_a_wrong_baud_rate_is_said_to_be_that() -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    host = Host(Path(os.ttyname(slave)))
+    host.bridge.start()
+    try:
+        while not host.of(Down):
+            os.write(master, secrets.token_bytes(200))
+            threading.Event().wait(0.05)
+    finally:
+        host.bridge.stop()
+        assert host.bridge.join(SOON_S)
+        os.close(master)
+        os.close(slave)
+
+    (down,) = host.of(Down)
+    assert isinstance(down.error, McuFault)
+    assert "not this protocol" in down.error.message
+    assert "source.wire.baud" in down.error.hint
+
+
+def test_a_lease_lapses_when_the_loop_stands_still_and_is_begun_again_when_it_turns(stand: Stand) -> None:
+    with hosting(stand) as host:
+        wait_for(lambda: host.bridge.hold(time.monotonic()) or host.of(Armed))
+        wait_for(lambda: host.of(Lapsed), 1.5 * LEASE_S + 1.0)
+        wait_for(lambda: host.bridge.hold(time.monotonic()) or len(host.of(Armed)) == 2)

@@ -1,0 +1,179 @@
+"""Every pulse gets exactly one report: lost answers are asked for again, and what nobody answers is unknown."""
+
+import pytest
+
+from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone, RejectResult
+from firmware_bridge.reject import ANSWER_S, ASKED, Fate, RejectBook, RejectReport
+
+T = 1000.0
+DUE_S = T + 2.0
+
+
+class Rig:
+    """A book, what it said, and whether that can be taken."""
+
+    def __init__(self, kind: type[RejectBook] = RejectBook) -> None:
+        self.said: list[Reject | Cancel] = []
+        self.takes = True
+        self.book = kind(self._send)
+
+    def ask(self, part_seq: int = 7) -> RejectReport | None:
+        return self.book.ask(part_seq, 123_456, 5000, 0, T, DUE_S)
+
+    def answered(self, cmd_id: int, result: int, now: float = T) -> list[RejectReport]:
+        return list(self.book.answered(RejectAck(cmd_id, result), now))
+
+    def _send(self, message: Reject | Cancel, now: float) -> bool:
+        if self.takes:
+            self.said.append(message)
+        return self.takes
+
+
+def asked(kind: type[RejectBook] = RejectBook) -> Rig:
+    rig = Rig(kind)
+    assert rig.ask() is None
+    return rig
+
+
+def test_a_pulse_that_is_accepted_and_begins_is_done_at_the_tick_that_was_told() -> None:
+    rig = asked()
+
+    assert rig.answered(1, RejectResult.ACCEPTED) == []
+    assert list(rig.book.done(RejectDone(1, 123_460))) == [RejectReport(7, 0, Fate.DONE, 123_456, 123_460)]
+    assert rig.book.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "fate"),
+    [
+        (RejectResult.LATE, Fate.LATE),
+        (RejectResult.FULL, Fate.FULL),
+        (RejectResult.SAFE, Fate.SAFE),
+        (RejectResult.CANCELLED, Fate.CANCELLED),
+        (RejectResult.BAD_OUTPUT, Fate.BAD_OUTPUT),
+        (200, Fate.UNKNOWN),
+    ],
+)
+def test_a_refusal_is_the_fate(result: int, fate: Fate) -> None:
+    rig = asked()
+
+    assert rig.answered(1, result) == [RejectReport(7, 0, fate, 123_456)]
+    assert rig.book.step(T + 60) == []
+
+
+def test_one_that_cannot_even_be_said_is_reported_at_once_and_never_again() -> None:
+    rig = Rig()
+    rig.takes = False
+
+    assert rig.ask() == RejectReport(7, 0, Fate.FULL, 123_456)
+    assert rig.book.waiting == 0
+    assert rig.book.step(T + 60) == []
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_number() -> None:
+    rig = asked()
+
+    assert rig.book.next_wake_s() == T + ANSWER_S
+    assert rig.book.step(T + ANSWER_S - 0.001) == []
+    assert rig.book.step(T + ANSWER_S) == []
+
+    assert rig.said[0] == rig.said[1]
+    assert rig.book.asked_again == 1
+    assert rig.answered(1, RejectResult.DUP, T + ANSWER_S) == []
+    assert [report.fate for report in rig.book.done(RejectDone(1, 123_456))] == [Fate.DONE]
+
+
+def test_a_done_that_is_lost_is_asked_for_after_the_pulse_was_due() -> None:
+    rig = asked()
+    rig.answered(1, RejectResult.ACCEPTED)
+
+    assert rig.book.next_wake_s() == DUE_S + ANSWER_S
+    assert rig.book.step(DUE_S + ANSWER_S) == []
+    assert rig.answered(1, RejectResult.DUP, DUE_S + 0.11) == []
+    assert [report.fate for report in rig.book.done(RejectDone(1, 123_456))] == [Fate.DONE]
+
+
+def test_a_done_that_overtakes_its_acceptance_counts_and_the_acceptance_then_says_nothing() -> None:
+    rig = asked()
+
+    assert len(list(rig.book.done(RejectDone(1, 123_456)))) == 1
+    assert rig.answered(1, RejectResult.ACCEPTED) == []
+
+
+def unknown_after(kind: type[RejectBook]) -> tuple[int, list[RejectReport]]:
+    rig, reports = asked(kind), []
+    for tenth in range(1, 100):
+        reports += rig.book.step(T + tenth * ANSWER_S)
+    return len(rig.said), reports
+
+
+def test_what_nobody_answers_three_times_is_unknown_once() -> None:
+    said, reports = unknown_after(RejectBook)
+
+    assert (said, ASKED) == (3, 3)
+    assert [report.fate for report in reports] == [Fate.UNKNOWN]
+
+
+def test_a_book_that_asks_for_ever_would_be_found_out() -> None:
+    class Patient(RejectBook):
+        def step(self, now: float) -> list[RejectReport]:
+            for one in self._open.values():
+                one.asked = 1
+            return super().step(now)
+
+    said, reports = unknown_after(Patient)
+
+    assert (said, reports) != (3, [RejectReport(7, 0, Fate.UNKNOWN, 123_456)])
+
+
+def test_one_that_cannot_be_asked_again_is_unknown() -> None:
+    rig = asked()
+    rig.takes = False
+
+    assert [report.fate for report in rig.book.step(T + ANSWER_S)] == [Fate.UNKNOWN]
+
+
+def test_what_the_microcontroller_has_forgotten_is_void_once() -> None:
+    rig = asked()
+    rig.ask(8)
+
+    assert [(report.part_seq, report.fate) for report in rig.book.void()] == [(7, Fate.VOID), (8, Fate.VOID)]
+    assert list(rig.book.void()) == []
+    assert rig.answered(1, RejectResult.LATE) == []
+    assert list(rig.book.done(RejectDone(2, 1))) == []
+
+
+def test_taking_back_says_cancel_for_each_pulse_of_the_part_and_the_answer_is_the_fate() -> None:
+    rig = asked()
+    rig.ask(7)
+    rig.ask(8)
+
+    assert rig.book.cancel(7, T)
+    assert rig.said[-2:] == [Cancel(1), Cancel(2)]
+    assert not rig.book.cancel(99, T)
+    assert [report.fate for report in rig.answered(1, RejectResult.CANCELLED)] == [Fate.CANCELLED]
+
+
+def test_that_there_is_nothing_to_take_back_is_no_fate() -> None:
+    rig = asked()
+    rig.book.cancel(7, T)
+
+    assert rig.answered(1, RejectResult.UNKNOWN) == []
+    assert rig.book.waiting == 1
+
+
+def test_an_answer_to_a_number_that_was_never_said_is_nobodys() -> None:
+    rig = asked()
+
+    assert rig.answered(99, RejectResult.LATE) == []
+    assert list(rig.book.done(RejectDone(99, 1))) == []
+    assert rig.book.waiting == 1
+
+
+def test_numbers_of_commands_start_at_1_and_leave_0_out_when_they_wrap() -> None:
+    rig = Rig()
+    rig.book._last_id = 2**32 - 2
+    rig.ask()
+    rig.ask()
+
+    assert [command.cmd_id for command in rig.said] == [2**32 - 1, 1]

@@ -15,7 +15,7 @@ from typing import Final
 KEPT: Final = 120
 """Pings that the line rests on: two minutes of them."""
 ENOUGH: Final = 5
-"""Kept pings before the clock is believed."""
+"""Kept pings before the clock is believed; so many are kept however long they took, and the uncertainty tells."""
 FACTOR: Final = 1.5
 """A ping is kept when half its round trip is at most so many times the least of the recent ones ..."""
 ALLOWANCE_S: Final = 0.0001
@@ -28,6 +28,8 @@ NOISE_S: Final = 0.0002
 """What the midpoint of a kept ping may be expected to be off by [s]; weighs the samples against the prior."""
 WANDER_PPM: Final = 2.0
 """How far the drift may move away from the fitted one between two pings [ppm]."""
+SIGMAS: Final = 3.0
+"""So many standard errors of the slope are taken for what it may be off by."""
 BEND_S: Final = 0.00001
 """How far off a straight line a crystal's way through its temperatures may be within the half life [s]."""
 STEP_S: Final = 0.001
@@ -109,35 +111,39 @@ class ClockSync:
         """Shortest recent round trip [s]; infinite before the first."""
         return 2.0 * self._line.shortest_s
 
-    def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> None:
-        """Take one ping.
+    def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> bool:
+        """Take one ping; say whether it was of use.
 
         Args:
             sent_s: host monotonic time of sending [s].
             rx_ticks: when the microcontroller received it [ticks].
             tx_ticks: when the microcontroller answered [ticks].
             received_s: host monotonic time of receiving the answer [s].
+
+        Returns:
+            False when it took too long, or cannot be true.
         """
         held_s = (tx_ticks - rx_ticks) / self._tick_hz
         half_s = (received_s - sent_s - held_s) / 2.0
         if held_s < 0.0 or half_s < -ALLOWANCE_S:
             self.impossible += 1  # kept, it would be the shortest of all
-            return
+            return False
         half_s = max(0.0, half_s)
         self._recent.append(half_s)
-        if half_s > FACTOR * min(self._recent) + ALLOWANCE_S:
+        if len(self._kept) >= ENOUGH and half_s > FACTOR * min(self._recent) + ALLOWANCE_S:
             self.dropped += 1
-            return
+            return False
         if not self._kept:
             self._origin_s, self._origin_ticks = (sent_s + received_s) / 2.0, (rx_ticks + tx_ticks) // 2
         host_s = (sent_s + received_s) / 2.0 - self._origin_s
         ticks = (rx_ticks - self._origin_ticks + tx_ticks - self._origin_ticks) / 2.0
         sample = _Sample(host_s, ticks / self._tick_hz - host_s, half_s)
         if self.ready and self._is_step(sample):
-            return
+            return False
         self._kept.append(sample)
         self._forget_long()
         self._fit()
+        return True
 
     def host_s(self, ticks: int) -> float:
         """Give the host monotonic time of a tick [s]."""
@@ -209,7 +215,7 @@ class ClockSync:
             shortest_s=min(self._recent),
             residual_s=off[math.ceil(0.99 * len(off)) - 1],
             worst_s=off[-1],
-            unsure=NOISE_S / math.sqrt(spread),
+            unsure=min(PRIOR_PPM * 1e-6, SIGMAS * NOISE_S / math.sqrt(spread)),
         )
 
 

@@ -118,6 +118,29 @@ def test_a_ping_that_took_long_is_dropped_and_moves_nothing() -> None:
     assert clock.host_s(10_000_000) == before
 
 
+def ready_after(kind: type[ClockSync], pings: int) -> bool:
+    """Whether a clock is believed after one lucky ping and others that waited behind something."""
+    clock = kind(HZ)
+    ping(clock, HOST0_S, lambda: 0.0001, lambda: 0.0001)
+    for i in range(1, pings):
+        ping(clock, HOST0_S + i, lambda: 0.0001, lambda: 0.005)
+    assert not clock.ready or clock.uncertainty_s(HOST0_S + pings) > 0.001
+    return clock.ready
+
+
+def test_one_lucky_ping_keeps_nobody_waiting_for_four_more_and_the_uncertainty_tells() -> None:
+    assert ready_after(ClockSync, ENOUGH)
+
+
+def test_a_clock_that_waits_for_luck_would_be_found_out() -> None:
+    class Waiting(ClockSync):
+        def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> bool:
+            lucky = received_s - sent_s < 0.001
+            return lucky and super().add(sent_s, rx_ticks, tx_ticks, received_s)
+
+    assert not ready_after(Waiting, 100)
+
+
 IMPOSSIBLE = {
     "answered before it was asked": (HOST0_S + 10, 10_000_000, 10_000_001, HOST0_S + 9),
     "sent before it was received": (HOST0_S + 10, 10_000_000, 9_000_000, HOST0_S + 10.001),

@@ -42,9 +42,7 @@ STOP_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT}
 WIRES: Final[dict[str, Faults]] = {"clean": CLEAN, "quiet": QUIET_USB, "noisy": NOISY_USB, "bad": BAD_CABLE}
 SOAKED: Final = ("noisy", "bad")
 EVERY_S: Final = 1.0
-"""Between two lines about a wire [s]."""
-LIVE_S: Final = 0.25
-"""Between two pictures of it on a terminal [s]."""
+"""Between two lines, or pictures, of a wire [s]."""
 BLOCK_SAMPLES: Final = 256
 LEASE_MS: Final = 500
 DEBOUNCE_US: Final = 500
@@ -143,7 +141,7 @@ def _watch(
         bridge.start()
         try:
             with _printer(arguments) as say:
-                for _ in _turns(stop, LIVE_S if _is_live(arguments) else EVERY_S, arguments.seconds):
+                for _ in _turns(stop, EVERY_S, arguments.seconds):
                     if bridge.failure is not None:
                         raise bridge.failure
                     error = failed() or (watcher.last_down.error if watcher.last_down and not watcher.was_up else None)

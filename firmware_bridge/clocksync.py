@@ -29,6 +29,8 @@ PRIOR_PPM: Final = 100.0
 """How far off its nominal frequency a crystal may be expected to be [ppm]."""
 WANDER_PPM: Final = 2.0
 """How far the drift may move away from the fitted one between two pings [ppm]."""
+SIGMAS: Final = 3.0
+"""So many standard errors of the slope are taken for what it may be off by."""
 BEND_S: Final = 0.00001
 """How far off a straight line a crystal's way through its temperatures may be within the half life [s]."""
 STEP_S: Final = 0.001
@@ -65,6 +67,8 @@ class _Line:
     """Half of the shortest recent round trip [s]."""
     residual_s: float = 0.0
     """How far the quick ones lie from the line, 99 % of them at most [s]."""
+    quick_s: float = math.inf
+    """Half of the longest round trip that counts as quick [s]."""
     worst_s: float = 0.0
     """How far the farthest of those lies from it [s]."""
     unsure: float = PRIOR_PPM * 1e-6
@@ -108,20 +112,23 @@ class ClockSync:
         """Shortest recent round trip [s]; infinite before the first."""
         return 2.0 * self._line.shortest_s
 
-    def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> None:
-        """Take one ping.
+    def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> bool:
+        """Take one ping; say whether it was of use.
 
         Args:
             sent_s: host monotonic time of sending [s].
             rx_ticks: when the microcontroller received it [ticks].
             tx_ticks: when the microcontroller answered [ticks].
             received_s: host monotonic time of receiving the answer [s].
+
+        Returns:
+            False when it took so long that it says little, or cannot be true.
         """
         held_s = (tx_ticks - rx_ticks) / self._tick_hz
         half_s = (received_s - sent_s - held_s) / 2.0
         if held_s < 0.0 or half_s < -ALLOWANCE_S:
             self.impossible += 1  # kept, it would be the shortest of all
-            return
+            return False
         half_s = max(0.0, half_s)
         if not self._kept:
             self._origin_s, self._origin_ticks = (sent_s + received_s) / 2.0, (rx_ticks + tx_ticks) // 2
@@ -129,9 +136,10 @@ class ClockSync:
         ticks = (rx_ticks - self._origin_ticks + tx_ticks - self._origin_ticks) / 2.0
         sample = _Sample(host_s, ticks / self._tick_hz - host_s, half_s)
         if self.ready and self._is_step(sample):
-            return
+            return False
         self._kept.append(sample)
         self._fit()
+        return half_s <= self._line.quick_s
 
     def host_s(self, ticks: int) -> float:
         """Give the host monotonic time of a tick [s]."""
@@ -186,7 +194,8 @@ class ClockSync:
         lead_s = sum(w * s.lead_s for w, s in weighted) / total
         spread = sum(w * (s.host_s - mean_s) ** 2 for w, s in weighted) + (PRIOR_PPM * 1e-6) ** -2
         slope = sum(w * (s.host_s - mean_s) * (s.lead_s - lead_s) for w, s in weighted) / spread
-        quick = [s for s in self._kept if s.half_s <= QUICK * (shortest_s + FLOOR_S)]
+        quick_s = QUICK * (shortest_s + FLOOR_S)
+        quick = [s for s in self._kept if s.half_s <= quick_s]
         off = sorted(abs(s.lead_s - lead_s - slope * (s.host_s - mean_s)) for s in quick)
         self._line = _Line(
             ready=len(self._kept) >= ENOUGH,
@@ -195,9 +204,10 @@ class ClockSync:
             slope=slope,
             newest_s=newest_s,
             shortest_s=shortest_s,
+            quick_s=quick_s,
             residual_s=off[math.ceil(0.99 * len(off)) - 1],
             worst_s=off[-1],
-            unsure=spread**-0.5,
+            unsure=min(PRIOR_PPM * 1e-6, SIGMAS * spread**-0.5),
         )
 
 

@@ -27,7 +27,9 @@ READ_BYTES: Final = 65_536
 BITS_PER_BYTE: Final = 10
 """On a UART: a start bit, eight bits, a stop bit."""
 SHARE: Final = 0.95
-"""Of a UART that samples may take up; the rest is for everything else."""
+"""Of a UART that is planned for; clocks of two ends differ, and a queue must shrink again."""
+OTHER_BYTES: Final = 1500
+"""What everything but samples needs a second: ten parts with their pulses, pings, acknowledgements [bytes]."""
 UARTS: Final = ("ttyS", "ttyUSB", "ttyAMA", "ttymxc", "ttyO", "ttyTHS", "ttySC")
 """Names of devices whose baud rate is real; that of USB CDC (ttyACM) and of a pty means nothing."""
 BLOCK_BYTES: Final = LAYOUTS[Block].fixed.size
@@ -183,9 +185,10 @@ def largest_rate_hz(baud: int, block_samples: int) -> int:
         block_samples: samples in a block.
 
     Returns:
-        The rate, with 5 % of the wire left for everything else [Hz].
+        The rate, with room left for everything else; 0 when there is none [Hz].
     """
-    return int(SHARE * baud / BITS_PER_BYTE / _block_bytes(block_samples) * block_samples)
+    room_bytes = max(0.0, SHARE * baud / BITS_PER_BYTE - OTHER_BYTES)
+    return int(room_bytes / _block_bytes(block_samples) * block_samples)
 
 
 def largest_block(baud: int) -> int:

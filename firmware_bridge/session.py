@@ -49,9 +49,13 @@ SILENCE_S: Final = 2.5
 """A microcontroller that says nothing for so long is gone [s]; its STATUS comes once a second."""
 FIRST_PINGS: Final = 10
 FIRST_PING_S: Final = 0.020
-"""Between the pings at the start, and until one that is not answered is given up [s]."""
+"""Between an answer and the next ping at the start [s]; pings that do not wait for it would measure a queue."""
 PING_S: Final = 1.0
 """Between the pings afterwards [s]."""
+PING_AGAIN_S: Final = 0.1
+"""Until the next one when one was of no use, or at the start not answered [s]."""
+DITHER: Final = 0.618
+"""Pauses are longer by a share that changes, up to the whole: pings in step with the blocks would all wait for one."""
 EDGES_KEPT: Final = 256
 """Edges whose tick is kept, so that a pulse can be asked for relative to them: more than fit on any belt."""
 PINGS_OPEN: Final = 64
@@ -338,13 +342,15 @@ class Session:
             ping = Ping(round(now * 1e9))
             self._pings.append(ping.host_ns)
             self.link.send(ping, now)
-            self._next_ping_s = now + (PING_S if self.state is State.UP else FIRST_PING_S)
+            self._next_ping_s = now + (PING_S if self.state is State.UP else PING_AGAIN_S)
 
     def _ponged(self, pong: Pong, now: float) -> Iterator[Heard]:
         if pong.host_ns not in self._pings:
             return  # it was answered before, or nobody asked
         self._pings.remove(pong.host_ns)
-        self.clock.add(pong.host_ns / 1e9, pong.rx_ticks, pong.tx_ticks, now)
+        of_use = self.clock.add(pong.host_ns / 1e9, pong.rx_ticks, pong.tx_ticks, now)
+        pause_s = FIRST_PING_S if self.state is State.SYNCING else PING_S if of_use else PING_AGAIN_S
+        self._next_ping_s = min(self._next_ping_s, now + pause_s * (1.0 + DITHER * self._pongs % 1.0))
         self._pongs += 1
         if self.state is State.SYNCING and self._pongs >= FIRST_PINGS and self.clock.ready:
             self._turn(Turn.SYNCED, now)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from firmware_bridge.clocksync import ClockSync
+from firmware_bridge.session import FIRST_PING_S, FIRST_PINGS, PING_AGAIN_S, PING_S
 from firmware_bridge.sim.wire import CLEAN, NOISY_USB, QUIET_USB, Faults
 
 TICK_HZ: Final = 1_000_000
@@ -19,9 +20,6 @@ WANDER_PPM: Final = 1.0
 WANDER_PERIOD_S: Final = 600.0
 START_S: Final = 1000.0
 START_TICKS: Final = 2**40
-FIRST_PINGS: Final = 10
-FIRST_PING_S: Final = 0.020
-PING_S: Final = 1.0
 EDGE_S: Final = 0.1
 EDGES_FROM_S: Final = 0.5
 """The first edge comes so long after the first ping: a session is up after a quarter of a second [s]."""
@@ -106,9 +104,9 @@ def _run(faults: Faults, seconds: float, chance: random.Random, errors: _Errors)
         if now == next_ping_s:
             there_s = now + _delay_s(faults, chance)
             ticks = round(true_ticks(there_s))
-            clock.add(now, ticks, ticks, there_s + _delay_s(faults, chance))
+            of_use = clock.add(now, ticks, ticks, there_s + _delay_s(faults, chance))
             pings += 1
-            next_ping_s += FIRST_PING_S if pings < FIRST_PINGS else PING_S
+            next_ping_s += FIRST_PING_S if pings < FIRST_PINGS else PING_S if of_use else PING_AGAIN_S
         else:
             time_s = clock.host_s(round(true_ticks(now)))
             errors.regression_s.append(abs(time_s - now))

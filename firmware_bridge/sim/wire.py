@@ -13,6 +13,9 @@ from typing import Final
 
 from firmware_bridge.packet import DELIMITER, MAX_ENCODED
 
+BITS_PER_BYTE: Final = 10
+"""On a UART: a start bit, eight bits, a stop bit."""
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -29,6 +32,7 @@ class Faults:
         swapped_share: share that arrives after the one behind it.
         cut_share: share of which only the first half arrives.
         noise_share: share that is followed by random bytes.
+        baud: of a UART, at which one byte waits for the other [bit/s]; 0 for a wire that carries everything at once.
     """
 
     delay_s: float = 0.0
@@ -41,6 +45,7 @@ class Faults:
     swapped_share: float = 0.0
     cut_share: float = 0.0
     noise_share: float = 0.0
+    baud: int = 0
 
 
 CLEAN: Final = Faults()
@@ -135,4 +140,6 @@ class Wire:
         if self._random.random() < faults.spike_share:
             delay_s += faults.spike_s
         self._last_s = max(self._last_s, now + delay_s)  # a byte stream keeps its order
+        if faults.baud:
+            self._last_s += BITS_PER_BYTE * len(packet) / faults.baud
         heapq.heappush(self._due, (self._last_s, next(self._order), packet))

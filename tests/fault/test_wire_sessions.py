@@ -1,12 +1,16 @@
 """A whole session over wires from clean to bad: whatever they do, samples, edges and pulses are accounted for."""
 
+from dataclasses import replace
+
 import pytest
 
 from firmware_bridge.account import EdgeAccount, SampleAccount
+from firmware_bridge.errors import McuFault
 from firmware_bridge.heard import Lapsed
+from firmware_bridge.port import largest_block, largest_rate_hz
 from firmware_bridge.reject import Fate
 from firmware_bridge.sim.wire import BAD_CABLE, CLEAN, NOISY_USB, QUIET_USB, Faults
-from tests.wire_pair import WirePair
+from tests.wire_pair import CONFIG, WirePair
 
 
 def assert_accounted(pair: WirePair) -> None:
@@ -114,6 +118,27 @@ def test_the_time_of_an_edge_is_known_to_its_stated_uncertainty() -> None:
     off_s = [abs(pair.ticks(a.time_s) - a.edge.ticks) / 1e6 for a in pair.arrivals]
     assert all(off <= a.uncertainty_s for off, a in zip(off_s, pair.arrivals, strict=True))
     assert max(a.uncertainty_s for a in pair.arrivals) < 0.005
+
+
+def over_a_uart(baud: int, block_samples: int) -> WirePair:
+    config = replace(CONFIG, rate_hz=min(26_667, largest_rate_hz(baud, block_samples)), block_samples=block_samples)
+    pair = WirePair(Faults(baud=baud), config=config, rate_error=0.0)
+    pair.run(10.0)
+    return pair
+
+
+@pytest.mark.parametrize("baud", [115_200, 460_800, 1_000_000, 2_000_000])
+def test_a_uart_with_blocks_that_are_short_enough_carries_its_largest_rate_and_the_link_holds(baud: int) -> None:
+    pair = over_a_uart(baud, largest_block(baud))
+
+    assert_accounted(pair)
+    assert pair.session.samples.lost == pair.session.samples.dropped == pair.session.edges.lost == 0
+    assert {report.fate for report in pair.reports} == {Fate.DONE}
+
+
+def test_blocks_that_are_too_long_for_a_uart_hold_up_the_acknowledgements_until_the_link_is_down() -> None:
+    with pytest.raises(McuFault, match="does not acknowledge"):
+        over_a_uart(115_200, 256)
 
 
 def test_the_accounts_would_notice() -> None:

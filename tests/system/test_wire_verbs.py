@@ -47,6 +47,18 @@ def device(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A recording of a second and a half."""
+    folder = tmp_path_factory.mktemp("recording")
+    with running("simulate", str(folder / "sensor"), "--wire", "noisy", "--parts-per-s", "10") as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        done = run("record", str(folder / "sensor"), str(folder / "wire"), "--seconds", "1.5")
+    assert (done.returncode, done.stdout[:2]) == (0, "up")
+    return (folder / "wire").read_bytes()
+
+
 def test_monitor_tells_of_the_wire_line_by_line_and_never_arms(device: Path) -> None:
     done = run("monitor", str(device), "--seconds", "2.5", "--json")
 
@@ -58,18 +70,22 @@ def test_monitor_tells_of_the_wire_line_by_line_and_never_arms(device: Path) -> 
     assert second["lost"] == second["dropped"] == second["edges_lost"] == second["retried"] == 0
 
 
-def test_what_was_recorded_is_shown_and_a_recording_is_never_overwritten(device: Path, tmp_path: Path) -> None:
+def test_a_recording_is_never_overwritten(device: Path, tmp_path: Path) -> None:
     file = tmp_path / "wire"
-    done = run("record", str(device), str(file), "--seconds", "1.5")
-    assert done.returncode == 0
-    assert done.stdout.startswith("up")
+    file.write_text("mine")
 
-    size = file.stat().st_size
-    again = run("record", str(device), str(file), "--seconds", "1.5")
-    assert (again.returncode, file.stat().st_size) == (1, size)
-    assert again.stderr.splitlines()[0] == f"firmware_bridge: {file} exists"
+    done = run("record", str(device), str(file), "--seconds", "1.5")
+
+    assert (done.returncode, file.read_text()) == (1, "mine")
+    assert done.stderr.splitlines()[0] == f"firmware_bridge: {file} exists"
+
+
+def test_what_was_recorded_is_shown_message_by_message(recording: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "wire"
+    file.write_bytes(recording)
 
     shown = run("show", str(file))
+
     rows = [json.loads(row) for row in shown.stdout.splitlines()]
     said = {(row.get("to"), row["type"]) for row in rows}
     assert {("mcu", "CONFIG"), ("mcu", "PING"), ("host", "BLOCK"), ("host", "EDGE"), ("host", "ACK")} <= said
@@ -77,10 +93,9 @@ def test_what_was_recorded_is_shown_and_a_recording_is_never_overwritten(device:
     assert [row["t"] for row in rows] == sorted(row["t"] for row in rows)
 
 
-def test_a_recording_that_was_cut_is_shown_up_to_there(device: Path, tmp_path: Path) -> None:
+def test_a_recording_that_was_cut_is_shown_up_to_there(recording: bytes, tmp_path: Path) -> None:
     file = tmp_path / "wire"
-    run("record", str(device), str(file), "--seconds", "1.2")
-    file.write_bytes(file.read_bytes()[:-3])
+    file.write_bytes(recording[:-3])
 
     shown = run("show", str(file))
 
@@ -193,8 +208,8 @@ def test_a_soak_accounts_for_everything_and_says_so() -> None:
     assert max(document["decoder"]["lost"].values()) <= 2
 
 
-def test_a_reader_that_has_read_enough_is_no_error(device: Path, tmp_path: Path) -> None:
-    run("record", str(device), str(tmp_path / "wire"), "--seconds", "1.2")
+def test_a_reader_that_has_read_enough_is_no_error(recording: bytes, tmp_path: Path) -> None:
+    (tmp_path / "wire").write_bytes(recording)
     with subprocess.Popen(
         program("show", str(tmp_path / "wire")), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:

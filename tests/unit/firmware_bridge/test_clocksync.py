@@ -135,6 +135,30 @@ def test_pings_that_are_all_long_at_first_do_not_spoil_the_line_for_those_that_f
             assert clock.uncertainty_s(HOST0_S + i + 0.5) < 0.001
 
 
+def ready_after(kind: type[ClockSync], pings: int) -> bool:
+    """Whether a clock is believed after one lucky ping and others that waited behind something."""
+    clock = kind(HZ)
+    ping(clock, HOST0_S, lambda: 0.0001, lambda: 0.0001)
+    for i in range(1, pings):
+        ping(clock, HOST0_S + i, lambda: 0.0001, lambda: 0.005)
+    if clock.ready:
+        assert_bounded_at(clock, HOST0_S + pings)
+    return clock.ready
+
+
+def test_one_lucky_ping_keeps_nobody_waiting_for_four_more_and_the_uncertainty_tells() -> None:
+    assert ready_after(ClockSync, ENOUGH)
+
+
+def test_a_clock_that_waits_for_luck_would_be_found_out() -> None:
+    class Waiting(ClockSync):
+        def add(self, sent_s: float, rx_ticks: int, tx_ticks: int, received_s: float) -> bool:
+            lucky = received_s - sent_s < 0.001
+            return lucky and super().add(sent_s, rx_ticks, tx_ticks, received_s)
+
+    assert not ready_after(Waiting, 100)
+
+
 IMPOSSIBLE = {
     "answered before it was asked": (HOST0_S + 10, 10_000_000, 10_000_001, HOST0_S + 9),
     "sent before it was received": (HOST0_S + 10, 10_000_000, 9_000_000, HOST0_S + 10.001),

@@ -368,6 +368,25 @@ def test_a_pong_that_nobody_asked_for_or_that_comes_twice_does_not_touch_the_clo
     assert rig.session.clock.steps == rig.session.clock.impossible == 0
 
 
+def test_a_ping_of_no_use_is_followed_by_another_soon_and_never_in_step() -> None:
+    rig = Scripted()
+    rig.reach(State.UP)
+    sent_s = []
+    for _ in range(4000):
+        rig.step(0.001)
+        for message in rig.hear():
+            if isinstance(message, Ping):
+                sent_s.append(rig.now)
+                rig.now += 0.010
+                rig.say(Pong(message.host_ns, rig.ticks(), rig.ticks()))
+        rig.session.lease.hold(-1.0)
+
+    pauses = np.diff(sent_s[1:]).round(3)
+    assert len(pauses) > 15
+    assert pauses.min() >= 0.1 and pauses.max() <= 0.25
+    assert len(set(pauses)) > 8
+
+
 def test_blocks_are_given_with_their_time_and_what_is_missing_before_them() -> None:
     rig = Scripted()
     rig.reach(State.UP)

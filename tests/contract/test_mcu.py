@@ -1087,3 +1087,11 @@ def test_ping_is_answered_at_once_with_the_ticks_of_the_moment(bench: Bench) -> 
 
         assert pong.host_ns == host_ns
         assert bench.now <= pong.rx_ticks <= pong.tx_ticks <= bench.now + 10
+
+
+def test_zero_bytes_between_packets_mean_nothing(bench: Bench) -> None:
+    bench.ready()
+    bench.mcu.feed(bytes(5) + bench.wire(Ping(7)) + bytes(3))
+
+    assert only(bench.wait(MS), Pong).host_ns == 7
+    assert bench.status().corrupt == 0

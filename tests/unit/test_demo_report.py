@@ -202,7 +202,7 @@ def test_a_held_line_is_released_at_the_end_of_a_tray_whatever_came_of_it() -> N
     text = io.StringIO()
     demo = Demo(options, Console(file=text))
     released: list[bool] = []
-    demo._agent = SimpleNamespace(source=SimpleNamespace(release=lambda: released.append(True)))
+    demo._feed = SimpleNamespace(release=lambda: released.append(True))
 
     demo._learned([BadData("cannot learn that")])
     assert released == [True]

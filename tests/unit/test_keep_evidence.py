@@ -34,7 +34,7 @@ class Bench:
             loop=unused,
             calls=unused,
             station=station,
-            source=unused,
+            line=SimpleNamespace(source=unused),
             dispatcher=unused,
             evictions=unused,
             background=self,

@@ -116,10 +116,11 @@ class Agent:
         self._found: Position | None = None
 
     def open_source(self) -> None:
-        """Open the source; the first time, declare the triggers that the life before left unanswered."""
-        found = self.source.open()
+        """Open the source; declare the triggers that the life before, or an outage, left unanswered."""
         if self._opened:
+            self._reopen_source()
             return
+        found = self.source.open()
         found = self._found = self._found or found
         now = self.source.position()
         self.inspector.begin(found if now.series == found.series else Position(now.series, 0))
@@ -131,6 +132,13 @@ class Agent:
             count = sum(missed.last - missed.first + 1 for missed in misses)
             message = f"{count} triggers up to number {found.number} of {found.series} were never answered: missed"
             self.station.note("warning", "source", "restart_misses", message, triggers=count)
+
+    def _reopen_source(self) -> None:
+        self.inspector.step(self.clock.now())  # what was delivered before is not lost
+        found = self.source.open()
+        if count := self.inspector.resume(found):
+            message = f"{count} triggers up to number {found.number} of {found.series} passed meanwhile: missed"
+            self.station.note("warning", "source", "outage_misses", message, triggers=count)
 
     def _unanswered(self, found: Position) -> list[Misses]:
         if not found.number:

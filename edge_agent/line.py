@@ -30,6 +30,9 @@ from models.castings import CastingLine
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
 
+REOPEN_S: Final = 0.1
+"""After an outage of the wire, before the source on it is opened again [s]."""
+
 
 class CameraSeat:
     """A camera's seat in the loop.
@@ -84,6 +87,13 @@ class Line:
             Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),
             *(Entry(c.name, c.open, c.close, RestartBudget.for_ever(), c.join) for c in self.cameras),
         )
+
+    @property
+    def budget(self) -> RestartBudget:
+        """How long the source waits to be opened again: the wire does its own waiting, and parts pass meanwhile."""
+        if self.wire is None:
+            return RestartBudget.for_ever()
+        return RestartBudget(limit=None, first_delay_s=REOPEN_S, longest_delay_s=REOPEN_S)
 
     @property
     def ready(self) -> bool:

@@ -170,7 +170,7 @@ class WireSource:
         self._figures = WireStatus()
         self._series, self._tick_hz = "", 1
         self._failure: EdgeAgentError | None = None
-        self._said = ""
+        self._said: set[str] = set()
         self._delivering = False
         self._triggers = 0
 
@@ -196,9 +196,11 @@ class WireSource:
 
     @property
     def ready(self) -> bool:
-        """Whether `open` has something new to say: the wire is up, or fails otherwise than it last said."""
+        """Whether `open` has something new to say: the wire is up, or fails as it has not since it last was."""
+        if self._bug is not None:
+            return True
         with self._lock:
-            return self._up or (self._failure is not None and self._failure.message != self._said)
+            return self._up or (self._failure is not None and self._failure.message not in self._said)
 
     def open(self) -> Position:
         """Start delivering; say how far the microcontroller had counted before.
@@ -208,13 +210,17 @@ class WireSource:
 
         Raises:
             Unavailable: the wire is not up.
+            Exception: a bug has ended the bridge's thread.
         """
+        if self._bug is not None:
+            raise self._bug
         with self._lock:
             if not self._up:
                 failure = self._failure or Unavailable("the microcontroller has not answered yet", hint="wait a second")
-                self._said = failure.message
+                self._said.add(failure.message)
                 raise failure
-            self._said = ""
+            self._failure = None
+            self._said.clear()
             self._delivering = True
             return self._position
 
@@ -235,12 +241,12 @@ class WireSource:
         return False
 
     def check(self) -> None:
-        """Raise why nothing comes any more, if so, and once if it is a bug of the bridge's thread."""
-        if self._bridge is not None and self._bridge.failure is not None:
-            raise self._bridge.failure
+        """Raise why the wire broke since `open`, though it may be up again: parts passed that only `open` tells of."""
+        if self._bug is not None:
+            raise self._bug
         with self._lock:
-            if not self._up and self._failure is not None:
-                self._said = self._failure.message
+            if self._failure is not None:
+                self._said.add(self._failure.message)
                 raise self._failure
 
     def stats(self) -> FeedStats:
@@ -264,8 +270,11 @@ class WireSource:
             self.frames.offer(frame)
 
     def hold(self, now: float) -> None:
-        """Say that whoever decides about parts is alive; without it the gate goes to its safe level."""
-        if self._bridge is not None:
+        """Say that whoever decides about parts is alive; without it the gate goes to its safe level.
+
+        It goes there as well while nothing is delivered: nobody decides about the parts that pass meanwhile.
+        """
+        if self._bridge is not None and self._delivering:
             self._bridge.hold(now)
 
     def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
@@ -298,8 +307,14 @@ class WireSource:
             state=bridge.session.state.name.lower(),
             error="" if error is None else error.message,
             hint="" if error is None else error.hint,
+            armed=bridge.session.lease.armed,
             sessions=bridge.sessions,
         )
+
+    @property
+    def _bug(self) -> Exception | None:
+        """What ended the bridge's thread, which nothing can end but a bug."""
+        return None if self._bridge is None else self._bridge.failure
 
     def _hear(self, heard: Heard | Down) -> None:
         """Take what the bridge heard; on its thread."""
@@ -331,7 +346,6 @@ class WireSource:
         session = self._bridge.session
         link, decoder, clock = session.link.counts, session.link.decoder, session.clock
         return WireStatus(
-            armed=session.lease.armed,
             samples=session.samples.received,
             samples_dropped=session.samples.dropped,
             samples_lost=session.samples.lost,
@@ -374,13 +388,13 @@ class WireSource:
         self._cutter.clear()
         self._series, self._tick_hz = up.series, up.hello.tick_hz
         with self._lock:
-            self._position, self._up, self._failure = Position(up.series, up.edges), True, None
+            self._position, self._up = Position(up.series, up.edges), True
         message = f"{up.hello.sensor or 'the microcontroller'} answers on {self._wire.port}"
         self._tell("info", "wire_up", message, series=up.series, edges=up.edges, rate_hz=up.config.rate_hz)
 
     def _went_down(self, message: str, hint: str) -> None:
         with self._lock:
-            self._up = False
+            self._up = self._delivering = False
             self._failure = Unavailable(message, hint=hint)
 
     def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:

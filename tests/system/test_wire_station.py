@@ -110,6 +110,22 @@ def test_a_pulled_cable_costs_the_parts_meanwhile_and_each_of_them_is_declared(t
     assert len(missed) >= (back_s - gone_s) / 0.25 - 1
 
 
+def test_what_passed_while_the_cable_was_pulled_is_declared_though_nothing_follows_it(tmp_path: Path) -> None:
+    with Cell(tmp_path) as cell, running(cell.config(tmp_path, "vibration"), cell) as agent:
+        wait_until(lambda: agent.inspector.counts.triggers >= 2)
+        cell.stand.pull()
+        wait_until(lambda: not agent.line.wire.status().armed)
+        passed = len(cell.line.passed)
+        wait_until(lambda: len(cell.line.passed) >= passed + 4)
+        cell.line.moving = False
+        cell.stand.plug_in()
+        wait_until(lambda: len(recorded(tmp_path)) == len(cell.line.passed))
+
+    assert [part.trigger.number for part in recorded(tmp_path)] == list(range(1, len(cell.line.passed) + 1))
+    with Reader(tmp_path / "state") as reader:
+        assert "outage_misses" in {event.kind for event in reader.events(500)}
+
+
 def test_cameras_deliver_to_the_parts_of_the_wire_and_one_that_goes_is_missed_and_comes_back(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()

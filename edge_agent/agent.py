@@ -210,6 +210,8 @@ class Agent:
         }
         if self.line.wire is not None:
             boxes["frames"] = self.line.wire.frames.stats()
+            boxes["reports"] = self.line.wire.reports.stats()
+            boxes["news"] = self.line.wire.news.stats()
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(

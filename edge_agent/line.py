@@ -80,11 +80,18 @@ class Line:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What is opened before the source, and closed after the last part was told to the gate."""
-        wire = self.wire
+        wire, gate = self.wire, self.gate
         if wire is None:
             return ()
+
+        def joined(until: float) -> bool:
+            ended = wire.joined(until)
+            if gate is not None:
+                gate.settle()
+            return ended
+
         return (
-            Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),
+            Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), joined),
             *(Entry(c.name, c.open, c.close, RestartBudget.for_ever(), c.join) for c in self.cameras),
         )
 

@@ -113,18 +113,23 @@ class Gate:
             gate: which output, and for how long.
             then: hears what became of it.
         """
-        self._trials.append(then)
-        if not self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
-            self._became(GateReport("", NO_PART, UNREACHED))
+        if self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
+            self._trials.append(then)
+        else:
+            then(GateReport("", NO_PART, UNREACHED))
 
     def step(self, now: float) -> float:
         """Say that the loop turns; record what became of the parts."""
         self._outputs.hold(now)
+        self.settle()
+        return now + self._period_s
+
+    def settle(self) -> None:
+        """Record what became of the parts so far; once more when the wire has ended, for the last of them."""
         for report in self._outputs.reports.take_all():
             self._became(report)
         for news in self._outputs.news.take_all():
             self._note(news)
-        return now + self._period_s
 
     def status(self) -> GateStatus:
         """Say what the gate did."""

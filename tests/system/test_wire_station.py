@@ -177,6 +177,16 @@ def test_a_gate_that_hears_nothing_goes_to_its_safe_level_and_follows_again(tmp_
                 station.kill()
 
 
+def test_every_part_that_was_to_be_rejected_has_its_word_though_the_station_was_stopped(tmp_path: Path) -> None:
+    with Cell(tmp_path, period_s=0.1) as cell, running(cell.config(tmp_path, "vibration"), cell) as agent:
+        wait_until(lambda: agent.inspector.counts.triggers >= 8)
+        wait_until(lambda: agent.inspector.in_flight > 0)
+
+    rejected = [part for part in recorded(tmp_path) if part.action is Action.REJECT]
+    assert len(rejected) >= 8
+    assert [part.gate for part in rejected] == ["done"] * len(rejected)
+
+
 def test_bypass_lets_every_part_pass_says_so_and_outlives_a_restart(tmp_path: Path) -> None:
     with Cell(tmp_path) as cell:
         path = cell.config(tmp_path, "vibration")

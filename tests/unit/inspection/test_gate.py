@@ -111,6 +111,28 @@ def test_a_trial_that_cannot_be_asked_for_is_answered() -> None:
     assert [report.fate for report in heard] == ["void"]
 
 
+def test_a_trial_that_cannot_be_asked_for_does_not_take_the_answer_of_the_one_before() -> None:
+    bench = Bench()
+    heard: list[tuple[str, str]] = []
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("first", report.fate)))
+    bench.outputs.reachable = False
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("second", report.fate)))
+    bench.outputs.reports.offer(GateReport("", 0, "done", 0.0))
+    bench.gate.step(1.0)
+
+    assert heard == [("second", "void"), ("first", "done")]
+
+
+def test_what_is_told_after_the_last_step_is_recorded_when_the_wire_has_ended() -> None:
+    bench = Bench()
+    bench.gate.step(1.0)
+    bench.outputs.reports.offer(GateReport("a", 2, "done", 7.0))
+    bench.gate.settle()
+
+    assert bench.recorded == [Gated("a", 2, "done", 7.0)]
+    assert bench.outputs.held == [1.0]
+
+
 def test_news_are_handed_on() -> None:
     bench = Bench()
     bench.outputs.news.offer(News("info", "wire_up", "it answers"))

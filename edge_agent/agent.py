@@ -130,7 +130,8 @@ class Agent:
             self.station.ledger.offer(missed)
         if misses:
             count = sum(missed.last - missed.first + 1 for missed in misses)
-            message = f"{count} triggers up to number {found.number} of {found.series} were never answered: missed"
+            last = misses[-1]
+            message = f"{count} triggers up to number {last.last} of {last.series} were never answered: missed"
             self.station.note("warning", "source", "restart_misses", message, triggers=count)
 
     def _reopen_source(self) -> None:
@@ -141,10 +142,14 @@ class Agent:
             self.station.note("warning", "source", "outage_misses", message, triggers=count)
 
     def _unanswered(self, found: Position) -> list[Misses]:
-        if not found.number:
-            return []
+        """Give the triggers without a row: of the count that was found, and of the one before where that has ended."""
         with self.station.reader() as reader:
-            return reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
+            counts = [found] if found.number else []
+            before = reader.last_series()
+            if before is not None and before != found.series:
+                counts.insert(0, Position(before, reader.last_number(before)))
+            recipe = self.station.recipe.config.name
+            return [m for count in counts for m in reader.unanswered(count.series, count.number, "restart", recipe)]
 
     def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Keep the part's evidence in the background, where the configuration says so; show it to the teacher."""

@@ -162,6 +162,7 @@ class WireSource:
         self._wanted = wanted_of(wire, gate, outputs)
         self._cutter = WindowCutter(window_s, wire.range_g, wire.rate_hz)
         self._clock = clock
+        self._poke = poke
         self._open_port = open_port
         self._bridge: Bridge | None = None
         self._lock = threading.Lock()
@@ -396,6 +397,7 @@ class WireSource:
         with self._lock:
             self._up = self._delivering = False
             self._failure = Unavailable(message, hint=hint)
+        self._poke("source")
 
     def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:
         self.news.offer(News(severity, kind, message, data))

@@ -1,5 +1,7 @@
 """A source at the end of a wire: it delivers from its opening until the wire breaks, however short the break is."""
 
+from collections.abc import Callable
+
 import pytest
 
 from edge_agent.errors import Unavailable
@@ -19,9 +21,13 @@ def nobody(path: str, baud: int) -> Port:
     raise PortLost("the device is gone")
 
 
-def source(kind: type[WireSource] = WireSource, open_port=nobody) -> WireSource:
+def source(
+    kind: type[WireSource] = WireSource,
+    open_port: Callable[[str, int], Port] = nobody,
+    poke: Callable[[str], None] = lambda name: None,
+) -> WireSource:
     config = WireConfig(port="/dev/serial/by-id/mcu"), GateConfig(), frozenset({0})
-    return kind(*config, 0.08, 0, ManualClock(), lambda name: None, open_port)
+    return kind(*config, 0.08, 0, ManualClock(), poke, open_port)
 
 
 def up(boot_id: int, edges: int) -> Up:
@@ -112,6 +118,16 @@ def test_each_reason_of_an_outage_is_said_once_however_often_they_take_turns() -
     wire.open()
     wire._hear(gone("gone"))
     assert wire.ready
+
+
+def test_the_source_is_looked_at_at_once_when_the_wire_breaks() -> None:
+    poked: list[str] = []
+    wire = source(poke=poked.append)
+    wire._hear(up(7, 3))
+    poked.clear()
+    wire._hear(gone())
+
+    assert "source" in poked
 
 
 def test_the_gate_is_held_only_while_parts_are_delivered() -> None:

@@ -144,7 +144,14 @@ def line_of(
         config.gate.lease_ms / 1e3,
         station.recorder.offer,
         lambda news: station.note(news.severity, news.component, news.kind, news.message, **news.data),
-        bypassed=bypass.load(),
+        bypassed=bypass.load(
+            lambda reason: station.note(
+                "error",
+                "gate",
+                "gate_file_damaged",
+                f"{reason}: the reject gate is not bypassed, whatever it was before",
+            )
+        ),
     )
     return Line(wire, output or gate, bypass, wire, gate, tuple(map(camera_of, seen_by)))
 

@@ -5,6 +5,7 @@ Everything it decides is in `session`; here is only the waiting. What is heard g
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -152,7 +153,8 @@ class Bridge:
             self._give_up()
         except Exception as error:  # the thread's boundary: handed to whoever asks
             self.failure = error
-            self._release()
+            with contextlib.suppress(Exception):  # who hears may be what is broken
+                self._give_up()
         finally:
             self._ended = True
 

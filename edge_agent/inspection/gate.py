@@ -155,11 +155,14 @@ class Bypass:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
-    def load(self) -> bool:
-        """Say whether it is; a file that cannot be read means that it is not."""
+    def load(self, damaged: Callable[[str], object] = lambda reason: None) -> bool:
+        """Say whether it is; a damaged file means that it is not, and `damaged` hears of it."""
         try:
             return load_checked(self._disk, BYPASS_FILE) == BYPASSED.encode()
-        except (Missing, StateDamaged):
+        except Missing:
+            return False
+        except StateDamaged as error:
+            damaged(error.message)
             return False
 
     def save(self, bypassed: bool) -> None:

@@ -176,6 +176,30 @@ def test_a_bridge_that_drops_everything_when_it_is_stopped_would_be_found_out() 
     assert fate_of_the_last_pulse(Hasty) == [Fate.VOID]
 
 
+def reported_after_a_bug(kind: type[Bridge]) -> list[RejectReport]:
+    def broken() -> Port:
+        raise ZeroDivisionError("a bug")
+
+    rig = Rig(broken, kind)
+    assert all(rig.bridge.pulse(pulse(i)) for i in range(3))
+    with rig.running():
+        rig.wait_for(lambda: rig.bridge.failure)
+    assert not rig.bridge.pulse(pulse(4))
+    return rig.of(RejectReport)
+
+
+def test_pulses_are_void_when_a_bug_has_ended_the_thread() -> None:
+    assert reported_after_a_bug(Bridge) == [RejectReport(i, 0, Fate.VOID, 0) for i in range(3)]
+
+
+def test_a_bridge_that_ends_without_a_word_would_be_found_out() -> None:
+    class Silent(Bridge):
+        def _give_up(self) -> None:
+            self._release()
+
+    assert reported_after_a_bug(Silent) == []
+
+
 def test_every_pulse_gets_one_report_while_the_wire_breaks_again_and_again() -> None:
     taken = 0
     with Bench() as bench:

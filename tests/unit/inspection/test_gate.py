@@ -150,12 +150,16 @@ def test_a_bypass_outlives_a_restart_and_its_end_does_too() -> None:
     assert not Bypass(disk).load()
 
 
-def test_a_damaged_file_is_no_bypass() -> None:
+def test_a_damaged_file_is_no_bypass_and_that_is_said() -> None:
     disk = FakeDisk()
     Bypass(disk).save(True)
     disk.write("gate", b"\0" + disk.read("gate")[1:])
+    heard: list[str] = []
 
-    assert not Bypass(disk).load()
+    assert not Bypass(disk).load(heard.append)
+    assert len(heard) == 1
+    assert not Bypass(FakeDisk()).load(heard.append)
+    assert len(heard) == 1
 
 
 def test_a_gate_that_forgets_that_it_is_bypassed_is_noticed() -> None:

@@ -116,10 +116,11 @@ class Agent:
         self._found: Position | None = None
 
     def open_source(self) -> None:
-        """Open the source; the first time, declare the triggers that the life before left unanswered."""
-        found = self.source.open()
+        """Open the source; declare the triggers that the life before, or an outage, left unanswered."""
         if self._opened:
+            self._reopen_source()
             return
+        found = self.source.open()
         found = self._found = self._found or found
         now = self.source.position()
         self.inspector.begin(found if now.series == found.series else Position(now.series, 0))
@@ -129,14 +130,26 @@ class Agent:
             self.station.ledger.offer(missed)
         if misses:
             count = sum(missed.last - missed.first + 1 for missed in misses)
-            message = f"{count} triggers up to number {found.number} of {found.series} were never answered: missed"
+            last = misses[-1]
+            message = f"{count} triggers up to number {last.last} of {last.series} were never answered: missed"
             self.station.note("warning", "source", "restart_misses", message, triggers=count)
 
+    def _reopen_source(self) -> None:
+        self.inspector.step(self.clock.now())  # what was delivered before is not lost
+        found = self.source.open()
+        if count := self.inspector.resume(found):
+            message = f"{count} triggers up to number {found.number} of {found.series} passed meanwhile: missed"
+            self.station.note("warning", "source", "outage_misses", message, triggers=count)
+
     def _unanswered(self, found: Position) -> list[Misses]:
-        if not found.number:
-            return []
+        """Give the triggers without a row: of the count that was found, and of the one before where that has ended."""
         with self.station.reader() as reader:
-            return reader.unanswered(found.series, found.number, "restart", self.station.recipe.config.name)
+            counts = [found] if found.number else []
+            before = reader.last_series()
+            if before is not None and before != found.series:
+                counts.insert(0, Position(before, reader.last_number(before)))
+            recipe = self.station.recipe.config.name
+            return [m for count in counts for m in reader.unanswered(count.series, count.number, "restart", recipe)]
 
     def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Keep the part's evidence in the background, where the configuration says so; show it to the teacher."""
@@ -202,6 +215,8 @@ class Agent:
         }
         if self.line.wire is not None:
             boxes["frames"] = self.line.wire.frames.stats()
+            boxes["reports"] = self.line.wire.reports.stats()
+            boxes["news"] = self.line.wire.news.stats()
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(

@@ -163,7 +163,7 @@ def _joined(
             "source",
             agent.open_source,
             line.source.close,
-            RestartBudget.for_ever(),
+            line.budget,
             line.source.join,
             when=lambda: dispatcher.settled and line.ready,
         ),

@@ -254,7 +254,8 @@ class Config(Section, frozen=True):
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
         yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms, pairing.wait_ms)
         if self.source.kind == "wire":
-            yield from wire_conflicts(self.source.wire, recipe.gate, recipe.deadline_ms)
+            window_ms = pairing.window_ms if Modality.VIBRATION in recipe.modalities else None
+            yield from wire_conflicts(self.source.wire, recipe.gate, recipe.deadline_ms, pairing.wait_ms, window_ms)
 
     def _cost_conflicts(self) -> Iterator[Conflict]:
         recipe = self.recipe

@@ -22,7 +22,7 @@ from edge_agent.schema import conform, line_of
 from edge_agent.section import Conflict
 from edge_agent.tomltext import Problem, quoted, read_toml
 from edge_agent.wireconfig import WireConfig
-from firmware_bridge.port import is_uart, largest_rate_hz
+from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A configuration is some kilobytes; more is another file."""
@@ -200,8 +200,17 @@ def missing_files(config: Config) -> Iterator[Conflict]:
 
 def _wire_faults(wire: WireConfig) -> Iterator[Conflict]:
     """Say what cannot work with the port; one that is not there now may be later."""
+    if not is_uart(wire.port):
+        return
+    longest = largest_block(wire.baud)
+    if wire.block_samples > longest:
+        yield Conflict(
+            ("source.wire.block_samples", "source.wire.baud"),
+            f"must be at most {longest} at {wire.baud} baud, not {wire.block_samples}",
+            "behind a longer one acknowledgements come too late" if longest else "choose a larger source.wire.baud",
+        )
     largest_hz = largest_rate_hz(wire.baud, wire.block_samples)
-    if is_uart(wire.port) and wire.rate_hz > largest_hz:
+    if wire.rate_hz > largest_hz:
         yield Conflict(
             ("source.wire.rate_hz", "source.wire.baud"),
             f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
@@ -230,6 +239,12 @@ def _camera_fault(config: Config) -> Iterator[Conflict]:
         yield Conflict(("recipe.camera",), f"no camera {quoted(recipe.camera)} is configured", known)
     elif not recipe.camera and len(names) > 1 and Modality.IMAGE in recipe.modalities:
         yield Conflict(("recipe.camera",), "must say which camera, where there are several", known)
+    elif config.source.kind == "wire" and not names and Modality.IMAGE in recipe.modalities:
+        yield Conflict(
+            ("camera.device", "source.cameras", "recipe.modalities"),
+            'must name a camera with source.kind = "wire" and "image" in recipe.modalities',
+            "list what there is: edge-agent camera list; without pictures: recipe.modalities",
+        )
 
 
 def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:

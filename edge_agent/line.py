@@ -23,12 +23,16 @@ from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.replay import Replay
 from edge_agent.sources.simline import SimLine
 from edge_agent.sources.source import Source
-from edge_agent.sources.wire import News, WireSource
+from edge_agent.sources.wire import WireSource
+from edge_agent.sources.wirerecords import News
 from edge_agent.station import Station
 from models.castings import CastingLine
 
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
+
+REOPEN_S: Final = 0.1
+"""After an outage of the wire, before the source on it is opened again [s]."""
 
 
 class CameraSeat:
@@ -77,13 +81,27 @@ class Line:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What is opened before the source, and closed after the last part was told to the gate."""
-        wire = self.wire
+        wire, gate = self.wire, self.gate
         if wire is None:
             return ()
+
+        def joined(until: float) -> bool:
+            ended = wire.joined(until)
+            if gate is not None:
+                gate.settle()
+            return ended
+
         return (
-            Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), wire.joined),
+            Entry("wire", wire.connect, wire.disconnect, RestartBudget.for_ever(), joined),
             *(Entry(c.name, c.open, c.close, RestartBudget.for_ever(), c.join) for c in self.cameras),
         )
+
+    @property
+    def budget(self) -> RestartBudget:
+        """How long the source waits to be opened again: the wire does its own waiting, and parts pass meanwhile."""
+        if self.wire is None:
+            return RestartBudget.for_ever()
+        return RestartBudget(limit=None, first_delay_s=REOPEN_S, longest_delay_s=REOPEN_S)
 
     @property
     def ready(self) -> bool:
@@ -127,7 +145,14 @@ def line_of(
         config.gate.lease_ms / 1e3,
         station.recorder.offer,
         lambda news: station.note(news.severity, news.component, news.kind, news.message, **news.data),
-        bypassed=bypass.load(),
+        bypassed=bypass.load(
+            lambda reason: station.note(
+                "error",
+                "gate",
+                "gate_file_damaged",
+                f"{reason}: the reject gate is not bypassed, whatever it was before",
+            )
+        ),
     )
     return Line(wire, output or gate, bypass, wire, gate, tuple(map(camera_of, seen_by)))
 

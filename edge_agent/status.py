@@ -24,7 +24,7 @@ from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.scheduler.account import DispatchStatus
 from edge_agent.sources.camera.account import CameraState, CameraStats
 from edge_agent.sources.source import FeedStats
-from edge_agent.sources.wire import WireStatus
+from edge_agent.sources.wirerecords import WireStatus
 
 NEXT = 3
 """Drawn parts that wait for a word and are named."""

@@ -44,13 +44,17 @@ class RecipeGateConfig(Section, frozen=True):
     pulse_ms: Annotated[float, Meta(ge=1, le=10_000)] = 50.0
 
 
-def wire_conflicts(wire: WireConfig, gate: RecipeGateConfig, deadline_ms: float) -> Iterator[Conflict]:
+def wire_conflicts(
+    wire: WireConfig, gate: RecipeGateConfig, deadline_ms: float, wait_ms: float, window_ms: float | None
+) -> Iterator[Conflict]:
     """Give what cannot work together at a station with a microcontroller.
 
     Args:
         wire: the microcontroller.
         gate: of the recipe.
         deadline_ms: of the recipe [ms].
+        wait_ms: how long after its trigger a window is waited for [ms].
+        window_ms: length of a window [ms]; None for a recipe that does without vibration.
 
     Yields:
         What is wrong.
@@ -67,4 +71,11 @@ def wire_conflicts(wire: WireConfig, gate: RecipeGateConfig, deadline_ms: float)
             ("recipe.gate.travel_ms", "recipe.deadline_ms"),
             f"must be at least recipe.deadline_ms + {GATE_MARGIN_MS:g} ({earliest_ms:g}), not {gate.travel_ms:g}",
             "an answer at the deadline must still reach the microcontroller before the part is at the gate",
+        )
+    block_ms = 1e3 * wire.block_samples / wire.rate_hz
+    if window_ms is not None and wait_ms <= window_ms + block_ms:
+        yield Conflict(
+            ("pairing.wait_ms", "source.wire.block_samples", "source.wire.rate_hz", "recipe.modalities"),
+            f"must be more than pairing.window_ms ({window_ms:g}) and one block ({block_ms:.4g}), not {wait_ms:g}",
+            "a window is there when its last block has come: smaller ones come sooner, source.wire.block_samples",
         )

@@ -5,6 +5,7 @@ Everything it decides is in `session`; here is only the waiting. What is heard g
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,9 @@ TURN_S: Final = 0.050
 """The thread looks after its commands at least so often [s]."""
 DELAYS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Before the port is opened again, the last one for ever after [s]: a cable heals in less than five seconds."""
+
+LAST_S: Final = 1.0
+"""After it was asked to stop, the thread goes on at most so long for the pulses that it took [s]."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Bridge:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end."""
+        """Ask the thread to end, once the pulses that it took have begun or `LAST_S` has passed."""
         self._stop.set()
         self._wake()
 
@@ -149,17 +153,21 @@ class Bridge:
             self._give_up()
         except Exception as error:  # the thread's boundary: handed to whoever asks
             self.failure = error
-            self._release()
+            with contextlib.suppress(Exception):  # who hears may be what is broken
+                self._give_up()
         finally:
             self._ended = True
 
     def _serve(self) -> None:
-        """Open the port and serve the session until it breaks or is asked to stop."""
+        """Open the port and serve the session until it breaks, or is asked to stop and has seen to its last pulses."""
         self._port = self._open_port()
         self._unwritten = b""
         self.sessions += 1
         self.session.open(self._now())
         while not self._stop.is_set():
+            self._turn(self._port)
+        until = self._now() + LAST_S
+        while self.up and (self._pulses or self.session.rejects.waiting) and self._now() < until:
             self._turn(self._port)
 
     def _turn(self, port: Port) -> None:

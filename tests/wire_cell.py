@@ -42,7 +42,12 @@ modalities = [{modalities}]
 [recipe.gate]
 travel_ms = 400
 pulse_ms = 20
+[camera]
+device = "{device}"
+fps = 20
 """
+NO_CAMERA = "/dev/video-of-nobody"
+"""What a configuration names where the cell itself delivers the pictures."""
 
 
 @cache
@@ -140,10 +145,11 @@ class Cell:
         if self.stand.failure is not None:
             raise self.stand.failure
 
-    def config(self, folder: Path, *modalities: str) -> Path:
+    def config(self, folder: Path, *modalities: str, device: str = "") -> Path:
         """Write a configuration for a station at this cell."""
         path = folder / "station.toml"
-        path.write_text(CELL_TOML.format(port=self.port, modalities=", ".join(f'"{m}"' for m in modalities)))
+        words = ", ".join(f'"{m}"' for m in modalities)
+        path.write_text(CELL_TOML.format(port=self.port, modalities=words, device=device))
         return path
 
     def opened(self) -> list[Change]:

@@ -16,7 +16,7 @@ from edge_agent.ledger.items import Gated
 from edge_agent.records import Action
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
-from edge_agent.sources.wire import GateReport, News
+from edge_agent.sources.wirerecords import GateReport, News
 from edge_agent.wireconfig import RecipeGateConfig
 
 HOLDS: Final = 8
@@ -113,18 +113,23 @@ class Gate:
             gate: which output, and for how long.
             then: hears what became of it.
         """
-        self._trials.append(then)
-        if not self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
-            self._became(GateReport("", NO_PART, UNREACHED))
+        if self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
+            self._trials.append(then)
+        else:
+            then(GateReport("", NO_PART, UNREACHED))
 
     def step(self, now: float) -> float:
         """Say that the loop turns; record what became of the parts."""
         self._outputs.hold(now)
+        self.settle()
+        return now + self._period_s
+
+    def settle(self) -> None:
+        """Record what became of the parts so far; once more when the wire has ended, for the last of them."""
         for report in self._outputs.reports.take_all():
             self._became(report)
         for news in self._outputs.news.take_all():
             self._note(news)
-        return now + self._period_s
 
     def status(self) -> GateStatus:
         """Say what the gate did."""
@@ -150,11 +155,14 @@ class Bypass:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
-    def load(self) -> bool:
-        """Say whether it is; a file that cannot be read means that it is not."""
+    def load(self, damaged: Callable[[str], object] = lambda reason: None) -> bool:
+        """Say whether it is; a damaged file means that it is not, and `damaged` hears of it."""
         try:
             return load_checked(self._disk, BYPASS_FILE) == BYPASSED.encode()
-        except (Missing, StateDamaged):
+        except Missing:
+            return False
+        except StateDamaged as error:
+            damaged(error.message)
             return False
 
     def save(self, bypassed: bool) -> None:

@@ -17,7 +17,7 @@ from edge_agent.inspection.act import RejectOutput, action_for
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.inspected import Inspected, perceive
 from edge_agent.inspection.judge import Judge
-from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts
+from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts, Skipped
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import Clock
@@ -122,6 +122,14 @@ class Inspector:
         """Go on after the source's trigger `position`."""
         self._pairer.begin(position)
 
+    def resume(self, position: Position) -> int:
+        """Go on with a source that was away; declare the triggers up to `position` that never came, and count them."""
+        lost = self._pairer.resume(position)
+        if lost is None:
+            return 0
+        self._declare(lost)
+        return lost.last - lost.first + 1
+
     def judge_by(self, name: str, judge: Judge) -> None:
         """Judge the parts of a recipe by this from now on; those that are being encoded keep the judge they have."""
         product = self._products[name] = replace(self._products[name], judge=judge)
@@ -162,10 +170,13 @@ class Inspector:
             if taken and isinstance(item, Trigger):
                 self._begin(item)
         for lost in self._pairer.take_skipped():
-            self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._in_use.config.name))
+            self._declare(lost)
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
+
+    def _declare(self, lost: Skipped) -> None:
+        self._ledger.offer(Misses(lost.series, lost.first, lost.last, "overrun", self._in_use.config.name))
 
     def _begin(self, trigger: Trigger) -> None:
         """Take off; a part whose recipe is not there, or whose time nobody knows, has nothing to wait for."""

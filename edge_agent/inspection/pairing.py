@@ -116,6 +116,22 @@ class Pairer:
         """Continue a source's count: the next trigger expected is `position.number + 1`."""
         self._last = position
 
+    def resume(self, position: Position) -> Skipped | None:
+        """Continue a count after a source was away; however many triggers there were meanwhile, they are lost.
+
+        Args:
+            position: how far the source has counted; perhaps in another series than before.
+
+        Returns:
+            The triggers that never arrived; None where there are none.
+        """
+        last = self._last_of(position.series)
+        if position.number <= last:
+            return None
+        self._last = position
+        self.counts.skipped += position.number - last
+        return Skipped(position.series, last + 1, position.number)
+
     def add(self, item: Item) -> bool:
         """Take one item from a source; frames and windows may come before or after their trigger.
 
@@ -167,7 +183,7 @@ class Pairer:
         return self._limit_s(self._waiting[0]) if self._waiting else math.inf
 
     def _add_trigger(self, trigger: Trigger) -> bool:
-        last = self._last.number if self._last is not None and self._last.series == trigger.series else 0
+        last = self._last_of(trigger.series)
         if trigger.number <= last:
             self.counts.repeated += 1
             return False
@@ -182,6 +198,9 @@ class Pairer:
         self._waiting.append(_Waiting(trigger, self._needs(trigger)))
         self._match()
         return True
+
+    def _last_of(self, series: str) -> int:
+        return self._last.number if self._last is not None and self._last.series == series else 0
 
     def _match(self, now: float = -math.inf) -> None:
         for i, waiting in enumerate(self._waiting):

@@ -263,7 +263,8 @@ class Reader:
             recipe: the recipe that should have judged them.
 
         Returns:
-            Ranges, ascending: every one above the last row, and gaps at most `GAP_WINDOW` numbers below it.
+            Ranges, ascending: every one above the last row, and gaps at most `GAP_WINDOW` numbers below it. Of a series
+            without any row the last `GAP_WINDOW`: what was counted before nobody knew of it is not this ledger's.
         """
         last = self.last_number(series)
         rows = self._database.query(
@@ -277,7 +278,7 @@ class Reader:
         )
         gaps = [(row["first"], min(row["last"], count)) for row in rows if row["first"] <= count]
         if count > last:
-            gaps.append((last + 1, count))
+            gaps.append((last + 1 if last else max(1, count - GAP_WINDOW + 1), count))
         return [Misses(series, first, end, cause, recipe) for first, end in gaps]
 
     def problems(self) -> list[str]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from edge_agent.records import VibrationWindow
 
 KEPT_S: Final = 2.0
-"""How far back blocks are kept [s]: longer than any trigger takes to be told, and enough to measure the rate."""
+"""How much longer than a window blocks are kept [s]: longer than any trigger takes to be told, and enough to measure
+the rate."""
 ENOUGH_BLOCKS: Final = 8
 """Blocks from which the sample rate can be told."""
 GIVE_UP_S: Final = 1.0
@@ -83,12 +84,14 @@ class WindowCutter:
 
     def want(self, trigger_s: float) -> None:
         """Ask for the window of a trigger [s, host monotonic]."""
+        self._forget(trigger_s)  # where no blocks come nothing else does
         self._wanted.append(trigger_s)
 
     def add(self, block: SensorBlock) -> None:
         """Take the next block."""
         self._blocks.append(block)
-        while self._blocks[0].start_s < block.start_s - KEPT_S:
+        kept_s = KEPT_S + self._window_s
+        while len(self._blocks) > ENOUGH_BLOCKS and self._blocks[0].start_s < block.start_s - kept_s:
             self._blocks.popleft()
 
     def take(self, now: float) -> Iterator[VibrationWindow]:
@@ -103,13 +106,21 @@ class WindowCutter:
         while self._wanted:
             window = self._cut(self._wanted[0])
             if window is not None:
+                self._wanted.popleft()
                 self.cut += 1
                 yield window
-            elif now < self._wanted[0] + self._window_s + GIVE_UP_S:
+            elif not self._forget(now):
                 return
-            else:
-                self.unfinished += 1
+
+    def _forget(self, now: float) -> int:
+        """Forget the triggers whose window will not become complete any more; give how many."""
+        late_s = now - self._window_s - GIVE_UP_S
+        count = 0
+        while self._wanted and self._wanted[0] <= late_s:
             self._wanted.popleft()
+            count += 1
+        self.unfinished += count
+        return count
 
     def _cut(self, trigger_s: float) -> VibrationWindow | None:
         if not self._blocks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from edge_agent.errors import EdgeAgentError, Unavailable
@@ -18,6 +18,7 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
+from edge_agent.sources.wirerecords import GateReport, News, WireStatus
 from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
@@ -38,91 +39,6 @@ SEVERITIES: Final = ("info", "warning", "error")
 """Of a LOG, by its level."""
 
 OpenPort = Callable[[str, int], Port]
-
-
-@dataclass(frozen=True)
-class GateReport:
-    """What the gate did with a part.
-
-    Attributes:
-        series: the count of the trigger.
-        number: the part's number in it.
-        fate: one word: `done`, or why the gate did not move.
-        off_us: how much later than asked for it moved [us]; None unless it did.
-    """
-
-    series: str
-    number: int
-    fate: str
-    off_us: float | None = None
-
-
-@dataclass(frozen=True)
-class News:
-    """Something that happened on the wire and that people may want to know.
-
-    Attributes:
-        severity: `info`, `warning` or `error`.
-        kind: one machine-readable word.
-        message: one sentence.
-        data: numbers and names behind it.
-        component: who says it.
-    """
-
-    severity: str
-    kind: str
-    message: str
-    data: dict[str, object] = field(default_factory=dict)
-    component: str = "wire"
-
-
-@dataclass(frozen=True)
-class WireStatus:
-    """The wire, a second ago at most; counts of samples and edges are of the present session.
-
-    Attributes:
-        state: how far the session has come, in lower case.
-        error: why it is down; "" while it is up.
-        hint: what a person can do about that.
-        armed: the gate follows the station.
-        sessions: sessions that were begun.
-        samples: received.
-        samples_dropped: by the microcontroller.
-        samples_lost: on the wire.
-        rate_hz: measured sample rate [Hz]; None before it is known.
-        edges: received.
-        edges_lost: numbers of edges that never came.
-        glitches: pulses of the trigger input that were too short.
-        corrupt: damaged packets, here and as the microcontroller counts them.
-        retried: reliable packets that were sent again.
-        drift_ppm: by how much the microcontroller's clock is fast [ppm].
-        residual_us: how far its pings lie from the line, 99 % of them at most [us].
-        uncertainty_us: half width of the interval that its times are known to [us]; None while they are not known.
-        windows: cut.
-        windows_unfinished: never became complete.
-        windows_clipped: had a sample at full scale.
-    """
-
-    state: str = "closed"
-    error: str = ""
-    hint: str = ""
-    armed: bool = False
-    sessions: int = 0
-    samples: int = 0
-    samples_dropped: int = 0
-    samples_lost: int = 0
-    rate_hz: float | None = None
-    edges: int = 0
-    edges_lost: int = 0
-    glitches: int = 0
-    corrupt: int = 0
-    retried: int = 0
-    drift_ppm: float = 0.0
-    residual_us: float = 0.0
-    uncertainty_us: float | None = None
-    windows: int = 0
-    windows_unfinished: int = 0
-    windows_clipped: int = 0
 
 
 class WireSource:
@@ -162,6 +78,7 @@ class WireSource:
         self._wanted = wanted_of(wire, gate, outputs)
         self._cutter = WindowCutter(window_s, wire.range_g, wire.rate_hz)
         self._clock = clock
+        self._poke = poke
         self._open_port = open_port
         self._bridge: Bridge | None = None
         self._lock = threading.Lock()
@@ -170,7 +87,7 @@ class WireSource:
         self._figures = WireStatus()
         self._series, self._tick_hz = "", 1
         self._failure: EdgeAgentError | None = None
-        self._said = ""
+        self._said: set[str] = set()
         self._delivering = False
         self._triggers = 0
 
@@ -196,9 +113,11 @@ class WireSource:
 
     @property
     def ready(self) -> bool:
-        """Whether `open` has something new to say: the wire is up, or fails otherwise than it last said."""
+        """Whether `open` has something new to say: the wire is up, or fails as it has not since it last was."""
+        if self._bug is not None:
+            return True
         with self._lock:
-            return self._up or (self._failure is not None and self._failure.message != self._said)
+            return self._up or (self._failure is not None and self._failure.message not in self._said)
 
     def open(self) -> Position:
         """Start delivering; say how far the microcontroller had counted before.
@@ -208,13 +127,17 @@ class WireSource:
 
         Raises:
             Unavailable: the wire is not up.
+            Exception: a bug has ended the bridge's thread.
         """
+        if self._bug is not None:
+            raise self._bug
         with self._lock:
             if not self._up:
                 failure = self._failure or Unavailable("the microcontroller has not answered yet", hint="wait a second")
-                self._said = failure.message
+                self._said.add(failure.message)
                 raise failure
-            self._said = ""
+            self._failure = None
+            self._said.clear()
             self._delivering = True
             return self._position
 
@@ -235,12 +158,12 @@ class WireSource:
         return False
 
     def check(self) -> None:
-        """Raise why nothing comes any more, if so, and once if it is a bug of the bridge's thread."""
-        if self._bridge is not None and self._bridge.failure is not None:
-            raise self._bridge.failure
+        """Raise why the wire broke since `open`, though it may be up again: parts passed that only `open` tells of."""
+        if self._bug is not None:
+            raise self._bug
         with self._lock:
-            if not self._up and self._failure is not None:
-                self._said = self._failure.message
+            if self._failure is not None:
+                self._said.add(self._failure.message)
                 raise self._failure
 
     def stats(self) -> FeedStats:
@@ -264,8 +187,11 @@ class WireSource:
             self.frames.offer(frame)
 
     def hold(self, now: float) -> None:
-        """Say that whoever decides about parts is alive; without it the gate goes to its safe level."""
-        if self._bridge is not None:
+        """Say that whoever decides about parts is alive; without it the gate goes to its safe level.
+
+        It goes there as well while nothing is delivered: nobody decides about the parts that pass meanwhile.
+        """
+        if self._bridge is not None and self._delivering:
             self._bridge.hold(now)
 
     def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
@@ -298,8 +224,14 @@ class WireSource:
             state=bridge.session.state.name.lower(),
             error="" if error is None else error.message,
             hint="" if error is None else error.hint,
+            armed=bridge.session.lease.armed,
             sessions=bridge.sessions,
         )
+
+    @property
+    def _bug(self) -> Exception | None:
+        """What ended the bridge's thread, which nothing can end but a bug."""
+        return None if self._bridge is None else self._bridge.failure
 
     def _hear(self, heard: Heard | Down) -> None:
         """Take what the bridge heard; on its thread."""
@@ -331,7 +263,6 @@ class WireSource:
         session = self._bridge.session
         link, decoder, clock = session.link.counts, session.link.decoder, session.clock
         return WireStatus(
-            armed=session.lease.armed,
             samples=session.samples.received,
             samples_dropped=session.samples.dropped,
             samples_lost=session.samples.lost,
@@ -374,14 +305,15 @@ class WireSource:
         self._cutter.clear()
         self._series, self._tick_hz = up.series, up.hello.tick_hz
         with self._lock:
-            self._position, self._up, self._failure = Position(up.series, up.edges), True, None
+            self._position, self._up = Position(up.series, up.edges), True
         message = f"{up.hello.sensor or 'the microcontroller'} answers on {self._wire.port}"
         self._tell("info", "wire_up", message, series=up.series, edges=up.edges, rate_hz=up.config.rate_hz)
 
     def _went_down(self, message: str, hint: str) -> None:
         with self._lock:
-            self._up = False
+            self._up = self._delivering = False
             self._failure = Unavailable(message, hint=hint)
+        self._poke("source")
 
     def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:
         self.news.offer(News(severity, kind, message, data))

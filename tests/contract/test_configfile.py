@@ -166,3 +166,48 @@ def test_the_packaged_file_is_good_once_its_bundle_is_there(folder) -> None:
     path.write_text(text.replace('"generic"', '"./bundle"').replace('socket = ""', 'socket = "/tmp/a.sock"'))
 
     assert check_config(path) == []
+
+
+WIRE = '[source]\nkind = "wire"\n[source.wire]\nport = "/dev/{port}"\nrate_hz = 1000\nblock_samples = {block}\n'
+FELT = '[recipe]\nmodalities = ["vibration"]\n'
+
+
+@pytest.mark.parametrize(
+    ("port", "baud", "block", "said"),
+    [
+        ("ttyUSB0", 115_200, 30, "must be at most 29 at 115200 baud, not 30"),
+        ("ttyUSB0", 115_200, 29, None),
+        ("ttyACM0", 115_200, 50, None),
+        ("ttyUSB0", 9600, 1, "must be at most 0 at 9600 baud, not 1"),
+    ],
+)
+def test_a_block_behind_which_acknowledgements_come_too_late_is_refused_on_a_uart(
+    tmp_path: Path, port: str, baud: int, block: int, said: str | None
+) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(WIRE.format(port=port, block=block) + f"baud = {baud}\n" + FELT)
+    reasons = [problem.reason for problem in check_config(path) if problem.key == "source.wire.block_samples"]
+
+    assert reasons == ([] if said is None else [said])
+
+
+def test_a_station_at_a_wire_that_expects_pictures_needs_a_camera(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    wire = WIRE.format(port="ttyACM0", block=50)
+    path.write_text(wire)
+    assert [problem.key for problem in check_config(path)] == ["camera.device"]
+
+    path.write_text(wire + FELT)
+    assert check_config(path) == []
+    path.write_text(wire + '[camera]\ndevice = "/dev/video0"\n')
+    assert check_config(path) == []
+
+
+def test_a_recipe_s_file_that_expects_pictures_needs_a_camera_too(tmp_path: Path) -> None:
+    (tmp_path / "bolts.toml").write_text('[recipe]\nname = "bolts"\n')
+    path = tmp_path / "station.toml"
+    path.write_text('[station]\nrecipes = ["bolts.toml"]\n' + WIRE.format(port="ttyACM0", block=50) + FELT)
+
+    (problem,) = check_config(path)
+    assert "bolts.toml" in problem.reason
+    assert "must name a camera" in problem.reason

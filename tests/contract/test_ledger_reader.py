@@ -176,6 +176,20 @@ def test_gaps_are_looked_for_in_a_window_and_the_tail_in_full(
     assert reader.unanswered(series, 10**12)[-1] == Misses(series, 101, 10**12, "restart")
 
 
+def test_of_a_count_that_nobody_knew_the_last_numbers_are_missed_and_no_million(
+    gaps: tuple[Store, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "GAP_WINDOW", 10)
+    store, reader = gaps
+    series = next(unused_series)
+    found = reader.unanswered(series, 5_000)
+    store.write(Batch(misses=found))
+    store.write(Batch([part(number, series) for number in range(5_001, 5_004)]))
+
+    assert spelt_out(found) == list(range(4_991, 5_001))
+    assert reader.unanswered(series, 5_003) == []
+
+
 def test_the_newest_series_is_known(gaps: tuple[Store, Reader]) -> None:
     store, reader = gaps
     series = next(unused_series)

@@ -10,6 +10,7 @@ import pytest
 
 from firmware_bridge.bridge import COMMANDS, Bridge, Down, Pulse
 from firmware_bridge.errors import McuFault, PortLost
+from firmware_bridge.handshake import State
 from firmware_bridge.heard import Armed, Arrival, Up
 from firmware_bridge.port import Port
 from firmware_bridge.reject import Fate, RejectReport
@@ -130,7 +131,7 @@ def test_one_pulse_more_than_may_wait_is_refused_and_counted() -> None:
     assert rig.bridge.refused == 1
 
 
-def test_what_is_open_when_the_bridge_is_stopped_is_void_and_then_nothing_is_taken() -> None:
+def test_what_cannot_begin_before_the_lease_ends_when_the_bridge_is_stopped_is_safe_and_then_nothing_is_taken() -> None:
     with Bench() as bench:
         rig = Rig(bench.open)
         with rig.running():
@@ -142,8 +143,61 @@ def test_what_is_open_when_the_bridge_is_stopped_is_void_and_then_nothing_is_tak
             rig.bridge.pulse(Pulse(rig.of(Arrival)[-1].edge.edge_seq, 30.0, 5000, 0))
             rig.wait_for(lambda: rig.bridge.session.rejects.waiting)
 
-    assert [report.fate for report in rig.of(RejectReport)] == [Fate.VOID]
+    assert [report.fate for report in rig.of(RejectReport)] == [Fate.SAFE]
     assert not rig.bridge.pulse(pulse(1))
+
+
+def fate_of_the_last_pulse(kind: type[Bridge]) -> list[Fate]:
+    """Ask for a pulse and stop at once, before the thread has turned."""
+    with Bench() as bench:
+        rig = Rig(bench.open, kind)
+        with rig.running():
+            while not rig.of(Armed):
+                rig.bridge.hold(time.monotonic())
+                threading.Event().wait(0.01)
+            rig.wait_for(lambda: rig.of(Arrival))
+            rig.bridge.hold(time.monotonic())
+            with rig.bridge._lock:  # the thread cannot take the pulse before it has to stop
+                rig.bridge._pulses.append(Pulse(rig.of(Arrival)[-1].edge.edge_seq, 0.3, 5000, 0))
+                rig.bridge.stop()
+    return [report.fate for report in rig.of(RejectReport)]
+
+
+def test_a_pulse_that_was_taken_right_before_the_stop_is_still_asked_for_and_its_fate_is_heard() -> None:
+    assert fate_of_the_last_pulse(Bridge) == [Fate.DONE]
+
+
+def test_a_bridge_that_drops_everything_when_it_is_stopped_would_be_found_out() -> None:
+    class Hasty(Bridge):
+        def stop(self) -> None:
+            self._stop.set()
+            self.session.state = State.CLOSED
+
+    assert fate_of_the_last_pulse(Hasty) == [Fate.VOID]
+
+
+def reported_after_a_bug(kind: type[Bridge]) -> list[RejectReport]:
+    def broken() -> Port:
+        raise ZeroDivisionError("a bug")
+
+    rig = Rig(broken, kind)
+    assert all(rig.bridge.pulse(pulse(i)) for i in range(3))
+    with rig.running():
+        rig.wait_for(lambda: rig.bridge.failure)
+    assert not rig.bridge.pulse(pulse(4))
+    return rig.of(RejectReport)
+
+
+def test_pulses_are_void_when_a_bug_has_ended_the_thread() -> None:
+    assert reported_after_a_bug(Bridge) == [RejectReport(i, 0, Fate.VOID, 0) for i in range(3)]
+
+
+def test_a_bridge_that_ends_without_a_word_would_be_found_out() -> None:
+    class Silent(Bridge):
+        def _give_up(self) -> None:
+            self._release()
+
+    assert reported_after_a_bug(Silent) == []
 
 
 def test_every_pulse_gets_one_report_while_the_wire_breaks_again_and_again() -> None:

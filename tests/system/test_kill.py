@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.ledger import Reader
+from edge_agent.config import Config
+from edge_agent.ledger import Misses, Reader
 from edge_agent.records import Outcome
 from edge_agent.sources.count import TriggerCount
+from edge_agent.station import Station
+from tests.running_station import running
 
 KILLS = 10
 
@@ -78,3 +81,18 @@ def test_ten_kills_lose_nothing_and_answer_nothing_twice(tmp_path: Path) -> None
     assert sorted(numbers) == list(range(1, triggers + 1))
     assert sum(counts.values()) == triggers
     assert counts[Outcome.MISSED] > 0  # something was in flight at one of the kills, or the test proves nothing
+
+
+@pytest.mark.system
+def test_gaps_of_a_count_that_has_ended_are_declared_at_the_next_start(tmp_path: Path) -> None:
+    settings = Config.defaults(tmp_path / "state")
+    with Station(settings) as station:
+        for number in (1, 2, 5):
+            station.ledger.offer(Misses("before", number, number, "overrun"))
+    with running(settings):
+        pass
+
+    with Reader(tmp_path / "state") as reader:
+        rows = [(p.trigger.number, p.verdict.cause) for p in reader.parts() if p.trigger.series == "before"]
+        assert "restart_misses" in {event.kind for event in reader.events(100)}
+    assert sorted(rows) == [(1, "overrun"), (2, "overrun"), (3, "restart"), (4, "restart"), (5, "overrun")]

@@ -26,7 +26,7 @@ from edge_agent.records import Action, Part
 from edge_agent.station import Station
 from models.castings import CastingLine
 from tests.running_station import wait_until
-from tests.wire_cell import NOMINAL_RATE_HZ, TICK_HZ, TRUE_RATE_HZ, Cell, castings
+from tests.wire_cell import NO_CAMERA, NOMINAL_RATE_HZ, TICK_HZ, TRUE_RATE_HZ, Cell, castings
 
 pytestmark = pytest.mark.system
 
@@ -60,7 +60,7 @@ def recorded(folder: Path) -> list[Part]:
 
 def test_every_part_is_judged_by_what_was_seen_and_felt_and_the_gate_moves_at_its_tick(tmp_path: Path) -> None:
     with Cell(tmp_path, parts=24) as cell:
-        path = cell.config(tmp_path, "image", "vibration")
+        path = cell.config(tmp_path, "image", "vibration", device=NO_CAMERA)
         with Station(path) as station:
             line = CastingLine(3)
             station.teach("good", [example_of(line.example("good", n)) for n in range(1, 41)])
@@ -70,9 +70,9 @@ def test_every_part_is_judged_by_what_was_seen_and_felt_and_the_gate_moves_at_it
             status = agent.status()
 
     parts = recorded(tmp_path)
-    judged = [part for part in parts if part.verdict.outcome != "MISSED"]
+    judged = [part for part in parts if part.verdict.outcome != "MISSED" and part.verdict.cause != "late"]
     assert [part.trigger.number for part in parts] == list(range(1, 25))
-    assert len(judged) >= 23
+    assert len(judged) >= 22  # a busy machine is late for one or the other
     whole = [part for part in judged if not part.verdict.degraded]
     assert len(whole) >= 18  # the simulated sensor shares this process, and drops samples when that is busy
     assert {len(part.embedding.present) for part in whole} == {2}
@@ -111,14 +111,29 @@ def test_a_pulled_cable_costs_the_parts_meanwhile_and_each_of_them_is_declared(t
     assert len(missed) >= (back_s - gone_s) / 0.25 - 1
 
 
+def test_what_passed_while_the_cable_was_pulled_is_declared_though_nothing_follows_it(tmp_path: Path) -> None:
+    with Cell(tmp_path) as cell, running(cell.config(tmp_path, "vibration"), cell) as agent:
+        wait_until(lambda: agent.inspector.counts.triggers >= 2)
+        cell.stand.pull()
+        wait_until(lambda: not agent.line.wire.status().armed)
+        passed = len(cell.line.passed)
+        wait_until(lambda: len(cell.line.passed) >= passed + 4)
+        cell.line.moving = False
+        cell.stand.plug_in()
+        wait_until(lambda: len(recorded(tmp_path)) == len(cell.line.passed))
+
+    assert [part.trigger.number for part in recorded(tmp_path)] == list(range(1, len(cell.line.passed) + 1))
+    with Reader(tmp_path / "state") as reader:
+        assert "outage_misses" in {event.kind for event in reader.events(500)}
+
+
 def test_cameras_deliver_to_the_parts_of_the_wire_and_one_that_goes_is_missed_and_comes_back(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for casting in castings()[:6]:
         cv2.imwrite(str(pictures / f"{casting.number}.png"), casting.image)
     with Cell(tmp_path) as cell:
-        path = cell.config(tmp_path, "image", "vibration")
-        path.write_text(path.read_text() + f'[camera]\ndevice = "{pictures}"\nfps = 20\n')
+        path = cell.config(tmp_path, "image", "vibration", device=str(pictures))
         with running(path, cell) as agent:
             cell.see = lambda frame: None  # this station has a camera of its own
             wait_until(lambda: agent.inspector.counts.triggers >= 6)
@@ -160,6 +175,16 @@ def test_a_gate_that_hears_nothing_goes_to_its_safe_level_and_follows_again(tmp_
                 assert not cell.stand.mcu.outputs.armed
             finally:
                 station.kill()
+
+
+def test_every_part_that_was_to_be_rejected_has_its_word_though_the_station_was_stopped(tmp_path: Path) -> None:
+    with Cell(tmp_path, period_s=0.1) as cell, running(cell.config(tmp_path, "vibration"), cell) as agent:
+        wait_until(lambda: agent.inspector.counts.triggers >= 8)
+        wait_until(lambda: agent.inspector.in_flight > 0)
+
+    rejected = [part for part in recorded(tmp_path) if part.action is Action.REJECT]
+    assert len(rejected) >= 8
+    assert [part.gate for part in rejected] == ["done"] * len(rejected)
 
 
 def test_bypass_lets_every_part_pass_says_so_and_outlives_a_restart(tmp_path: Path) -> None:

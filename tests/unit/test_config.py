@@ -13,6 +13,9 @@ from edge_agent.tomltext import Problem
 FOLDER = Path("/etc/station")
 
 
+WIRE = "[source]\nkind = 'wire'\n[source.wire]\nport = '/dev/ttyACM0'\n"
+
+
 def problems_of(text: str) -> list[tuple[int | None, str]]:
     return [(p.line, p.key) for p in parse_config(text, FOLDER)[1]]
 
@@ -91,6 +94,9 @@ def test_resolving_twice_changes_nothing() -> None:
         ("[image_health]\nbright_mean_above = 12", 2, "image_health.dark_mean_below"),
         ("[watchdog]\nstall_s = 5\n[engine]\ntimeout_ms = 5000", 2, "watchdog.stall_s"),
         ("[source]\nkind = 'replay'", 2, "source.replay.folder"),
+        (f"{WIRE}rate_hz = 1000\n[pairing]\nwait_ms = 200", 7, "pairing.wait_ms"),
+        (f"{WIRE}[recipe.gate]\ntravel_ms = 269", 6, "recipe.gate.travel_ms"),
+        ("[source]\nkind = 'wire'", 2, "source.wire.port"),
         ("[recipe.costs]\nsecond_look = 9.1", 2, "recipe.costs.second_look"),
         ("[recipe.costs]\nfalse_reject = 8\n", 2, "recipe.costs.second_look"),
         ("[recipe.costs]\nescape = 1000\nsecond_look = 1\n[recipe]\ndefect_share = 0.05", 5, "recipe.defect_share"),
@@ -109,6 +115,9 @@ def test_what_does_not_go_together(text, line, key) -> None:
         "[pairing]\nframe_after_ms = 500\n[recipe]\nmodalities = ['vibration']",
         "[engine]\nruntime = 'openvino'\ndevice = 'npu'",
         "[source.replay]\nfolder = ''",
+        f"{WIRE}rate_hz = 1000\nblock_samples = 16",
+        f"{WIRE}rate_hz = 1000\n[recipe]\nmodalities = ['image']",
+        f"{WIRE}[recipe.gate]\ntravel_ms = 270",
         "[recipe.costs]\nsecond_look = 9.09",
         "[recipe.costs]\nescape = 1000\nsecond_look = 1\n[recipe]\ndefect_share = 0.04",
     ],

@@ -6,7 +6,7 @@ from edge_agent.inspection.gate import Bypass, Gate
 from edge_agent.ledger.items import Gated
 from edge_agent.records import Action
 from edge_agent.runtime.mailbox import Mailbox, Overflow
-from edge_agent.sources.wire import GateReport, News
+from edge_agent.sources.wirerecords import GateReport, News
 from edge_agent.testing.disk import FakeDisk
 from edge_agent.wireconfig import RecipeGateConfig
 
@@ -111,6 +111,28 @@ def test_a_trial_that_cannot_be_asked_for_is_answered() -> None:
     assert [report.fate for report in heard] == ["void"]
 
 
+def test_a_trial_that_cannot_be_asked_for_does_not_take_the_answer_of_the_one_before() -> None:
+    bench = Bench()
+    heard: list[tuple[str, str]] = []
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("first", report.fate)))
+    bench.outputs.reachable = False
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("second", report.fate)))
+    bench.outputs.reports.offer(GateReport("", 0, "done", 0.0))
+    bench.gate.step(1.0)
+
+    assert heard == [("second", "void"), ("first", "done")]
+
+
+def test_what_is_told_after_the_last_step_is_recorded_when_the_wire_has_ended() -> None:
+    bench = Bench()
+    bench.gate.step(1.0)
+    bench.outputs.reports.offer(GateReport("a", 2, "done", 7.0))
+    bench.gate.settle()
+
+    assert bench.recorded == [Gated("a", 2, "done", 7.0)]
+    assert bench.outputs.held == [1.0]
+
+
 def test_news_are_handed_on() -> None:
     bench = Bench()
     bench.outputs.news.offer(News("info", "wire_up", "it answers"))
@@ -128,12 +150,16 @@ def test_a_bypass_outlives_a_restart_and_its_end_does_too() -> None:
     assert not Bypass(disk).load()
 
 
-def test_a_damaged_file_is_no_bypass() -> None:
+def test_a_damaged_file_is_no_bypass_and_that_is_said() -> None:
     disk = FakeDisk()
     Bypass(disk).save(True)
     disk.write("gate", b"\0" + disk.read("gate")[1:])
+    heard: list[str] = []
 
-    assert not Bypass(disk).load()
+    assert not Bypass(disk).load(heard.append)
+    assert len(heard) == 1
+    assert not Bypass(FakeDisk()).load(heard.append)
+    assert len(heard) == 1
 
 
 def test_a_gate_that_forgets_that_it_is_bypassed_is_noticed() -> None:

@@ -524,3 +524,14 @@ def test_a_recipe_that_is_not_there_makes_the_part_unsure_at_once_and_is_counted
     assert bench.inspector.counts.unknown == 1
     bench.commit()
     assert [action for _, action, _ in bench.gate.actions] == [Action.REJECT]
+
+
+def test_triggers_that_passed_while_the_source_was_away_are_declared_without_waiting_for_the_next() -> None:
+    bench = Bench()
+    bench.deliver(1)
+
+    assert bench.inspector.resume(Position("a", 1)) == 0
+    assert bench.inspector.resume(Position("a", 5)) == 4
+    assert [item for item in bench.ledger.items if isinstance(item, Misses)] == [
+        Misses("a", 2, 5, "overrun", "default")
+    ]

@@ -378,3 +378,24 @@ def test_either_camera_gives_each_part_the_picture_of_its_own(
     for i, edge in enumerate(edges):
         assert got[i + 1] is not None
         assert abs(got[i + 1] - edge - delay_s) <= (interval_s / 2 + 1e-9 if free_running else 0.0021)
+
+
+def resumed(kind: type[Pairer] = Pairer) -> list[Skipped]:
+    box = kind(PairingConfig(), lambda trigger: Needs(BOTH, 0.25))
+    box.begin(Position("a", 10))
+    box.add(trigger(11, 1.0))
+    lost = [box.resume(Position("a", 11)), box.resume(Position("a", 500_000)), box.resume(Position("b", 2))]
+    box.add(trigger(4, 2.0, "b"))
+    return [*(one for one in lost if one is not None), *box.take_skipped()]
+
+
+def test_whatever_passed_while_a_source_was_away_is_lost_at_once_in_this_series_and_the_next() -> None:
+    assert resumed() == [Skipped("a", 12, 500_000), Skipped("b", 1, 2), Skipped("b", 3, 3)]
+
+
+def test_a_pairer_that_waits_for_the_next_trigger_would_be_found_out() -> None:
+    class Waits(Pairer):
+        def resume(self, position):
+            return None
+
+    assert Skipped("a", 12, 500_000) not in resumed(Waits)

@@ -140,6 +140,45 @@ def test_old_samples_are_let_go() -> None:
     assert len(cut._blocks) * BLOCK / RATE_HZ < 2.1
 
 
+def test_a_window_may_be_longer_than_what_is_kept_beside_it() -> None:
+    cut = WindowCutter(3.0, 16.0, NOMINAL_HZ)
+    cut.want(100.1)
+    (window,) = fed(cut, [block(i) for i in range(400)])
+
+    assert not window.gap
+    assert len(window.samples) == pytest.approx(3.0 * RATE_HZ, abs=2)
+
+
+def test_blocks_that_last_for_seconds_still_give_windows_across_them_and_a_rate() -> None:
+    cut = WindowCutter(1.0, 16.0, 100.0)
+    slow = [SensorBlock(i * 256, raw(i * 256, 256), 100.0 + i * 2.56, UNCERTAINTY_S) for i in range(12)]
+    cut.want(104.6)
+    windows = fed(cut, slow[:4])
+    fed(cut, slow[4:])
+
+    assert [window.gap for window in windows] == [False]
+    assert cut.rate_hz == pytest.approx(100.0)
+
+
+def forgotten_without_a_block(kind: type[WindowCutter]) -> int:
+    cut = kind(WINDOW_S, 16.0, NOMINAL_HZ)
+    for part in range(1000):
+        cut.want(100.0 + 0.1 * part)
+    return cut.unfinished
+
+
+def test_triggers_of_a_sensor_that_says_nothing_any_more_are_forgotten_and_counted() -> None:
+    assert 1000 - forgotten_without_a_block(WindowCutter) <= 12
+
+
+def test_a_cutter_that_waits_for_ever_would_be_found_out() -> None:
+    class Patient(WindowCutter):
+        def want(self, trigger_s):
+            self._wanted.append(trigger_s)
+
+    assert forgotten_without_a_block(Patient) == 0
+
+
 def test_a_window_with_a_sample_at_full_scale_is_clipped() -> None:
     cut = cutter()
     loud = block(11).raw.copy()

@@ -1,0 +1,175 @@
+"""A source at the end of a wire: it delivers from its opening until the wire breaks, however short the break is."""
+
+from collections.abc import Callable
+
+import pytest
+
+from edge_agent.errors import Unavailable
+from edge_agent.records import Trigger
+from edge_agent.sources.source import Position
+from edge_agent.sources.wire import WireSource
+from edge_agent.sources.wirerecords import WireStatus
+from edge_agent.testing.clock import ManualClock
+from edge_agent.wireconfig import GateConfig, WireConfig
+from firmware_bridge.bridge import Down
+from firmware_bridge.errors import PortLost
+from firmware_bridge.heard import Arrival, Rebooted, Up
+from firmware_bridge.messages import ConfigAck, Edge, Hello
+from firmware_bridge.port import Port
+
+
+def nobody(path: str, baud: int) -> Port:
+    raise PortLost("the device is gone")
+
+
+def source(
+    kind: type[WireSource] = WireSource,
+    open_port: Callable[[str, int], Port] = nobody,
+    poke: Callable[[str], None] = lambda name: None,
+) -> WireSource:
+    config = WireConfig(port="/dev/serial/by-id/mcu"), GateConfig(), frozenset({0})
+    return kind(*config, 0.08, 0, ManualClock(), poke, open_port)
+
+
+def up(boot_id: int, edges: int) -> Up:
+    hello = Hello(1, 1, boot_id, 1_000_000, "sensor", 16_000, 26_667, 1, 1, 2048)
+    return Up(hello, ConfigAck(0, 26_667, 16_000, 256), edges)
+
+
+def arrival(number: int) -> Arrival:
+    return Arrival(Edge(number, number * 1000, 0, 1, 0), float(number), 0.0001)
+
+
+def gone(message: str = "the device is gone") -> Down:
+    return Down(PortLost(message), 0.1)
+
+
+class Held:
+    """Stands in for the bridge."""
+
+    failure = None
+
+    def __init__(self) -> None:
+        self.held: list[float] = []
+
+    def hold(self, now: float) -> None:
+        self.held.append(now)
+
+
+def opened(kind: type[WireSource] = WireSource) -> WireSource:
+    wire = source(kind)
+    wire._hear(up(7, 3))
+    assert wire.open() == Position(f"{7:016x}", 3)
+    return wire
+
+
+def break_is_found(kind: type[WireSource]) -> None:
+    wire = opened(kind)
+    wire._hear(Rebooted())
+    wire._hear(up(8, 2))
+
+    with pytest.raises(Unavailable, match="started anew"):
+        wire.check()
+    wire.close()
+    assert wire.ready
+    assert wire.open() == Position(f"{8:016x}", 2)
+    wire.check()
+
+
+def test_a_break_that_is_over_before_anybody_looked_is_found_all_the_same() -> None:
+    break_is_found(WireSource)
+
+
+def test_a_source_that_forgets_a_break_when_the_wire_is_up_again_is_noticed() -> None:
+    class Forgetful(WireSource):
+        def check(self) -> None:
+            if not self._up:
+                super().check()
+
+    with pytest.raises(pytest.fail.Exception):
+        break_is_found(Forgetful)
+
+
+def test_what_passes_between_a_break_and_the_next_opening_is_counted_and_not_delivered() -> None:
+    wire = opened()
+    wire._hear(arrival(4))
+    wire._hear(gone())
+    wire._hear(up(7, 6))
+    wire._hear(arrival(7))
+
+    assert [item.number for item in wire.take() if isinstance(item, Trigger)] == [4]
+    assert wire.open().number == 7
+    wire._hear(arrival(8))
+    assert [item.number for item in wire.take() if isinstance(item, Trigger)] == [8]
+
+
+def test_each_reason_of_an_outage_is_said_once_however_often_they_take_turns() -> None:
+    wire = opened()
+    wire._hear(gone("gone"))
+    said = 0
+    for message in ("gone", "absent", "gone", "absent"):
+        wire._hear(gone(message))
+        if wire.ready:
+            said += 1
+            with pytest.raises(Unavailable, match=message):
+                wire.open()
+
+    assert said == 2
+    wire._hear(up(7, 3))
+    wire.open()
+    wire._hear(gone("gone"))
+    assert wire.ready
+
+
+def test_the_source_is_looked_at_at_once_when_the_wire_breaks() -> None:
+    poked: list[str] = []
+    wire = source(poke=poked.append)
+    wire._hear(up(7, 3))
+    poked.clear()
+    wire._hear(gone())
+
+    assert "source" in poked
+
+
+def test_the_gate_is_held_only_while_parts_are_delivered() -> None:
+    wire = source()
+    bridge = wire._bridge = Held()
+    wire._hear(up(7, 3))
+    wire.hold(1.0)
+    assert bridge.held == []
+
+    wire.open()
+    wire.hold(2.0)
+    wire._hear(Rebooted())
+    wire._hear(up(8, 0))
+    wire.hold(3.0)
+    wire.open()
+    wire.hold(4.0)
+    wire.close()
+    wire.hold(5.0)
+
+    assert bridge.held == [2.0, 4.0]
+
+
+def test_a_bug_on_the_thread_of_the_wire_is_raised_though_the_source_was_never_open() -> None:
+    def broken(path: str, baud: int) -> Port:
+        raise ZeroDivisionError("a bug")
+
+    wire = source(open_port=broken)
+    wire.connect()
+    wire.disconnect()
+    assert wire.joined(10.0)
+
+    assert wire.ready
+    with pytest.raises(ZeroDivisionError):
+        wire.open()
+
+
+def test_the_gate_of_a_wire_that_is_down_follows_nobody() -> None:
+    wire = source()
+    wire.connect()
+    wire.disconnect()
+    assert wire.joined(10.0)
+    wire._figures = WireStatus(armed=True)  # as it was told before the cable was pulled
+
+    assert not wire.status().armed

@@ -34,9 +34,9 @@ setup: $(VENV)/.test  ## make .venv with everything for running and testing
 demo: $(VENV)/.runtime  ## watch a simulated line being judged (ARGS="--fast --parts 300" for a quick one)
 	@$(BIN)/edge-agent demo $(ARGS)
 
-test: $(VENV)/.test  ## run all tests: two at a time, but for those that start the program and look at its times
-	$(BIN)/python -m pytest -m "not system" --numprocesses 2 --dist loadfile $(ARGS)
-	$(BIN)/python -m pytest -m system $(ARGS)
+test: $(VENV)/.test  ## run all tests: two at a time, but for those that look at times
+	$(BIN)/python -m pytest -m "not timed" --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m timed $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

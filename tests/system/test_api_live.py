@@ -22,7 +22,7 @@ from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 
 def wait_until(what: Callable[[], bool]) -> None:

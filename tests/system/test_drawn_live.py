@@ -23,7 +23,7 @@ from edge_agent.station import Station
 from models.castings import CastingLine
 from models.embedding import assemble, quantise
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 HELD_OUT = 10
 

@@ -20,7 +20,7 @@ from firmware_bridge.session import Session
 from tests.running_station import wait_until
 from tests.wire_pair import CONFIG
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 PART_S = 0.04
 

@@ -31,7 +31,7 @@ from firmware_bridge.messages import (
 )
 from firmware_bridge.packet import PacketDecoder, encode_packet
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 LIMIT_S = 10.0
 
 

@@ -26,7 +26,7 @@ from edge_agent.sources.schedule import Material
 from edge_agent.station import Station
 from models.castings import CastingLine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 BOLTS = '[recipe]\nname = "bolts"\nbundle = "castings"\n'
 

@@ -26,7 +26,7 @@ from edge_agent.sources.simline import SimLine
 from edge_agent.teacher import Plan
 from models.castings import CastingLine
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 
 def wait_until(what: Callable[[], bool], timeout_s: float = 20.0) -> None:

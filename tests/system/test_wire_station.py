@@ -28,7 +28,7 @@ from models.castings import CastingLine
 from tests.running_station import wait_until
 from tests.wire_cell import NO_CAMERA, NOMINAL_RATE_HZ, TICK_HZ, TRUE_RATE_HZ, Cell, castings
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 
 TRAVEL_S, LEASE_S = 0.4, 0.5
 TICKS_OFF_S = 0.0001

@@ -16,7 +16,7 @@ from documents import document, section
 from firmware_bridge.__main__ import parser
 from firmware_bridge.sim.decodetrial import DAMAGES
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timed]
 ROOT = Path(__file__).parents[2]
 SOON_S = 15.0
 

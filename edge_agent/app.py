@@ -67,11 +67,21 @@ def build(
     clock = clock or SystemClock()
     loop = Loop(clock)
     calls = Calls(loop.poke, receipts=BACKLOG_PARTS + 2 * config.ledger.commit_queue)
-    station = Station(
-        config, clock=clock, post=calls.post, on_error=lambda name, error: loop.on_error and loop.on_error(name, error)
-    )
+    loop.add(calls)  # before the station: the ledger answers what that writes at its start
+    early: list[tuple[str, Exception]] = []
+
+    def failed(name: str, error: Exception) -> None:
+        if loop.on_error is None:
+            early.append((name, error))
+        else:
+            loop.on_error(name, error)
+
+    station = Station(config, clock=clock, post=calls.post, on_error=failed)
     try:
-        return _joined(station, clock, loop, calls, supply, output, told, load)
+        agent = _joined(station, clock, loop, calls, supply, output, told, load)
+        for name, error in early:
+            agent.supervisor.failed(name, error)
+        return agent
     except BaseException:
         station.close()
         raise
@@ -138,7 +148,6 @@ def _joined(
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
     components: tuple[Component, ...] = (
-        calls,
         dispatcher,
         background,
         inspector,

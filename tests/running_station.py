@@ -30,7 +30,8 @@ def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
     loop = threading.Thread(target=agent.run)
     loop.start()
     try:
-        wait_until(lambda: agent.is_up)
+        wait_until(lambda: agent.is_up or not loop.is_alive())
+        assert agent.is_up, f"it ended: {agent.supervisor.ending}"
         yield agent, Path(settings.api.socket)
     finally:
         agent.loop.stop()

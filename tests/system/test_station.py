@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent import Station
+from edge_agent import Station, app
+from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example
 from edge_agent.ledger import EvidenceStore, Reader
@@ -103,3 +104,27 @@ def test_a_part_with_nothing_to_judge_by_is_refused_and_leaves_no_row(station: S
     with pytest.raises(BadData):
         station.judge(None, VibrationWindow(np.full((2133, 3), np.nan, np.float32), 26667.0, 0.0))
     assert list(station.parts()) == []
+
+
+class Impatient(Station):
+    """A station whose ledger answers, or fails, before anything else is there."""
+
+    fails = False
+
+    def __init__(self, *arguments, post, on_error, **named) -> None:
+        post(lambda: None)
+        if self.fails:
+            on_error("ledger", KeyError("calls"))
+        super().__init__(*arguments, post=post, on_error=on_error, **named)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_ledger_may_answer_or_fail_while_the_rest_is_being_made(tmp_path, monkeypatch, fails: bool) -> None:
+    monkeypatch.setattr(app, "Station", Impatient)
+    monkeypatch.setattr(Impatient, "fails", fails)
+    agent = app.build(Config.defaults(tmp_path))
+    try:
+        assert (agent.supervisor.ending is not None) == fails
+    finally:
+        assert agent.close() == ()

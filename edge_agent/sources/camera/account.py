@@ -8,7 +8,7 @@ from enum import StrEnum
 from edge_agent.errors import BadData
 from edge_agent.records import Frame
 from edge_agent.sources.camera.capture import Settings, Shot
-from edge_agent.sources.camera.gate import Refusal
+from edge_agent.sources.camera.sieve import Refusal
 
 
 class CameraState(StrEnum):

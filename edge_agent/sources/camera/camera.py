@@ -1,6 +1,6 @@
 """One camera, whatever becomes of it: delivers its frames, leaves a thread that hangs behind, and opens it again.
 
-Joins the thread (`reader`) to the two pure halves (`gate`: what becomes of a picture, `recovery`: when to do what). It
+Joins the thread (`reader`) to the two pure halves (`sieve`: what becomes of a picture, `recovery`: when to do what). It
 knows nothing of triggers or pairs.
 """
 
@@ -19,9 +19,9 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.sources.camera.account import CameraState, CameraStats, Pictures
 from edge_agent.sources.camera.capture import OpenCapture, Settings, Shot
 from edge_agent.sources.camera.door import open_capture
-from edge_agent.sources.camera.gate import Gate, Refusal, Stamp, cut
 from edge_agent.sources.camera.reader import Reader
 from edge_agent.sources.camera.recovery import QUIET_S, Recovery
+from edge_agent.sources.camera.sieve import Refusal, Sieve, Stamp, cut
 from edge_agent.sources.imagehealth import ImageHealth
 
 MAX_LEFT_BEHIND: Final = 2
@@ -65,9 +65,9 @@ class Camera:
         self._deliver = deliver
         self._tell = tell
         self._open = open_
-        self._looking = threading.Lock()  # gate and health see one picture at a time
+        self._looking = threading.Lock()  # sieve and health see one picture at a time
         self._lock = threading.RLock()
-        self._gate = Gate(config)
+        self._sieve = Sieve(config)
         self._recovery = Recovery(config)
         self._state = CameraState.CLOSED
         self._reason = ""
@@ -133,8 +133,8 @@ class Camera:
                 self._abandoned,
                 self._hanging(),
                 self._size,
-                self._gate.interval_s,
-                self._gate.dated_by_driver,
+                self._sieve.interval_s,
+                self._sieve.dated_by_driver,
                 self._settings,
             )
 
@@ -157,7 +157,7 @@ class Camera:
         with self._looking, self._lock:
             if reader is not self._reader:
                 return
-            self._gate.begin(settings)
+            self._sieve.begin(settings)
             self._recovery.opened(now)
             self._opened += 1
             self._tell_settings(settings)
@@ -242,12 +242,12 @@ class Camera:
             self._note("info", "camera_back", f"{self.name} is back after {lost_s:.1f} s", lost_s=round(lost_s, 3))
 
     def _looked_at(self, shot: Shot, now: float) -> Frame | Refusal:
-        stamp = self._gate.judge(shot, now)
+        stamp = self._sieve.judge(shot, now)
         self._tell_size((shot.image.shape[1], shot.image.shape[0]), now)
         if not isinstance(stamp, Stamp):
             return stamp
         image, config = cut(shot.image, self._config.roi), self._config
-        shutter = Shutter(config.trigger == "free", self._gate.interval_s, config.delay_ms / 1e3)
+        shutter = Shutter(config.trigger == "free", self._sieve.interval_s, config.delay_ms / 1e3)
         faults = self._health.check(image)
         return Frame(image, stamp.time_s, stamp.uncertainty_s, faults, config.name, shutter)
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.cameraconfig import CameraConfig, RoiConfig
 from edge_agent.sources.camera.capture import Settings, Shot
-from edge_agent.sources.camera.gate import Gate, Refusal, Stamp
+from edge_agent.sources.camera.sieve import Refusal, Sieve, Stamp
 
 V4L2, STREAM = "/dev/v4l/by-id/usb-camera", "http://camera/live"
 UNCERTAIN_S = 0.003
@@ -21,7 +21,7 @@ def shot(seed: int, driver_s: float | None = None, width: int = 64, height: int 
     return Shot(image(seed, width, height), driver_s)
 
 
-def gate(kind: type[Gate] = Gate, device: str = V4L2, **keys: object) -> Gate:
+def gate(kind: type[Sieve] = Sieve, device: str = V4L2, **keys: object) -> Sieve:
     made = kind(CameraConfig(device=device, **keys))
     made.begin(Settings(fps=20.0))
     return made
@@ -51,7 +51,7 @@ def test_the_interval_of_a_free_camera_is_measured_and_that_of_a_triggered_one_i
     assert (free.interval_s, fired.interval_s) == (pytest.approx(0.1), 0.05)
 
 
-def success_after_unplugging_is_seen(kind: type[Gate]) -> None:
+def success_after_unplugging_is_seen(kind: type[Sieve]) -> None:
     for later_s, driver_s in ((0.05, 99.99), (0.05, 99.98), (3.0, 100.02)):  # again, backwards, from long ago
         box = gate(kind)
         assert isinstance(box.judge(shot(0, 99.99), 100.0), Stamp)
@@ -59,17 +59,17 @@ def success_after_unplugging_is_seen(kind: type[Gate]) -> None:
 
 
 def test_a_success_after_unplugging_is_seen_by_the_driver_s_time() -> None:
-    success_after_unplugging_is_seen(Gate)
+    success_after_unplugging_is_seen(Sieve)
 
 
-class Believes(Gate):
+class Believes(Sieve):
     """The wrong implementation: what the driver calls a success is one."""
 
     def _is_stale(self, shot: Shot, now: float) -> bool:
         return False
 
 
-class OnlyRepeats(Gate):
+class OnlyRepeats(Sieve):
     """The wrong implementation: only the very same time is old."""
 
     def _is_stale(self, shot: Shot, now: float) -> bool:
@@ -78,7 +78,7 @@ class OnlyRepeats(Gate):
 
 
 @pytest.mark.parametrize("wrong", [Believes, OnlyRepeats])
-def test_the_check_for_old_pictures_has_teeth(wrong: type[Gate]) -> None:
+def test_the_check_for_old_pictures_has_teeth(wrong: type[Sieve]) -> None:
     with pytest.raises(AssertionError):
         success_after_unplugging_is_seen(wrong)
 

@@ -48,7 +48,7 @@ class Stamp:
     uncertainty_s: float
 
 
-class Gate:
+class Sieve:
     """Judges the pictures of one camera, in the order in which they come.
 
     Attributes:

@@ -35,7 +35,7 @@ demo: $(VENV)/.runtime  ## watch a simulated line being judged (ARGS="--fast --p
 	@$(BIN)/edge-agent demo $(ARGS)
 
 test: $(VENV)/.test  ## run all tests: two at a time, but for those that look at times
-	$(BIN)/python -m pytest -m "not timed" --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not timed" --numprocesses 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 	$(BIN)/python -m pytest -m timed $(ARGS)
 
 lint: $(VENV)/.test

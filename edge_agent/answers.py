@@ -16,7 +16,7 @@ from edge_agent.commands import (
     CancelArguments,
     EventsArguments,
     ForgetArguments,
-    Gate,
+    GateAnswer,
     GateArguments,
     LabelArguments,
     PromoteArguments,
@@ -221,11 +221,11 @@ class Answers:
 
         def answer(fate: str = "", off_us: float | None = None) -> None:
             status = wire.status()
-            request.done(Gate(gate.bypassed, status is not None and status.armed, fate, off_us))
+            request.done(GateAnswer(gate.bypassed, status is not None and status.armed, fate, off_us))
 
         if arguments.to == "try":
             station.note("info", "gate", "gate_tried", f"{arguments.who} tries the reject gate", who=arguments.who)
-            gate.try_out(station.recipe.config.gate, lambda report: answer(report.fate, report.off_us))
+            gate.try_out(station.recipe.config.gate, lambda report: answer(report.gate, report.off_us))
             return
         bypassed = arguments.to == "bypass"
 

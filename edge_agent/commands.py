@@ -103,7 +103,7 @@ class GateArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateAnswer:
     """What `gate` answers.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import Gate, Used, checked
+from edge_agent.commands import GateAnswer, Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
@@ -177,7 +177,7 @@ def move_gate(config: Config, to: str, who: str, *, as_json: bool) -> int:
         Unavailable: no station runs, or it has no gate.
     """
     checked("gate", to=to, who=who)
-    gate = msgspec.convert(api.call(Path(config.api.socket), "gate", {"to": to, "who": who}), Gate)
+    gate = msgspec.convert(api.call(Path(config.api.socket), "gate", {"to": to, "who": who}), GateAnswer)
     if as_json:
         say_json(gate)
     elif gate.fate == "done":

@@ -272,6 +272,23 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Gated:
+    """What the reject gate did with a part that it was told to reject.
+
+    Attributes:
+        series: the count of its trigger; "" for a movement without a part.
+        number: the part's number in it; 0 for a movement without a part.
+        gate: one word: `done`, or why the gate did not move (`late`, `safe`, `bypassed`, …).
+        off_us: how much later than asked for it moved [us]; None unless it did.
+    """
+
+    series: str
+    number: int
+    gate: str
+    off_us: float | None = None
+
+
+@dataclass(frozen=True)
 class Event:
     """Something a person may want to know: a fault, a drop, a change of knowledge.
 

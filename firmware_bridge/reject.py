@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone, RejectResult
+from firmware_bridge.messages import Reject, RejectAck, RejectDone, RejectResult
 
 ANSWER_S: Final = 0.100
 """An answer that has not come so long after it was due was lost [s]: more than all repetitions of the question take."""
@@ -76,7 +76,7 @@ class RejectBook:
         send: sends a message; False when it cannot be taken.
     """
 
-    def __init__(self, send: Callable[[Reject | Cancel, float], bool]) -> None:
+    def __init__(self, send: Callable[[Reject, float], bool]) -> None:
         self._send = send
         self._open: dict[int, _Asked] = {}
         self._last_id = 0
@@ -109,12 +109,6 @@ class RejectBook:
             return RejectReport(part_seq, output, Fate.FULL, fire_ticks)
         self._open[command.cmd_id] = _Asked(command, due_s, now + ANSWER_S)
         return None
-
-    def cancel(self, part_seq: int, now: float) -> bool:
-        """Take back what was asked for a part; say whether anything was."""
-        found = [cmd_id for cmd_id, asked in self._open.items() if asked.command.part_seq == part_seq]
-        taken = [self._send(Cancel(cmd_id), now) for cmd_id in found]
-        return any(taken)
 
     def answered(self, answer: RejectAck, now: float) -> Iterator[RejectReport]:
         """Hear an answer; give the report when it decides the fate of a pulse."""

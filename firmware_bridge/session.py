@@ -79,7 +79,7 @@ class Session:
         self.state = State.CLOSED
         self.rejects = RejectBook(self.link.send)
         self.lease = Lease(wanted.lease_ms, self.link.send)
-        self._gate = FloodGate(wanted.rate_hz)
+        self._flood = FloodGate(wanted.rate_hz)
         self.samples = SampleAccount()
         self.edges = EdgeAccount()
         self.clock = ClockSync(1)
@@ -149,7 +149,7 @@ class Session:
                 self._heard_s = now
                 heard += self._heard(message, now)
             self._refuse_another_version()
-            self._gate.add(len(data), now)
+            self._flood.add(len(data), now)
         except BridgeError as error:
             self._error = error
         return heard

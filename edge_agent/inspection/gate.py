@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_agent.errors import StateDamaged
-from edge_agent.ledger.items import Gated
-from edge_agent.records import Action
+from edge_agent.records import Action, Gated
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
-from edge_agent.sources.wirerecords import GateReport, News
+from edge_agent.sources.wirerecords import News
 from edge_agent.wireconfig import RecipeGateConfig
 
 HOLDS: Final = 8
@@ -36,7 +35,7 @@ BYPASS_FILE: Final = "gate"
 class Outputs(Protocol):
     """Where pulses are asked for: `sources.wire.WireSource`."""
 
-    reports: Mailbox[GateReport]
+    reports: Mailbox[Gated]
     news: Mailbox[News]
 
     def hold(self, now: float) -> None:
@@ -93,20 +92,20 @@ class Gate:
         self._asked = 0
         self._fates: Counter[str] = Counter()
         self._worst_off_us = 0.0
-        self._trials: deque[Callable[[GateReport], None]] = deque()
+        self._trials: deque[Callable[[Gated], None]] = deque()
 
     def act(self, series: str, number: int, action: Action, gate: RecipeGateConfig) -> None:
         """Let the part pass, or have the gate move when the part is there."""
         if action is Action.PASS:
             return
         if self.bypassed:
-            self._became(GateReport(series, number, BYPASSED))
+            self._became(Gated(series, number, BYPASSED))
             return
         self._asked += 1
         if not self._outputs.pulse(series, number, gate.travel_ms / 1e3, gate.pulse_ms / 1e3, gate.output):
-            self._became(GateReport(series, number, UNREACHED))
+            self._became(Gated(series, number, UNREACHED))
 
-    def try_out(self, gate: RecipeGateConfig, then: Callable[[GateReport], None]) -> None:
+    def try_out(self, gate: RecipeGateConfig, then: Callable[[Gated], None]) -> None:
         """Move the gate once, without a part and whether bypassed or not.
 
         Args:
@@ -116,7 +115,7 @@ class Gate:
         if self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
             self._trials.append(then)
         else:
-            then(GateReport("", NO_PART, UNREACHED))
+            then(Gated("", NO_PART, UNREACHED))
 
     def step(self, now: float) -> float:
         """Say that the loop turns; record what became of the parts."""
@@ -135,14 +134,14 @@ class Gate:
         """Say what the gate did."""
         return GateStatus(self.bypassed, self._asked, dict(self._fates), self._worst_off_us)
 
-    def _became(self, report: GateReport) -> None:
+    def _became(self, report: Gated) -> None:
         if report.number == NO_PART:
             if self._trials:
                 self._trials.popleft()(report)
             return
-        self._fates[report.fate] += 1
+        self._fates[report.gate] += 1
         self._worst_off_us = max(self._worst_off_us, abs(report.off_us or 0.0))
-        self._record(Gated(report.series, report.number, report.fate, report.off_us))
+        self._record(report)
 
 
 class Bypass:

@@ -6,7 +6,6 @@ from edge_agent.ledger.export import ExportFormat, export_parts
 from edge_agent.ledger.items import (
     Acted,
     Committed,
-    Gated,
     Item,
     Misses,
     Pictured,
@@ -29,7 +28,6 @@ __all__ = [
     "LedgerStatus",
     "LedgerWriter",
     "Misses",
-    "Gated",
     "Pictured",
     "Reader",
     "Receipt",

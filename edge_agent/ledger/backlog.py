@@ -9,7 +9,6 @@ from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
     Acted,
     Committed,
-    Gated,
     Item,
     Misses,
     Pictured,
@@ -20,7 +19,7 @@ from edge_agent.ledger.items import (
     Word,
 )
 from edge_agent.ledger.losses import Losses
-from edge_agent.records import Event, Part
+from edge_agent.records import Event, Gated, Part
 
 LAZY_S: Final = 0.5
 """How long what needs no receipt may wait for a commit to ride with [s]: as much as a kill may take of it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.errors import BadData
-from edge_agent.records import Action, Event, Part
+from edge_agent.records import Action, Event, Gated, Part
 
 
 @dataclass(frozen=True)
@@ -111,23 +111,6 @@ class Acted:
     action: Action
     acted_s: float
     committed_late: bool = False
-
-
-@dataclass(frozen=True)
-class Gated:
-    """What the reject gate did with a part that it was told to reject.
-
-    Attributes:
-        series: the trigger source's count.
-        number: the part's number in it.
-        gate: one word: `done`, or why the gate did not move (`late`, `safe`, `bypassed`, …).
-        off_us: how much later than asked for it moved [us]; None unless it did.
-    """
-
-    series: str
-    number: int
-    gate: str
-    off_us: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Final
 
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.records import Frame, Trigger
+from edge_agent.records import Frame, Gated, Trigger
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
-from edge_agent.sources.wirerecords import GateReport, News, WireStatus
+from edge_agent.sources.wirerecords import News, WireStatus
 from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
@@ -33,8 +33,6 @@ FRAMES: Final = 4
 """Pictures that may wait for the station, of each camera; 6 MB each at 1080p."""
 REPORTS: Final = 64
 """Reports of the gate, and news, that may wait: some seconds of a quick line."""
-CLOSE_WAIT_S: Final = 2.0
-"""The bridge's thread ends within this [s]."""
 SEVERITIES: Final = ("info", "warning", "error")
 """Of a LOG, by its level."""
 
@@ -72,7 +70,7 @@ class WireSource:
     ) -> None:
         self.items = Mailbox[Item](ITEMS, Overflow.DROP_OLDEST, lambda: poke("inspection"))
         self.frames = Mailbox[Frame](FRAMES * max(1, cameras), Overflow.DROP_OLDEST, lambda: poke("inspection"))
-        self.reports = Mailbox[GateReport](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
+        self.reports = Mailbox[Gated](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self.news = Mailbox[News](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self._wire = wire
         self._wanted = wanted_of(wire, gate, outputs)
@@ -205,7 +203,7 @@ class WireSource:
             output: which output.
 
         Returns:
-            False when it cannot be asked, and then nothing more is heard of it; otherwise a `GateReport` follows.
+            False when it cannot be asked, and then nothing more is heard of it; otherwise a `Gated` follows.
         """
         with self._lock:
             reachable = self._up and series in ("", self._position.series)
@@ -299,7 +297,7 @@ class WireSource:
     def _reported(self, report: RejectReport) -> None:
         late = None if report.actual_ticks is None else report.actual_ticks - report.fire_ticks
         off_us = None if late is None else 1e6 * late / self._tick_hz
-        self.reports.offer(GateReport(self._series, report.part_seq, str(report.fate), off_us))
+        self.reports.offer(Gated(self._series, report.part_seq, str(report.fate), off_us))
 
     def _came_up(self, up: Up) -> None:
         self._cutter.clear()

@@ -1,25 +1,8 @@
-"""What the wire tells the loop: reports of the gate, news for people, and how the wire is."""
+"""What the wire tells of itself: news for people, and how it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class GateReport:
-    """What the gate did with a part.
-
-    Attributes:
-        series: the count of the trigger.
-        number: the part's number in it.
-        fate: one word: `done`, or why the gate did not move.
-        off_us: how much later than asked for it moved [us]; None unless it did.
-    """
-
-    series: str
-    number: int
-    fate: str
-    off_us: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from edge_agent.errors import Unavailable
 from edge_agent.ledger import (
     Acted,
     Committed,
-    Gated,
     LedgerStatus,
     LedgerWriter,
     Misses,
@@ -22,7 +21,7 @@ from edge_agent.ledger import (
     Word,
     WordKind,
 )
-from edge_agent.records import Action, Event, Outcome
+from edge_agent.records import Action, Event, Gated, Outcome
 from edge_agent.runtime.clock import SystemClock
 
 PATIENCE_S = 20.0

@@ -143,23 +143,11 @@ def test_what_the_microcontroller_has_forgotten_is_void_once() -> None:
     assert list(rig.book.done(RejectDone(2, 1))) == []
 
 
-def test_taking_back_says_cancel_for_each_pulse_of_the_part_and_the_answer_is_the_fate() -> None:
+def test_that_nothing_waits_under_a_number_is_no_fate_and_what_was_taken_back_has_one() -> None:
     rig = asked()
-    rig.ask(7)
-    rig.ask(8)
-
-    assert rig.book.cancel(7, T)
-    assert rig.said[-2:] == [Cancel(1), Cancel(2)]
-    assert not rig.book.cancel(99, T)
-    assert [report.fate for report in rig.answered(1, RejectResult.CANCELLED)] == [Fate.CANCELLED]
-
-
-def test_that_there_is_nothing_to_take_back_is_no_fate() -> None:
-    rig = asked()
-    rig.book.cancel(7, T)
 
     assert rig.answered(1, RejectResult.UNKNOWN) == []
-    assert rig.book.waiting == 1
+    assert [report.fate for report in rig.answered(1, RejectResult.CANCELLED)] == [Fate.CANCELLED]
 
 
 def test_an_answer_to_a_number_that_was_never_said_is_nobodys() -> None:

@@ -3,10 +3,9 @@
 import pytest
 
 from edge_agent.inspection.gate import Bypass, Gate
-from edge_agent.ledger.items import Gated
-from edge_agent.records import Action
+from edge_agent.records import Action, Gated
 from edge_agent.runtime.mailbox import Mailbox, Overflow
-from edge_agent.sources.wirerecords import GateReport, News
+from edge_agent.sources.wirerecords import News
 from edge_agent.testing.disk import FakeDisk
 from edge_agent.wireconfig import RecipeGateConfig
 
@@ -17,7 +16,7 @@ class Outputs:
     """Stands in for the wire."""
 
     def __init__(self) -> None:
-        self.reports = Mailbox[GateReport](64, Overflow.DROP_OLDEST)
+        self.reports = Mailbox[Gated](64, Overflow.DROP_OLDEST)
         self.news = Mailbox[News](64, Overflow.DROP_OLDEST)
         self.held: list[float] = []
         self.pulses: list[tuple[str, int, float, float, int]] = []
@@ -51,8 +50,8 @@ def test_a_rejected_part_moves_the_gate_and_a_passed_one_does_not() -> None:
 
 def test_what_became_of_a_part_is_recorded_and_counted() -> None:
     bench = Bench()
-    bench.outputs.reports.offer(GateReport("a", 2, "done", 7.0))
-    bench.outputs.reports.offer(GateReport("a", 3, "late"))
+    bench.outputs.reports.offer(Gated("a", 2, "done", 7.0))
+    bench.outputs.reports.offer(Gated("a", 3, "late"))
     bench.gate.step(1.0)
 
     assert bench.recorded == [Gated("a", 2, "done", 7.0), Gated("a", 3, "late")]
@@ -91,13 +90,13 @@ def test_the_gate_is_held_several_times_within_a_lease() -> None:
 
 def test_a_trial_moves_the_gate_without_a_part_and_leaves_no_row() -> None:
     bench = Bench(bypassed=True)
-    heard: list[GateReport] = []
+    heard: list[Gated] = []
     bench.gate.try_out(RECIPE, heard.append)
     ((series, number, *_),) = bench.outputs.pulses
-    bench.outputs.reports.offer(GateReport(series, number, "done", 0.0))
+    bench.outputs.reports.offer(Gated(series, number, "done", 0.0))
     bench.gate.step(1.0)
 
-    assert [report.fate for report in heard] == ["done"]
+    assert [report.gate for report in heard] == ["done"]
     assert bench.recorded == []
     assert bench.gate.status().fates == {}
 
@@ -105,19 +104,19 @@ def test_a_trial_moves_the_gate_without_a_part_and_leaves_no_row() -> None:
 def test_a_trial_that_cannot_be_asked_for_is_answered() -> None:
     bench = Bench()
     bench.outputs.reachable = False
-    heard: list[GateReport] = []
+    heard: list[Gated] = []
     bench.gate.try_out(RECIPE, heard.append)
 
-    assert [report.fate for report in heard] == ["void"]
+    assert [report.gate for report in heard] == ["void"]
 
 
 def test_a_trial_that_cannot_be_asked_for_does_not_take_the_answer_of_the_one_before() -> None:
     bench = Bench()
     heard: list[tuple[str, str]] = []
-    bench.gate.try_out(RECIPE, lambda report: heard.append(("first", report.fate)))
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("first", report.gate)))
     bench.outputs.reachable = False
-    bench.gate.try_out(RECIPE, lambda report: heard.append(("second", report.fate)))
-    bench.outputs.reports.offer(GateReport("", 0, "done", 0.0))
+    bench.gate.try_out(RECIPE, lambda report: heard.append(("second", report.gate)))
+    bench.outputs.reports.offer(Gated("", 0, "done", 0.0))
     bench.gate.step(1.0)
 
     assert heard == [("second", "void"), ("first", "done")]
@@ -126,7 +125,7 @@ def test_a_trial_that_cannot_be_asked_for_does_not_take_the_answer_of_the_one_be
 def test_what_is_told_after_the_last_step_is_recorded_when_the_wire_has_ended() -> None:
     bench = Bench()
     bench.gate.step(1.0)
-    bench.outputs.reports.offer(GateReport("a", 2, "done", 7.0))
+    bench.outputs.reports.offer(Gated("a", 2, "done", 7.0))
     bench.gate.settle()
 
     assert bench.recorded == [Gated("a", 2, "done", 7.0)]

@@ -202,9 +202,12 @@ def _show(arguments: argparse.Namespace) -> int:
         raise BadRecording(f"{path}: {error.strerror}", hint="name a file of the verb record") from None
     reader = Reader()
     with file:
-        for entry in read_entries(file):
-            for row in reader.rows(entry):
-                _say(msgspec.json.encode(row).decode())
+        try:
+            for entry in read_entries(file):
+                for row in reader.rows(entry):
+                    _say(msgspec.json.encode(row).decode())
+        except BadRecording as error:
+            raise BadRecording(f"{path}: {error.message}", hint=error.hint) from None
         left = path.stat().st_size - file.tell()
     if left:
         sys.stderr.write(f"firmware_bridge: {path} was cut off or damaged: {left} bytes at its end say nothing\n")

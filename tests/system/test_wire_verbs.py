@@ -172,7 +172,7 @@ ERRORS = {
     "no tty": (["monitor", "/dev/null"], 1, "not a usable serial device", "/dev/serial/by-id"),
     "no device to record": (["record", "/dev/nobody", "FOLDER/wire"], 1, "no such device", "plug it in"),
     "no file": (["show", "FOLDER/missing"], 1, "No such file", "record"),
-    "no recording": (["show", str(ROOT / "README.md")], 1, "no recording", "record"),
+    "no recording": (["show", str(ROOT / "README.md")], 1, "README.md: this is no recording", "record"),
     "a folder": (["show", "FOLDER"], 1, "Is a directory", "record"),
     "a path that exists": (["simulate", "FOLDER"], 1, "exists", "name a path"),
     "a folder that does not": (["simulate", "FOLDER/no/sensor"], 1, "no link can be made", "another folder"),

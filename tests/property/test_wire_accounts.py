@@ -100,7 +100,6 @@ actions = st.one_of(
     st.tuples(st.just("ask"), st.integers(0, 5), st.booleans()),
     st.tuples(st.just("ack"), st.integers(0, 12), st.integers(0, 9)),
     st.tuples(st.just("done"), st.integers(0, 12), st.integers(0, 9)),
-    st.tuples(st.just("cancel"), st.integers(0, 5), st.booleans()),
     st.tuples(st.just("wait"), st.integers(1, 500), st.booleans()),
     st.tuples(st.just("void"), st.just(0), st.booleans()),
 )
@@ -123,8 +122,6 @@ def reports_of(script: list[tuple[str, int, int]], kind: type[RejectBook] = Reje
                 reports += book.answered(RejectAck(number, other), now)
             case "done":
                 reports += book.done(RejectDone(number, tick))
-            case "cancel":
-                book.cancel(number, now)
             case "wait":
                 now += number / 1e3
                 reports += book.step(now)

@@ -15,6 +15,7 @@ from msgspec import Meta
 from edge_agent.cameraconfig import CameraConfig, camera_conflicts
 from edge_agent.records import Action, Modality
 from edge_agent.section import ClassSlug, Conflict, OptionalPath, OptionalSlug, RequiredPath, Section, Slug
+from edge_agent.uplinkconfig import UplinkConfig, uplink_conflicts
 from edge_agent.wireconfig import GateConfig, RecipeGateConfig, WireConfig, wire_conflicts
 
 SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
@@ -175,6 +176,7 @@ class Config(Section, frozen=True):
     image_health: ImageHealthConfig = ImageHealthConfig()
     ledger: LedgerConfig = LedgerConfig()
     api: ApiConfig = ApiConfig()
+    uplink: UplinkConfig = UplinkConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
 
     @classmethod
@@ -198,6 +200,7 @@ class Config(Section, frozen=True):
             camera=self.camera.resolved(here),
             recipe=self.recipe.resolved(here),
             api=ApiConfig(socket=str(socket)),
+            uplink=self.uplink.resolved(here, state_dir),
         )
 
     def conflicts(self) -> Iterator[Conflict]:
@@ -252,6 +255,7 @@ class Config(Section, frozen=True):
             )
         if self.source.kind == "replay" and not self.source.replay.folder:
             yield Conflict(("source.replay.folder", "source.kind"), 'must name a folder with source.kind = "replay"')
+        yield from uplink_conflicts(self.uplink)
         yield from camera_conflicts(self.camera, pairing.max_uncertainty_ms, pairing.wait_ms)
         if self.source.kind == "wire":
             window_ms = pairing.window_ms if Modality.VIBRATION in recipe.modalities else None

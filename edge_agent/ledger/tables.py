@@ -119,5 +119,67 @@ def _gate(schema: Schema) -> None:
         schema.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly, _gate)
+_COMMANDS: Final = (
+    """
+    CREATE TABLE commands (
+        id TEXT PRIMARY KEY,                -- chosen by whoever asked
+        name TEXT NOT NULL,
+        request TEXT NOT NULL,              -- JSON: arguments, who asked, by which way, until when
+        before TEXT NOT NULL,               -- fingerprint of what it may change, when it was accepted
+        accepted_utc REAL NOT NULL,
+        answer TEXT,                        -- JSON; NULL until it is known
+        answered_utc REAL,
+        told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+    ) STRICT
+    """,
+    "CREATE INDEX commands_open ON commands (accepted_utc) WHERE answer IS NULL OR told = 0",
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        utc REAL NOT NULL,
+        kind TEXT NOT NULL,                 -- command, teaching, configuration, …
+        body TEXT NOT NULL,                 -- JSON object
+        previous TEXT NOT NULL,             -- hash of the row before; empty for the first
+        hash TEXT NOT NULL                  -- of this one, with `previous` in it
+    ) STRICT
+    """,
+)
+
+
+def _commands(schema: Schema) -> None:
+    for statement in _COMMANDS:
+        schema.execute(statement)
+
+
+_UPLINK: Final = (
+    "CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT",
+    "INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))))",
+    """
+    CREATE TABLE told (                     -- what the console has, without a hole
+        class TEXT PRIMARY KEY CHECK (class IN ('audit', 'alarm', 'part')),
+        upto INTEGER NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO told VALUES ('audit', 0), ('alarm', 0), ('part', 0)",
+    """
+    CREATE TABLE gaps (                     -- what the console will never have
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        class TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        why TEXT NOT NULL CHECK (why IN ('quota', 'unsendable')),
+        utc REAL NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",  # small things the uplink remembers
+)
+
+
+def _uplink(schema: Schema) -> None:
+    for statement in _UPLINK:
+        schema.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly, _gate, _commands, _uplink)
 """Every step since the first release; step n leads to `user_version` n."""

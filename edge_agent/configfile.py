@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -66,13 +67,32 @@ def format_problems(path: Path, problems: Sequence[Problem]) -> str:
     return "\n".join(_line(path, problem) for problem in problems)
 
 
-def parse_config(text: str, folder: Path, rules: Sequence[Rule] = (Config.conflicts,)) -> tuple[Config, list[Problem]]:
+def read_config(path: Path, over: Mapping[str, object]) -> tuple[Config, list[Problem]]:
+    """Read the configuration in `path` with some settings otherwise.
+
+    Args:
+        path: the TOML file.
+        over: values by key, with dots, that stand in place of those of the file.
+
+    Returns:
+        The configuration, with defaults in place of what is wrong, and every problem.
+    """
+    return _read(path, over)
+
+
+def parse_config(
+    text: str,
+    folder: Path,
+    rules: Sequence[Rule] = (Config.conflicts,),
+    over: Mapping[str, object] = MappingProxyType({}),
+) -> tuple[Config, list[Problem]]:
     """Check a TOML text.
 
     Args:
         text: what the file says.
         folder: where relative paths start.
         rules: what to check of the configuration as a whole.
+        over: values by key, with dots, that stand in place of those of the text.
 
     Returns:
         The configuration, with defaults in place of what is wrong, and the problems in the order of the text.
@@ -80,15 +100,17 @@ def parse_config(text: str, folder: Path, rules: Sequence[Rule] = (Config.confli
     document = read_toml(text)
     if document.values is None:
         return Config().resolved(folder), list(document.problems)
-    fitting, misfits = conform(document.values, Config, document.lines)
+    lines = document.lines
+    fitting, misfits = conform(_with(document.values, over), Config, lines)
     config = msgspec.convert(fitting, Config).resolved(folder)
     problems = [*document.problems, *misfits]
     wrong_keys = {problem.key for problem in misfits}
     for keys, reason, hint in (conflict for rule in rules for conflict in rule(config)):
         if wrong_keys.isdisjoint(keys):
             paths = [tuple(key.split(".")) for key in keys]
-            written = next((path for path in paths if path in document.lines), paths[0])
-            problems.append(Problem(line_of(document.lines, written), keys[0], reason, hint))
+            written = next((path for path in paths if path in lines), paths[0])
+            problems.append(Problem(line_of(lines, written), keys[0], reason, hint))
+    problems = [msgspec.structs.replace(problem, line=None) if problem.key in over else problem for problem in problems]
     problems.sort(key=lambda problem: problem.line or 0)
     if len(problems) > MAX_PROBLEMS:
         more = Problem(None, "", f"{len(problems) - MAX_PROBLEMS} more problems")
@@ -274,12 +296,25 @@ def _fault(path: Path, is_kind: Callable[[int], bool], kind: str, *, may_be_abse
     return "" if is_kind(mode) else f"{where} is not a {kind}"
 
 
-def _read(path: Path) -> tuple[Config, list[Problem]]:
+def _with(values: Mapping[str, Any], over: Mapping[str, object]) -> dict[str, Any]:
+    """Put values in a tree, where there is a table for them."""
+    tree = dict(values)
+    for key, value in over.items():
+        *tables, name = key.split(".")
+        at = tree
+        for table in tables:
+            inner = at.get(table, {})
+            at[table] = at = dict(inner) if isinstance(inner, dict) else {}
+        at[name] = value
+    return tree
+
+
+def _read(path: Path, over: Mapping[str, object] = MappingProxyType({})) -> tuple[Config, list[Problem]]:
     folder = path.absolute().parent
     text = _text(path)
     if isinstance(text, Problem):
         return Config().resolved(folder), [text]
-    return parse_config(text, folder, (Config.conflicts, missing_files))
+    return parse_config(text, folder, (Config.conflicts, missing_files), over)
 
 
 def _text(path: Path) -> str | Problem:

@@ -18,6 +18,8 @@ from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
 from edge_agent.demo.report import ClassReport, DemoReport
+from edge_agent.desired import REMOTE
+from edge_agent.desired.settings import leaves
 from edge_agent.evaluate import Evaluation, GoodOnlyEvaluation, IncrementalEvaluation, UnknownEvaluation
 from edge_agent.evaluate.goodonly import Detection
 from edge_agent.evaluate.incremental import Arrival, Forgetting
@@ -58,7 +60,8 @@ def event_kinds() -> set[str]:
     kinds = {*arguments("Event", 3, "kind"), *arguments("note", 2, "kind")}
     kinds |= set(arguments("_tell", 1, "kind", within="edge_agent/sources/"))
     kinds |= set(arguments("_noted", 1, "kind", within="edge_agent/scheduler/"))
-    kinds |= set(arguments("_note", 1, "kind", within="edge_agent/sources/camera/"))
+    for folder in ("sources/camera", "desired"):
+        kinds |= set(arguments("_note", 1, "kind", within=f"edge_agent/{folder}/"))
     return kinds | set(arguments("_note", 1, "kind", within="edge_agent/ledger/"))
 
 
@@ -119,6 +122,10 @@ def test_each_kind_of_event_is_described_and_no_other() -> None:
     table = section(COMMANDS_MD, "events").split("Besides the kinds of trouble")[1]
 
     assert set(first_words(table)) == event_kinds()
+
+
+def test_each_setting_that_the_console_may_have_is_listed_and_no_other() -> None:
+    assert words(section(document("uplink.md"), "Settings")) & set(dict(leaves(Config()))) == REMOTE
 
 
 def test_each_kind_of_trouble_is_described_and_no_other() -> None:

@@ -21,7 +21,7 @@ from edge_agent.errors import ConfigError
 from edge_agent.records import Modality
 from edge_agent.schema import conform, line_of
 from edge_agent.section import Conflict
-from edge_agent.tomltext import Problem, quoted, read_toml
+from edge_agent.tomltext import Problem, dotted, quoted, read_toml
 from edge_agent.wireconfig import WireConfig
 from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
 
@@ -78,6 +78,12 @@ def read_config(path: Path, over: Mapping[str, object]) -> tuple[Config, list[Pr
         The configuration, with defaults in place of what is wrong, and every problem.
     """
     return _read(path, over)
+
+
+def written_keys(path: Path) -> frozenset[str]:
+    """Give the keys, with dots, that the file in `path` names; empty where it cannot be read."""
+    text = _text(path)
+    return frozenset() if isinstance(text, Problem) else frozenset(map(dotted, read_toml(text).lines))
 
 
 def parse_config(

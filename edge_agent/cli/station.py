@@ -1,4 +1,4 @@
-"""The verbs about a station as a whole: `demo`, `run`, `check`, `status`, `events`, `use`, `gate`."""
+"""The verbs about a station as a whole: `demo`, `run`, `check`, `config`, `status`, `events`, `use`, `gate`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def add_verbs(add: AddVerb) -> None:
 
     verb = add_verb(add, "check", _check, "name every error of a configuration", "edge-agent check -c station.toml")
     verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+    add_json(verb)
+
+    verb = add_verb(
+        add, "config", _config, "show which settings hold, and who set them", "edge-agent config -c station.toml"
+    )
+    verb.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+    verb.add_argument("--all", action="store_true", help="also those that nobody set")
     add_json(verb)
 
     verb = add_verb(add, "status", _status, "ask the running station how it is", "edge-agent status")
@@ -89,6 +96,12 @@ def _check(arguments: argparse.Namespace) -> int:
     problems = check_config(arguments.config)
     print_problems(arguments.config, problems, as_json=arguments.json)
     return EXIT_CONFIG if problems else 0
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from edge_agent.configwork import show_settings
+
+    return show_settings(arguments.config, every=arguments.all, as_json=arguments.json)
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Config
-from edge_agent.configfile import check_config, format_problems, load_config, read_config
+from edge_agent.configfile import check_config, format_problems, load_config, read_config, written_keys
 from edge_agent.desired.settings import changes, strangers
 from edge_agent.desired.standing import MAX_SETTINGS, Standing, Wish
 from edge_agent.errors import BadData, ConfigError, StateDamaged
@@ -74,6 +74,15 @@ class Desired:
         if problems:
             raise ConfigError(format_problems(self._path, problems), hint="docs/config.md describes every key")
         return config
+
+    def in_force(self) -> Config:
+        """Give the settings that a start would run by, without counting one; raises as `begin` does."""
+        config, problems = read_config(self._path, self.standing.settings)
+        return config if not problems else self.present()
+
+    def written(self) -> frozenset[str]:
+        """Give the settings that the station's file names."""
+        return written_keys(self._path)
 
     def consider(self, wish: Wish, running: Config) -> bool:
         """Say what becomes of a wish; looks at the disk.

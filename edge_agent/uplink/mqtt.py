@@ -259,11 +259,15 @@ class MqttDoor:
         where = place(config)
         connection = Connection(dial(config, self._clock), Intake(self._pace, LARGEST_BYTES), self._clock, where)
         self._links += 1
-        link = self._link = Link(connection, version, who, clean, self._links, where)
+        try:
+            link = self._link = Link(connection, version, who, clean, self._links, where)
+        except BaseException:
+            connection.close()
+            raise
         try:
             self._await(link, lambda: link.welcome is not None, ANSWER_S)
         except Unavailable:
-            if link.welcome is None and connection.at_end and connection.fault is None:
+            if link.welcome is None and connection.hung_up:
                 raise _NoAnswer from None
             if link.welcome is None:
                 raise

@@ -162,12 +162,14 @@ class MqttDoor:
         link = self._link
         if link is None:
             raise Unavailable("there is no connection to the broker")
+        over = False
         while not link.happened:
             if link.fault is not None:
                 raise link.fault
+            if over:
+                return []
             self._pass(link, until_s)
-            if self._bell.heard() or self._clock.now() >= until_s:
-                break
+            over = self._bell.heard() or self._clock.now() >= until_s
         return link.take()
 
     def wake(self) -> None:

@@ -15,7 +15,9 @@ from edge_agent.ledger.items import (
     Receipt,
     Receipted,
     Rejected,
+    SetAside,
     Teaching,
+    Told,
     Word,
 )
 from edge_agent.ledger.losses import Losses
@@ -35,6 +37,9 @@ WORDS: Final = 64
 
 EVENTS: Final = 256
 """Events that wait at most; the oldest goes first, counted."""
+
+ASIDES: Final = 64
+"""Facts set aside that wait at most; the oldest goes first: it is tried again after the next start."""
 
 
 class Backlog:
@@ -58,6 +63,8 @@ class Backlog:
         self._words: deque[Word | Teaching] = deque()
         self._events: deque[Event] = deque()
         self._late: dict[tuple[str, int], Late] = {}
+        self._told: Told | None = None
+        self._asides: deque[SetAside] = deque()
         self._losses = Losses()
         self._lazy_since_s: float | None = None
         self._again = False
@@ -99,6 +106,8 @@ class Backlog:
                 if len(self._events) > EVENTS:
                     self._events.popleft()
                     self.events_dropped += 1
+            case Told() | SetAside():
+                self._remember(item, now)
             case Acted():
                 late = self._late_fields(item.series, item.number, now)
                 late.action, late.acted_s = item.action, item.acted_s
@@ -135,6 +144,8 @@ class Backlog:
             late=list(self._late.items()) if len(parts) == len(self._parts) else [],
             utc=utc,
             again=self._again,
+            told=self._told,
+            asides=list(self._asides),
         )
 
     def failed(self) -> None:
@@ -154,6 +165,8 @@ class Backlog:
         """
         self._losses.settle(batch.misses)
         self._events.clear()
+        self._asides.clear()
+        self._told = None
         for key, _ in batch.late:
             del self._late[key]
         self._lazy_since_s = now if self._late else None
@@ -167,6 +180,16 @@ class Backlog:
         self._parts.clear()
         self._words.clear()
         return [Rejected(item, "disk", "the station stopped before the disk came back") for item in left]
+
+    def _remember(self, item: Told | SetAside, now: float) -> None:
+        self._lazy_since_s = now if self._lazy_since_s is None else self._lazy_since_s
+        if isinstance(item, Told):
+            self._told = item
+            return
+        self._asides.append(item)
+        if len(self._asides) > ASIDES:
+            self._asides.popleft()
+            self.updates_dropped += 1
 
     def _receipt(self, item: Receipted, row: object, now: float) -> Receipt:
         if isinstance(item, Part):

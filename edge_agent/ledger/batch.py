@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.errors import BadData
-from edge_agent.ledger.items import Misses, Receipted
+from edge_agent.ledger.items import Misses, Receipted, SetAside, Told
 from edge_agent.records import Action, Event
 
 
@@ -38,6 +38,8 @@ class Batch:
         late: fields to fill in, by series and number.
         utc: wall time of the declared misses [s since the epoch].
         again: a transaction with some of this has failed before, and may yet have reached the disk.
+        told: how far the console has everything, where that is new.
+        asides: facts that it will never have.
     """
 
     items: Sequence[Receipted] = ()
@@ -46,6 +48,8 @@ class Batch:
     late: Sequence[tuple[tuple[str, int], Late]] = ()
     utc: float = 0.0
     again: bool = False
+    told: Told | None = None
+    asides: Sequence[SetAside] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -128,10 +128,42 @@ class Pictured:
     picture: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """How far the console has everything, and what the uplink has to remember with it.
+
+    Attributes:
+        upto: number of the last fact, for each class.
+        marks: small texts by name.
+    """
+
+    upto: Mapping[str, int]
+    marks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A fact that the console will never have.
+
+    Attributes:
+        kind: its class.
+        first: everything from this number on is missing; there is one fact in it.
+        last: its own number.
+        why: one word.
+        utc: wall time [s since the epoch].
+    """
+
+    kind: str
+    first: int
+    last: int
+    why: str
+    utc: float
+
+
 Receipted = Part | Word | Teaching
 """What is answered by exactly one receipt."""
 
-Item = Receipted | Misses | Event | Acted | Gated | Pictured
+Item = Receipted | Misses | Event | Acted | Gated | Pictured | Told | SetAside
 """Whatever the ledger can be told. Parts, words, teachings and misses are committed at once; the others ride
 along with the next commit, half a second later at most."""
 

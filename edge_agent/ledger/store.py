@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -9,7 +10,7 @@ from edge_agent.errors import BadData
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
-from edge_agent.ledger.items import Misses, Receipted, Teaching, Word, standing_label
+from edge_agent.ledger.items import Misses, Receipted, SetAside, Teaching, Told, Word, standing_label
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
     event_values,
@@ -51,6 +52,14 @@ _INSERT_WORD: Final = "INSERT INTO labels (part, utc, kind, label, who) VALUES (
 _INSERT_TEACHING: Final = (
     "INSERT INTO teachings (utc, action, slug, before, after, sources, who) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+_INSERT_GAP: Final = """
+    INSERT INTO gaps (class, first, last, count, why, utc) SELECT ?, ?, ?, 1, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE class = ? AND first <= ? AND last >= ?)
+    """
+_UPDATE_TOLD: Final = "UPDATE told SET upto = max(upto, ?) WHERE class = ?"
+_SET_MARK: Final = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 class Store:
@@ -114,6 +123,8 @@ class Store:
             statements = [(_INSERT_MISSES, _misses_values(missed, batch.utc)) for missed in batch.misses]
             statements += [(_UPDATE_PART, _late_values(key, late)) for key, late in batch.late]
             statements += [(_INSERT_EVENT, event_values(event)) for event in batch.events]
+            statements += [(_INSERT_GAP, _gap_values(aside)) for aside in batch.asides]
+            statements += [] if batch.told is None else list(_told_statements(batch.told))
             for sql, values in statements:
                 try:
                     written = database.execute(sql, values).rows
@@ -172,3 +183,13 @@ def _late_values(key: tuple[str, int], late: Late) -> tuple[object, ...]:
     action = late.action.value if late.action else None
     gate = late.gate, late.gate_off_us
     return (late.committed_s, late.acted_s, action, int(late.committed_late), late.picture, *gate, *key)
+
+
+def _gap_values(aside: SetAside) -> tuple[object, ...]:
+    new = (aside.kind, aside.first, aside.last, aside.why, aside.utc)
+    return (*new, aside.kind, aside.last, aside.last)
+
+
+def _told_statements(told: Told) -> Iterator[tuple[str, tuple[object, ...]]]:
+    yield from ((_UPDATE_TOLD, (upto, kind)) for kind, upto in told.upto.items())
+    yield from ((_SET_MARK, mark) for mark in told.marks.items())

@@ -173,6 +173,8 @@ _UPLINK: Final = (
     ) STRICT
     """,
     "CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",  # small things the uplink remembers
+    "CREATE INDEX alarms ON events (id) WHERE severity IN ('warning', 'error')",
+    "CREATE TABLE trimmed (series TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT",  # highest number that was deleted
 )
 
 

@@ -147,6 +147,7 @@ class LedgerConfig(Section, frozen=True):
     """What is kept."""
 
     keep_evidence: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
+    max_mb: Annotated[int, Meta(ge=100, le=10_000_000)] = 20_000
     evidence_max_mb: Annotated[int, Meta(ge=10, le=10_000_000)] = 2000
     commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
 

@@ -184,7 +184,8 @@ class Backlog:
     def _remember(self, item: Told | SetAside, now: float) -> None:
         self._lazy_since_s = now if self._lazy_since_s is None else self._lazy_since_s
         if isinstance(item, Told):
-            self._told = item
+            before = self._told or Told({}, {})
+            self._told = Told({**before.upto, **item.upto}, {**before.marks, **item.marks})
             return
         self._asides.append(item)
         if len(self._asides) > ASIDES:

@@ -127,9 +127,13 @@ class FactReader:
         """Give how far the console has everything, for each kind."""
         return {row["class"]: row["upto"] for row in self._database.query("SELECT class, upto FROM told")}
 
+    def mark(self, name: str) -> str:
+        """Give what was remembered under a name; "" where nothing was."""
+        return str(self._database.value("SELECT value FROM marks WHERE name = ?", (name,)) or "")
+
     def counter(self) -> int:
         """Give the counter of the last word of the console that was obeyed."""
-        return int(self._database.value("SELECT value FROM marks WHERE name = ?", (ACK_COUNTER,)) or 0)
+        return int(self.mark(ACK_COUNTER) or 0)
 
     def newest(self) -> dict[str, int]:
         """Give the number of the newest fact of each kind; 0 where there never was one."""

@@ -11,6 +11,7 @@ from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
 from edge_agent.ledger.items import Misses, Receipted, SetAside, Teaching, Told, Word, standing_label
+from edge_agent.ledger.retention import Trimmed, trim_events, trim_parts
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
     event_values,
@@ -47,7 +48,6 @@ _UPDATE_PART: Final = """
 _INSERT_EVENT: Final = (
     "INSERT INTO events (time_utc, severity, component, kind, message, data) VALUES (?, ?, ?, ?, ?, ?)"
 )
-_FORGET_EVENTS: Final = "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?"
 _INSERT_WORD: Final = "INSERT INTO labels (part, utc, kind, label, who) VALUES (?, ?, ?, ?, ?)"
 _INSERT_TEACHING: Final = (
     "INSERT INTO teachings (utc, action, slug, before, after, sources, who) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -132,8 +132,20 @@ class Store:
                 except BadData as error:
                     refused.append(error)
             if batch.events:
-                database.execute(_FORGET_EVENTS, (self._kept_events,))
+                trim_events(database, self._kept_events, batch.utc)
         return Written(rows, refused, declared)
+
+    def trim(self, max_bytes: int, utc: float) -> Trimmed | None:
+        """Delete the oldest parts where the database is too large; raises as `write` does.
+
+        Args:
+            max_bytes: what it may use [bytes].
+            utc: wall time [s since the epoch].
+
+        Returns:
+            What was deleted; None where nothing has to be.
+        """
+        return None if self._database is None else trim_parts(self._database, max_bytes, utc)
 
     def checkpoint(self) -> None:
         """Empty the database's log, where it is open; raises as `write` does."""

@@ -11,7 +11,7 @@ FILE_NAME: Final = "ledger.db"
 """The database's name in the state directory."""
 
 KEPT_EVENTS: Final = 100_000
-"""Older events are deleted: a month of one every half minute; verdicts are never deleted."""
+"""Older events are deleted: a month of one every half minute; of parts the oldest go above `ledger.max_mb`."""
 
 _FIRST: Final = (
     """

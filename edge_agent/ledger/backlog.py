@@ -10,6 +10,7 @@ from edge_agent.ledger.items import (
     Acted,
     Committed,
     Item,
+    Mark,
     Misses,
     Pictured,
     Receipt,
@@ -64,6 +65,7 @@ class Backlog:
         self._events: deque[Event] = deque()
         self._late: dict[tuple[str, int], Late] = {}
         self._told: Told | None = None
+        self._marks: dict[str, str] = {}
         self._asides: deque[SetAside] = deque()
         self._losses = Losses()
         self._lazy_since_s: float | None = None
@@ -106,7 +108,7 @@ class Backlog:
                 if len(self._events) > EVENTS:
                     self._events.popleft()
                     self.events_dropped += 1
-            case Told() | SetAside():
+            case Told() | Mark() | SetAside():
                 self._remember(item, now)
             case Acted():
                 late = self._late_fields(item.series, item.number, now)
@@ -145,6 +147,7 @@ class Backlog:
             utc=utc,
             again=self._again,
             told=self._told,
+            marks=dict(self._marks),
             asides=list(self._asides),
         )
 
@@ -166,6 +169,7 @@ class Backlog:
         self._losses.settle(batch.misses)
         self._events.clear()
         self._asides.clear()
+        self._marks.clear()
         self._told = None
         for key, _ in batch.late:
             del self._late[key]
@@ -181,11 +185,13 @@ class Backlog:
         self._words.clear()
         return [Rejected(item, "disk", "the station stopped before the disk came back") for item in left]
 
-    def _remember(self, item: Told | SetAside, now: float) -> None:
+    def _remember(self, item: Told | Mark | SetAside, now: float) -> None:
         self._lazy_since_s = now if self._lazy_since_s is None else self._lazy_since_s
         if isinstance(item, Told):
-            before = self._told or Told({}, {})
-            self._told = Told({**before.upto, **item.upto}, {**before.marks, **item.marks})
+            self._told = item
+            return
+        if isinstance(item, Mark):
+            self._marks[item.name] = item.value
             return
         self._asides.append(item)
         if len(self._asides) > ASIDES:

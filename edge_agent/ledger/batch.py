@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from edge_agent.errors import BadData
 from edge_agent.ledger.items import Misses, Receipted, SetAside, Told
@@ -39,6 +39,7 @@ class Batch:
         utc: wall time of the declared misses [s since the epoch].
         again: a transaction with some of this has failed before, and may yet have reached the disk.
         told: how far the console has everything, where that is new.
+        marks: small things to remember, by name.
         asides: facts that it will never have.
     """
 
@@ -49,6 +50,7 @@ class Batch:
     utc: float = 0.0
     again: bool = False
     told: Told | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
     asides: Sequence[SetAside] = ()
 
 

@@ -10,16 +10,13 @@ from typing import Any, Final
 
 from edge_agent.errors import Unavailable
 from edge_agent.ledger.database import open_reader
-from edge_agent.ledger.tables import FILE_NAME, MIGRATIONS
+from edge_agent.ledger.tables import ACK_COUNTER, FILE_NAME, MIGRATIONS
 
 KINDS: Final = ("audit", "alarm", "part")
 """What is told, what matters most first."""
 
 SETTLED_S: Final = 2.0
 """After this a part is told with whatever is known of it [s since its verdict]."""
-
-ACK_COUNTER: Final = "ack_counter"
-"""The mark that holds the counter of the last word of the console."""
 
 
 @dataclass(frozen=True)

@@ -130,22 +130,38 @@ class Pictured:
 
 @dataclass(frozen=True)
 class Told:
-    """How far the console has everything, and what the uplink has to remember with it.
+    """How far the console has everything. Another ledger than the one it speaks of does not hear it.
 
     Attributes:
+        ledger: id of the database.
         upto: number of the last fact, for each class.
-        marks: small texts by name.
+        counter: of the console's last word.
     """
 
+    ledger: str
     upto: Mapping[str, int]
-    marks: Mapping[str, str]
+    counter: int = 0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something small to remember.
+
+    Attributes:
+        name: under which name.
+        value: what.
+    """
+
+    name: str
+    value: str
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """A fact that the console will never have.
+    """A fact that the console will never have. Another ledger than the one it speaks of does not hear it.
 
     Attributes:
+        ledger: id of the database.
         kind: its class.
         first: everything from this number on is missing; there is one fact in it.
         last: its own number.
@@ -153,6 +169,7 @@ class SetAside:
         utc: wall time [s since the epoch].
     """
 
+    ledger: str
     kind: str
     first: int
     last: int
@@ -163,7 +180,7 @@ class SetAside:
 Receipted = Part | Word | Teaching
 """What is answered by exactly one receipt."""
 
-Item = Receipted | Misses | Event | Acted | Gated | Pictured | Told | SetAside
+Item = Receipted | Misses | Event | Acted | Gated | Pictured | Told | Mark | SetAside
 """Whatever the ledger can be told. Parts, words, teachings and misses are committed at once; the others ride
 along with the next commit, half a second later at most."""
 

@@ -20,7 +20,7 @@ from edge_agent.ledger.rows import (
     word_of,
     word_values,
 )
-from edge_agent.ledger.tables import KEPT_EVENTS, MIGRATIONS
+from edge_agent.ledger.tables import ACK_COUNTER, KEPT_EVENTS, MIGRATIONS
 from edge_agent.records import Part
 
 _INSERT_PART: Final = (
@@ -57,8 +57,13 @@ _INSERT_TEACHING: Final = (
 _INSERT_GAP: Final = """
     INSERT INTO gaps (class, first, last, count, why, utc) SELECT ?, ?, ?, 1, ?, ?
     WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE class = ? AND first <= ? AND last >= ?)
+      AND ? = (SELECT id FROM ledger)
     """
-_UPDATE_TOLD: Final = "UPDATE told SET upto = max(upto, ?) WHERE class = ?"
+_UPDATE_TOLD: Final = "UPDATE told SET upto = max(upto, ?) WHERE class = ? AND ? = (SELECT id FROM ledger)"
+_SET_COUNTER: Final = """
+    INSERT INTO marks SELECT ?, ? WHERE ? = (SELECT id FROM ledger)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+    """
 _SET_MARK: Final = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -124,6 +129,7 @@ class Store:
             statements += [(_UPDATE_PART, _late_values(key, late)) for key, late in batch.late]
             statements += [(_INSERT_EVENT, event_values(event)) for event in batch.events]
             statements += [(_INSERT_GAP, _gap_values(aside)) for aside in batch.asides]
+            statements += [(_SET_MARK, mark) for mark in batch.marks.items()]
             statements += [] if batch.told is None else list(_told_statements(batch.told))
             for sql, values in statements:
                 try:
@@ -199,9 +205,10 @@ def _late_values(key: tuple[str, int], late: Late) -> tuple[object, ...]:
 
 def _gap_values(aside: SetAside) -> tuple[object, ...]:
     new = (aside.kind, aside.first, aside.last, aside.why, aside.utc)
-    return (*new, aside.kind, aside.last, aside.last)
+    return (*new, aside.kind, aside.last, aside.last, aside.ledger)
 
 
 def _told_statements(told: Told) -> Iterator[tuple[str, tuple[object, ...]]]:
-    yield from ((_UPDATE_TOLD, (upto, kind)) for kind, upto in told.upto.items())
-    yield from ((_SET_MARK, mark) for mark in told.marks.items())
+    yield from ((_UPDATE_TOLD, (upto, kind, told.ledger)) for kind, upto in told.upto.items())
+    if told.counter:
+        yield _SET_COUNTER, (ACK_COUNTER, str(told.counter), told.ledger)

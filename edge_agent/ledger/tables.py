@@ -13,6 +13,9 @@ FILE_NAME: Final = "ledger.db"
 KEPT_EVENTS: Final = 100_000
 """Older events are deleted: a month of one every half minute; of parts the oldest go above `ledger.max_mb`."""
 
+ACK_COUNTER: Final = "ack_counter"
+"""The mark that holds the counter of the console's last word."""
+
 _FIRST: Final = (
     """
     CREATE TABLE parts (

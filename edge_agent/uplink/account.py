@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from edge_agent.uplink.teller import Facts, Teller
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,40 @@ class UplinkStatus:
     refused_inbound: int = 0
     unsent: int = 0
     reader: str = ""
+
+
+def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, reader: str = "") -> UplinkStatus:
+    """Give a status with what was told, and what the ledger still has for the console.
+
+    Args:
+        status: as it was.
+        teller: what was told.
+        facts: of the ledger; None where it cannot be read.
+        reader: why not.
+
+    Returns:
+        The new one.
+    """
+    drain, acks = teller.drain, teller.acks
+    upto = drain.upto() or dict(status.acknowledged)
+    backlog, oldest = status.backlog, status.oldest_utc
+    if facts is not None:
+        upto = upto or dict(facts.told())
+        backlog = {kind: facts.waiting(kind, number) for kind, number in upto.items()}
+        times = [facts.oldest_utc(kind, number) for kind, number in upto.items() if backlog[kind]]
+        oldest = min((time for time in times if time is not None), default=None)
+    return replace(
+        status,
+        backlog=backlog,
+        oldest_utc=oldest,
+        acknowledged=upto,
+        told=drain.told,
+        refused=drain.refused,
+        last_refusal=drain.last_refusal,
+        waits={lane.kind: lane.reason for lane in drain.lanes if lane.reason is not None},
+        set_aside=drain.set_aside,
+        acks=acks.obeyed,
+        acks_refused=acks.refused,
+        last_ack=acks.reason,
+        reader=reader,
+    )

@@ -11,8 +11,9 @@ from typing import Final
 from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
-from edge_agent.uplink.account import UplinkStatus
+from edge_agent.uplink.account import UplinkStatus, counted
 from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
+from edge_agent.uplink.sayer import Sayer
 from edge_agent.uplink.teller import Facts, Teller
 
 FIRST_BACKOFF_S: Final = 0.5
@@ -26,7 +27,7 @@ ACCOUNT_S: Final = 2.0
 """How often the backlog is counted [s]."""
 
 INBOUND: Final = 64
-RESPONSES: Final = 256
+"""Messages that wait for the loop at most."""
 
 LOOKS: Final = 6
 """Questions to the ledger in one turn, so that the connection is not left alone for long."""
@@ -57,6 +58,10 @@ class Hearers:
 class Courier:
     """Owns the door, the drain and a reader of the ledger. What is not said otherwise is safe from any thread.
 
+    Attributes:
+        inbound: what came and is neither a word of the broker nor of the console about what is stored.
+        sayer: states and responses.
+
     Args:
         door: to the broker.
         teller: what is told.
@@ -64,6 +69,7 @@ class Courier:
         clock: tells the time and waits.
         broker: its address, for people.
         hearers: who hears what.
+        farewell: what is said last, where the connection ends because the station stops.
         jitter: spreads the tries.
     """
 
@@ -77,18 +83,16 @@ class Courier:
         clock: Clock,
         broker: str,
         hearers: Hearers,
+        farewell: Outgoing,
         jitter: random.Random,
     ) -> None:
         self.inbound = Mailbox[Inbound](INBOUND, Overflow.REFUSE, on_put=hearers.inbound)
-        self._responses = Mailbox[Outgoing](RESPONSES, Overflow.REFUSE, on_put=self.poke)
+        self.sayer = Sayer(self.poke)
         self._acknowledged = Mailbox[Inbound](2 * INBOUND, Overflow.REFUSE, on_put=self.poke)
         self._door, self._teller, self._open_facts = door, teller, facts
         self._clock, self._hearers, self._jitter = clock, hearers, jitter
+        self._farewell = farewell
         self._facts: Facts | None = None
-        self._states: dict[str, Outgoing] = {}
-        self._unsaid: set[str] = set()
-        self._lock = threading.Lock()
-        self._others: dict[int, Outgoing] = {}
         self._backoff_s = FIRST_BACKOFF_S
         self._status = UplinkStatus(broker)
         self._account_s = self._look_s = float("-inf")
@@ -125,17 +129,6 @@ class Courier:
         self._poked = True
         self._door.wake()
 
-    def state(self, message: Outgoing) -> None:
-        """Say a state, now and after each new connection; a newer one of the topic takes its place."""
-        with self._lock:
-            self._states[message.topic] = message
-            self._unsaid.add(message.topic)
-        self.poke()
-
-    def say(self, message: Outgoing) -> bool:
-        """Say something once; False when too much waits."""
-        return self._responses.offer(message)
-
     def acknowledge(self, inbound: Inbound) -> None:
         """Tell the broker that a message is safe here."""
         self._acknowledged.offer(inbound)
@@ -146,7 +139,7 @@ class Courier:
 
     def mailboxes(self) -> dict[str, MailboxStats]:
         """Count what waited, by name."""
-        return {"inbound": self.inbound.stats(), "responses": self._responses.stats()}
+        return {"inbound": self.inbound.stats(), "responses": self.sayer.responses.stats()}
 
     def _run(self) -> None:
         try:
@@ -177,9 +170,7 @@ class Courier:
 
     def _connect(self) -> None:
         session = self._door.connect()
-        self._others.clear()
-        with self._lock:
-            self._unsaid = set(self._states)
+        self.sayer.begin()
         self._teller.drain.connect(session.in_flight)
         self._begun, self._read_s, self._look_s = False, float("-inf"), float("-inf")
         connects = self._status.connects + 1
@@ -205,10 +196,10 @@ class Courier:
             drain.poke()
         for inbound in self._acknowledged.take_all():
             self._door.acknowledge(inbound)
-        self._say()
+        self.sayer.say(self._door, drain.has_room)
         more = False
         for _ in range(LOOKS):
-            self._teller.publish(self._door, now, utc, len(self._others))
+            self._teller.publish(self._door, now, utc, self.sayer.in_flight)
             more = self._read(now, utc)
             if not more:
                 break
@@ -234,39 +225,11 @@ class Courier:
             self._status = replace(self._status, reader=error.message)
             return False
 
-    def _say(self) -> None:
-        """Publish states and responses, as many as the broker takes at once."""
-        with self._lock:
-            states = [self._states[topic] for topic in sorted(self._unsaid)]
-        for message in states:
-            if self._publish(message):
-                with self._lock:
-                    if self._states[message.topic] is message:
-                        self._unsaid.discard(message.topic)
-        while self._has_room() and (taken := self._responses.take(1)):
-            self._publish(taken[0])
-
-    def _publish(self, message: Outgoing) -> bool:
-        if not self._has_room():
-            return False
-        if not self._door.fits(message):
-            self._status = replace(self._status, unsent=self._status.unsent + 1)
-            return True
-        token = self._door.publish(message)
-        if token:
-            self._others[token] = message
-        return True
-
-    def _has_room(self) -> bool:
-        return self._teller.drain.has_room(len(self._others))
-
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
         if isinstance(happening, Delivered):
-            if self._others.pop(happening.token, None) is None:
+            if not self.sayer.delivered(happening.token, happening.reason):
                 self._teller.delivered(happening.token, happening.reason, now, utc)
-            elif happening.reason >= 0x80:
-                self._status = replace(self._status, unsent=self._status.unsent + 1)
         elif self._teller.is_ack(happening.topic):
             if self._begun:
                 self._teller.heard(happening, self._read_facts(), now)
@@ -277,8 +240,9 @@ class Courier:
     def _finish(self) -> None:
         """Hear what the broker still has to say, then remember how far the console is."""
         until_s = self._clock.now() + FLUSH_S
-        self._say()
-        while self._clock.now() < until_s and (self._others or self._teller.drain.in_flight):
+        self.sayer.say(self._door, self._teller.drain.has_room)
+        self.sayer.publish(self._door, self._farewell)
+        while self._clock.now() < until_s and (self.sayer.in_flight or self._teller.drain.in_flight):
             for happening in self._door.turn(until_s):
                 if isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
                     self._hear(happening)
@@ -295,31 +259,12 @@ class Courier:
             self._facts = None
 
     def _account(self) -> None:
-        drain, acks = self._teller.drain, self._teller.acks
-        upto = drain.upto()
-        backlog, oldest, reader = dict(self._status.backlog), self._status.oldest_utc, ""
         try:
             facts = self._read_facts()
             facts.check()
-            upto = upto or dict(facts.told())
-            backlog = {kind: facts.waiting(kind, number) for kind, number in upto.items()}
-            times = [facts.oldest_utc(kind, number) for kind, number in upto.items() if backlog[kind]]
-            oldest = min((time for time in times if time is not None), default=None)
         except (Unavailable, StateDamaged, ConfigError) as error:
             self._close_facts()
-            reader = error.message
-        self._status = replace(
-            self._status,
-            backlog=backlog,
-            oldest_utc=oldest,
-            acknowledged=upto,
-            told=drain.told,
-            refused=drain.refused,
-            last_refusal=drain.last_refusal,
-            waits={lane.kind: lane.reason for lane in drain.lanes if lane.reason is not None},
-            set_aside=drain.set_aside,
-            acks=acks.obeyed,
-            acks_refused=acks.refused,
-            last_ack=acks.reason,
-            reader=reader,
-        )
+            self._status = counted(self._status, self._teller, None, error.message)
+        else:
+            self._status = counted(self._status, self._teller, facts)
+        self._status = replace(self._status, unsent=self.sayer.unsent)

@@ -293,4 +293,4 @@ class Drain:
         self.set_aside += 1
         gap = Fact(fact.kind, fact.seq, fact.prev, utc, why="unsendable")
         telling.stream.ahead.appendleft(gap)
-        return SetAside(fact.kind, fact.prev + 1, fact.seq, "unsendable", utc)
+        return SetAside(self.ledger, fact.kind, fact.prev + 1, fact.seq, "unsendable", utc)

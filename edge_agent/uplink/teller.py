@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_agent.errors import BadData
-from edge_agent.ledger.facts import ACK_COUNTER, Fact
+from edge_agent.ledger.facts import Fact
 from edge_agent.ledger.items import SetAside, Told
 from edge_agent.uplink.ack import check_ack, read_ack
 from edge_agent.uplink.drain import PAGE, Drain
@@ -175,7 +175,7 @@ class Teller:
             self._remembered = told
 
     def _told(self) -> Told:
-        return Told(self.drain.upto(), {ACK_COUNTER: str(self._counter)})
+        return Told(self.drain.ledger, self.drain.upto(), self._counter)
 
     def _put_aside(self, aside: SetAside | None) -> None:
         if aside is not None:

@@ -6,7 +6,7 @@ from ledger_parts import DISK_FAILS, MemoryStore, part
 
 from edge_agent.ledger.backlog import ASIDES, Backlog
 from edge_agent.ledger.committer import TRIM_AGAIN_S, TRIM_LOOK_S, Committer
-from edge_agent.ledger.items import SetAside, Told
+from edge_agent.ledger.items import Mark, SetAside, Told
 from edge_agent.ledger.retention import Trimmed
 from edge_agent.testing.clock import ManualClock
 
@@ -71,17 +71,20 @@ def test_a_ledger_without_a_limit_keeps_everything() -> None:
 
 def test_how_far_the_console_is_rides_with_the_next_commit_newest_first() -> None:
     backlog = Backlog(10)
-    backlog.add(Told({"part": 5, "alarm": 1}, {"a": "1"}), 0.0)
-    backlog.add(Told({"part": 7}, {"b": "2"}), 0.1)
+    backlog.add(Told("ab", {"part": 5}, 1), 0.0)
+    backlog.add(Told("ab", {"part": 7}, 2), 0.1)
+    for value in ("old", "new"):
+        backlog.add(Mark("subscriptions", value), 0.2)
 
     assert backlog.due_s() == 0.5
-    assert backlog.batch(0.0).told == Told({"part": 7, "alarm": 1}, {"a": "1", "b": "2"})
+    assert backlog.batch(0.0).told == Told("ab", {"part": 7}, 2)
+    assert backlog.batch(0.0).marks == {"subscriptions": "new"}
 
 
 def test_what_is_set_aside_waits_in_a_queue_with_an_end() -> None:
     backlog = Backlog(10)
     for number in range(ASIDES + 3):
-        backlog.add(SetAside("part", number, number, "unsendable", 0.0), 0.0)
+        backlog.add(SetAside("ab", "part", number, number, "unsendable", 0.0), 0.0)
 
     assert [aside.last for aside in backlog.batch(0.0).asides] == list(range(3, ASIDES + 3))
     assert backlog.updates_dropped == 3

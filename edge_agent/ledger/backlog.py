@@ -7,7 +7,10 @@ from typing import Final, assert_never
 
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
+    Accepted,
     Acted,
+    Answered,
+    Audited,
     Committed,
     Item,
     Misses,
@@ -15,7 +18,9 @@ from edge_agent.ledger.items import (
     Receipt,
     Receipted,
     Rejected,
+    Spoken,
     Teaching,
+    Told,
     Word,
 )
 from edge_agent.ledger.losses import Losses
@@ -31,7 +36,7 @@ BATCH_MISSES: Final = 1000
 """Declared misses in one transaction at most: 10 ms of inserts."""
 
 WORDS: Final = 64
-"""Words and teachings that wait at most; a person types no faster than they are answered."""
+"""Words, teachings and commands that wait at most; nobody asks faster than they are answered."""
 
 EVENTS: Final = 256
 """Events that wait at most; the oldest goes first, counted."""
@@ -55,7 +60,7 @@ class Backlog:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._parts: deque[Part] = deque()
-        self._words: deque[Word | Teaching] = deque()
+        self._words: deque[Spoken] = deque()
         self._events: deque[Event] = deque()
         self._late: dict[tuple[str, int], Late] = {}
         self._losses = Losses()
@@ -87,7 +92,7 @@ class Backlog:
             case Part():
                 self._parts.append(item)
                 return self._lose_oldest() if len(self._parts) > self._capacity else None
-            case Word() | Teaching():
+            case Word() | Teaching() | Accepted() | Answered() | Told() | Audited():
                 if len(self._words) == WORDS:
                     return Rejected(item, "disk", "the ledger waits for its disk: see `edge-agent status`")
                 self._words.append(item)

@@ -6,10 +6,21 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from edge_agent.errors import BadData
+from edge_agent.ledger import commandrows
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
-from edge_agent.ledger.items import Misses, Receipted, Teaching, Word, standing_label
+from edge_agent.ledger.items import (
+    Accepted,
+    Answered,
+    Audited,
+    Misses,
+    Receipted,
+    Teaching,
+    Told,
+    Word,
+    standing_label,
+)
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
     event_values,
@@ -19,7 +30,7 @@ from edge_agent.ledger.rows import (
     word_values,
 )
 from edge_agent.ledger.tables import KEPT_EVENTS, MIGRATIONS
-from edge_agent.records import Part
+from edge_agent.records import Event, Part
 
 _INSERT_PART: Final = (
     f"INSERT INTO parts ({', '.join(PART_COLUMNS)}) VALUES ({', '.join('?' * len(PART_COLUMNS))}) "
@@ -138,6 +149,10 @@ class Store:
                     return self._insert_word(database, item)
                 case Teaching():
                     return database.execute(_INSERT_TEACHING, teaching_values(item)).rowid
+                case Answered():
+                    return self._insert_answer(database, item)
+                case Accepted() | Told() | Audited():
+                    return commandrows.write(database, item)
                 case _:
                     assert_never(item)
         except BadData as error:
@@ -153,6 +168,21 @@ class Store:
             if found := database.value(own, (*key, part.decided_utc)):
                 return int(found)
         raise Duplicate(f"trigger {key[1]} of {key[0]} has an answer already")
+
+    def _insert_answer(self, database: Database, answered: Answered) -> int:
+        if not commandrows.needs_answer(database, answered):
+            return 0
+        for effect in answered.effects:
+            match effect:
+                case Word():
+                    self._insert_word(database, effect)
+                case Teaching():
+                    database.execute(_INSERT_TEACHING, teaching_values(effect))
+                case Event():
+                    database.execute(_INSERT_EVENT, event_values(effect))
+                case _:
+                    assert_never(effect)
+        return commandrows.answer(database, answered)
 
     def _insert_word(self, database: Database, word: Word) -> int:
         if database.value("SELECT id FROM parts WHERE id = ?", (word.part,)) is None:

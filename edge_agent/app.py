@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
-from edge_agent.api import ApiServer
+from edge_agent.api import Access, ApiServer
 from edge_agent.config import Config
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
@@ -16,6 +16,8 @@ from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
+from edge_agent.journal import Counter, Journal
+from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
 from edge_agent.placed import has_room, ways_of
@@ -30,9 +32,11 @@ from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
+from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
+from edge_agent.trust import Trust
 
 WATCHDOG_PERIOD_S: Final = 5.0
 """How often systemd is told, where it does not ask for more."""
@@ -141,7 +145,15 @@ def _joined(
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
-    agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
+    agent.trust = Trust(Path(config.uplink.trusted))
+    handlers = Answers(agent).handlers
+    agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
+    with JournalReader(Path(config.station.state_dir)) as reader:
+        journal.load([c for c in reader.unsettled() if not c.answer], reader.newest_issued(), lambda stored: None)
+    access = Access(config.api.operators, config.api.readers)
+    agent.api = api = ApiServer(
+        Path(config.api.socket), Counter(journal, clock).handlers(handlers), loop.poke, clock, access
+    )
     health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
     stages = {"loop": config.watchdog.stall_s, "dispatcher": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
@@ -154,6 +166,7 @@ def _joined(
         teacher,
         Prover(dispatcher),
         memory,
+        journal,
         api,
         health,
         watchdog,

@@ -7,16 +7,21 @@ from typing import Final, assert_never
 
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
+    Accepted,
     Acted,
+    Answered,
+    Audited,
     Committed,
     Item,
     Mark,
     Misses,
     Pictured,
+    Reached,
     Receipt,
     Receipted,
     Rejected,
     SetAside,
+    Spoken,
     Teaching,
     Told,
     Word,
@@ -34,7 +39,7 @@ BATCH_MISSES: Final = 1000
 """Declared misses in one transaction at most: 10 ms of inserts."""
 
 WORDS: Final = 64
-"""Words and teachings that wait at most; a person types no faster than they are answered."""
+"""Words, teachings and commands that wait at most; nobody asks faster than they are answered."""
 
 EVENTS: Final = 256
 """Events that wait at most; the oldest goes first, counted."""
@@ -61,10 +66,10 @@ class Backlog:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._parts: deque[Part] = deque()
-        self._words: deque[Word | Teaching] = deque()
+        self._words: deque[Spoken] = deque()
         self._events: deque[Event] = deque()
         self._late: dict[tuple[str, int], Late] = {}
-        self._told: Told | None = None
+        self._told: Reached | None = None
         self._marks: dict[str, str] = {}
         self._asides: deque[SetAside] = deque()
         self._losses = Losses()
@@ -96,7 +101,7 @@ class Backlog:
             case Part():
                 self._parts.append(item)
                 return self._lose_oldest() if len(self._parts) > self._capacity else None
-            case Word() | Teaching():
+            case Word() | Teaching() | Accepted() | Answered() | Told() | Audited():
                 if len(self._words) == WORDS:
                     return Rejected(item, "disk", "the ledger waits for its disk: see `edge-agent status`")
                 self._words.append(item)
@@ -108,7 +113,7 @@ class Backlog:
                 if len(self._events) > EVENTS:
                     self._events.popleft()
                     self.events_dropped += 1
-            case Told() | Mark() | SetAside():
+            case Reached() | Mark() | SetAside():
                 self._remember(item, now)
             case Acted():
                 late = self._late_fields(item.series, item.number, now)
@@ -185,9 +190,9 @@ class Backlog:
         self._words.clear()
         return [Rejected(item, "disk", "the station stopped before the disk came back") for item in left]
 
-    def _remember(self, item: Told | Mark | SetAside, now: float) -> None:
+    def _remember(self, item: Reached | Mark | SetAside, now: float) -> None:
         self._lazy_since_s = now if self._lazy_since_s is None else self._lazy_since_s
-        if isinstance(item, Told):
+        if isinstance(item, Reached):
             self._told = item
             return
         if isinstance(item, Mark):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.errors import BadData
-from edge_agent.ledger.items import Misses, Receipted, SetAside, Told
+from edge_agent.ledger.items import Misses, Reached, Receipted, SetAside
 from edge_agent.records import Action, Event
 
 
@@ -49,7 +49,7 @@ class Batch:
     late: Sequence[tuple[tuple[str, int], Late]] = ()
     utc: float = 0.0
     again: bool = False
-    told: Told | None = None
+    told: Reached | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     asides: Sequence[SetAside] = ()
 

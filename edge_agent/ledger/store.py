@@ -7,10 +7,23 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from edge_agent.errors import BadData
+from edge_agent.ledger import commandrows
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
-from edge_agent.ledger.items import Misses, Receipted, SetAside, Teaching, Told, Word, standing_label
+from edge_agent.ledger.items import (
+    Accepted,
+    Answered,
+    Audited,
+    Misses,
+    Reached,
+    Receipted,
+    SetAside,
+    Teaching,
+    Told,
+    Word,
+    standing_label,
+)
 from edge_agent.ledger.retention import Trimmed, trim_events, trim_parts
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
@@ -21,7 +34,7 @@ from edge_agent.ledger.rows import (
     word_values,
 )
 from edge_agent.ledger.tables import ACK_COUNTER, KEPT_EVENTS, MIGRATIONS
-from edge_agent.records import Part
+from edge_agent.records import Event, Part
 
 _INSERT_PART: Final = (
     f"INSERT INTO parts ({', '.join(PART_COLUMNS)}) VALUES ({', '.join('?' * len(PART_COLUMNS))}) "
@@ -167,6 +180,10 @@ class Store:
                     return self._insert_word(database, item)
                 case Teaching():
                     return database.execute(_INSERT_TEACHING, teaching_values(item)).rowid
+                case Answered():
+                    return self._insert_answer(database, item)
+                case Accepted() | Told() | Audited():
+                    return commandrows.write(database, item)
                 case _:
                     assert_never(item)
         except BadData as error:
@@ -182,6 +199,21 @@ class Store:
             if found := database.value(own, (*key, part.decided_utc)):
                 return int(found)
         raise Duplicate(f"trigger {key[1]} of {key[0]} has an answer already")
+
+    def _insert_answer(self, database: Database, answered: Answered) -> int:
+        if not commandrows.needs_answer(database, answered):
+            return 0
+        for effect in answered.effects:
+            match effect:
+                case Word():
+                    self._insert_word(database, effect)
+                case Teaching():
+                    database.execute(_INSERT_TEACHING, teaching_values(effect))
+                case Event():
+                    database.execute(_INSERT_EVENT, event_values(effect))
+                case _:
+                    assert_never(effect)
+        return commandrows.answer(database, answered)
 
     def _insert_word(self, database: Database, word: Word) -> int:
         if database.value("SELECT id FROM parts WHERE id = ?", (word.part,)) is None:
@@ -208,7 +240,7 @@ def _gap_values(aside: SetAside) -> tuple[object, ...]:
     return (*new, aside.kind, aside.last, aside.last, aside.ledger)
 
 
-def _told_statements(told: Told) -> Iterator[tuple[str, tuple[object, ...]]]:
+def _told_statements(told: Reached) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield from ((_UPDATE_TOLD, (upto, kind, told.ledger)) for kind, upto in told.upto.items())
     if told.counter:
         yield _SET_COUNTER, (ACK_COUNTER, str(told.counter), told.ledger)

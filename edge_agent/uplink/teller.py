@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from edge_agent.errors import BadData
 from edge_agent.ledger.facts import Fact
-from edge_agent.ledger.items import SetAside, Told
+from edge_agent.ledger.items import Reached, SetAside
 from edge_agent.uplink.ack import check_ack, read_ack
 from edge_agent.uplink.drain import PAGE, Drain
 from edge_agent.uplink.feed import message_of
@@ -83,13 +83,13 @@ class Teller:
         drain: Drain,
         topics: Topics,
         trusted: Callable[[], Mapping[str, bytes]],
-        remember: Callable[[Told | SetAside], bool],
+        remember: Callable[[Reached | SetAside], bool],
     ) -> None:
         self.drain = drain
         self.acks = AckCount()
         self._topics, self._trusted, self._remember = topics, trusted, remember
         self._counter = 0
-        self._remembered: Told | None = None
+        self._remembered: Reached | None = None
         self._remember_s = float("-inf")
 
     def begin(self, facts: Facts) -> None:
@@ -174,8 +174,8 @@ class Teller:
         if told != self._remembered and self.drain.ledger and self._remember(told):
             self._remembered = told
 
-    def _told(self) -> Told:
-        return Told(self.drain.ledger, self.drain.upto(), self._counter)
+    def _told(self) -> Reached:
+        return Reached(self.drain.ledger, self.drain.upto(), self._counter)
 
     def _put_aside(self, aside: SetAside | None) -> None:
         if aside is not None:

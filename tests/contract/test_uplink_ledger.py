@@ -16,7 +16,7 @@ from edge_agent.errors import Unavailable
 from edge_agent.ledger import Misses, Reader, Word, WordKind
 from edge_agent.ledger.batch import Batch, Late
 from edge_agent.ledger.facts import Fact, FactReader, Lateness
-from edge_agent.ledger.items import SetAside, Told
+from edge_agent.ledger.items import Reached, SetAside
 from edge_agent.ledger.retention import KEPT_PARTS, TRIM_PARTS, used_bytes
 from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
@@ -194,8 +194,8 @@ def test_what_json_does_not_know_is_null(store: Store, facts: FactReader) -> Non
 
 
 def test_how_far_the_console_is_is_remembered_and_never_goes_back(store: Store, facts: FactReader) -> None:
-    store.write(Batch(told=Told(facts.ledger, {"part": 5, "alarm": 2}, 17)))
-    store.write(Batch(told=Told(facts.ledger, {"part": 3, "alarm": 4}, 18)))
+    store.write(Batch(told=Reached(facts.ledger, {"part": 5, "alarm": 2}, 17)))
+    store.write(Batch(told=Reached(facts.ledger, {"part": 3, "alarm": 4}, 18)))
 
     assert facts.told() == {"audit": 0, "alarm": 4, "part": 5}
     assert facts.counter() == 18
@@ -230,7 +230,7 @@ def test_a_ledger_that_was_set_aside_is_noticed(store: Store, facts: FactReader)
 
 
 def test_events_that_go_untold_are_one_gap(store: Store, facts: FactReader) -> None:
-    store.write(Batch(events=[event("error"), event("warning")], told=Told(facts.ledger, {"alarm": 1})))
+    store.write(Batch(events=[event("error"), event("warning")], told=Reached(facts.ledger, {"alarm": 1})))
     for _ in range(4):
         store.write(Batch(events=[event("info"), event("error")], utc=UTC))
     found = facts.after("alarm", 1, None, 100, LONG_AFTER)
@@ -245,7 +245,7 @@ def ledger_of(store: Store) -> str:
 
 def test_what_was_meant_for_another_ledger_changes_nothing(store: Store, facts: FactReader) -> None:
     add(store, 1, 3)
-    told, aside = Told("another", {"part": 3}, 9), SetAside("another", "part", 2, 2, "unsendable", UTC)
+    told, aside = Reached("another", {"part": 3}, 9), SetAside("another", "part", 2, 2, "unsendable", UTC)
     store.write(Batch(told=told, asides=[aside], marks={"subscriptions": "ab"}))
 
     assert (facts.told()["part"], facts.counter(), facts.mark("subscriptions")) == (0, 0, "ab")
@@ -254,7 +254,7 @@ def test_what_was_meant_for_another_ledger_changes_nothing(store: Store, facts: 
 
 def full(store: Store, upto: int = 0) -> None:
     add(store, 1, KEPT_PARTS + 350)
-    store.write(Batch(told=Told(ledger_of(store), {"part": upto})))
+    store.write(Batch(told=Reached(ledger_of(store), {"part": upto})))
 
 
 def test_nothing_goes_while_there_is_room(store: Store) -> None:
@@ -316,7 +316,7 @@ def test_what_was_set_aside_within_a_gap_is_said_once(store: Store, facts: FactR
 def test_a_gap_that_the_console_knows_does_not_grow(store: Store, facts: FactReader) -> None:
     full(store)
     store.trim(0, UTC)
-    store.write(Batch(told=Told(facts.ledger, {"part": 100})))
+    store.write(Batch(told=Reached(facts.ledger, {"part": 100})))
     store.trim(0, UTC)
 
     assert chain(facts.after("part", 100, None, 1, LONG_AFTER))[0] == (100, 200, "quota")

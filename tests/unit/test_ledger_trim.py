@@ -6,7 +6,7 @@ from ledger_parts import DISK_FAILS, MemoryStore, part
 
 from edge_agent.ledger.backlog import ASIDES, Backlog
 from edge_agent.ledger.committer import TRIM_AGAIN_S, TRIM_LOOK_S, Committer
-from edge_agent.ledger.items import Mark, SetAside, Told
+from edge_agent.ledger.items import Mark, Reached, SetAside
 from edge_agent.ledger.retention import Trimmed
 from edge_agent.testing.clock import ManualClock
 
@@ -71,13 +71,13 @@ def test_a_ledger_without_a_limit_keeps_everything() -> None:
 
 def test_how_far_the_console_is_rides_with_the_next_commit_newest_first() -> None:
     backlog = Backlog(10)
-    backlog.add(Told("ab", {"part": 5}, 1), 0.0)
-    backlog.add(Told("ab", {"part": 7}, 2), 0.1)
+    backlog.add(Reached("ab", {"part": 5}, 1), 0.0)
+    backlog.add(Reached("ab", {"part": 7}, 2), 0.1)
     for value in ("old", "new"):
         backlog.add(Mark("subscriptions", value), 0.2)
 
     assert backlog.due_s() == 0.5
-    assert backlog.batch(0.0).told == Told("ab", {"part": 7}, 2)
+    assert backlog.batch(0.0).told == Reached("ab", {"part": 7}, 2)
     assert backlog.batch(0.0).marks == {"subscriptions": "new"}
 
 

@@ -35,6 +35,7 @@ from edge_agent.station import Station
 from edge_agent.status import Status, Trouble, troubles_of
 from edge_agent.teacher import Teacher
 from edge_agent.trust import Trust
+from edge_agent.uplink.uplink import Uplink
 
 SOURCE_LOOK_S: Final = 0.2
 """How often the source is looked at [s]."""
@@ -78,6 +79,7 @@ class Agent:
         life: of this run; another one after each start.
         configuration: digest of what the station was started with.
         restarts: somebody wants the station to begin anew once it has ended.
+        uplink: the way to the console; None without one.
 
     Args:
         clock: tells the time.
@@ -125,6 +127,7 @@ class Agent:
         self.life = secrets.token_hex(8)
         self.configuration = hashlib.sha256(msgspec.json.encode(station.config)).hexdigest()
         self.restarts = False
+        self.uplink: Uplink | None = None
         self.evidence_dropped = 0
         self._started_s = clock.now()
         self._opened = False
@@ -238,6 +241,8 @@ class Agent:
             boxes["frames"] = self.line.wire.frames.stats()
             boxes["reports"] = self.line.wire.reports.stats()
             boxes["news"] = self.line.wire.news.stats()
+        if self.uplink is not None:
+            boxes.update(self.uplink.mailboxes())
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(
@@ -273,6 +278,7 @@ class Agent:
             wire=None if self.line.wire is None else self.line.wire.status(),
             gate=None if self.line.gate is None else self.line.gate.status(),
             cameras=tuple(camera.stats() for camera in self.line.cameras),
+            uplink=None if self.uplink is None else self.uplink.status(),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

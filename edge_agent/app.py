@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from edge_agent.journal import Counter, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
+from edge_agent.outward import uplink_of
 from edge_agent.placed import has_room, ways_of
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
@@ -34,9 +36,13 @@ from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
+from edge_agent.statements import Statements
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
 from edge_agent.trust import Trust
+from edge_agent.uplink.courier import Hearers
+from edge_agent.uplink.message import Door
+from edge_agent.uplink.uplink import Uplink
 
 WATCHDOG_PERIOD_S: Final = 5.0
 """How often systemd is told, where it does not ask for more."""
@@ -50,6 +56,7 @@ def build(
     output: RejectOutput | None = None,
     told: Callable[[Part], None] = lambda part: None,
     load: LoadEngines = load_engines,
+    door: Door | None = None,
 ) -> Agent:
     """Open the station's state and join it to a source, its devices and an output.
 
@@ -60,6 +67,7 @@ def build(
         output: sorts parts.
         told: hears every recorded part, on the loop thread.
         load: loads the parts of the bundle.
+        door: leads to a broker instead of the configured one.
 
     Returns:
         An agent that is ready to run.
@@ -82,7 +90,7 @@ def build(
 
     station = Station(config, clock=clock, post=calls.post, on_error=failed)
     try:
-        agent = _joined(station, clock, loop, calls, supply, output, told, load)
+        agent = _joined(station, clock, loop, calls, supply, output, told, load, door)
         for name, error in early:
             agent.supervisor.failed(name, error)
         return agent
@@ -100,6 +108,7 @@ def _joined(
     output: RejectOutput | None,
     told: Callable[[Part], None],
     load: LoadEngines,
+    door: Door | None,
 ) -> Agent:
     config = station.config
     inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
@@ -159,6 +168,14 @@ def _joined(
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
+    told_to: list[Uplink] = []
+    if config.uplink.broker:
+        hearers = Hearers(lambda: loop.poke(Uplink.name), lambda name, error: agent.supervisor.failed(name, error))
+        trusted = partial(agent.trust.keys, "acknowledge")
+        agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
+        uplink.states = Statements(agent, lambda: health.troubles).all
+        agent.outbox = uplink.status
+        told_to = [uplink]
     components: tuple[Component, ...] = (
         dispatcher,
         background,
@@ -173,6 +190,7 @@ def _joined(
         end,
         SourceSeat(line.source),
         *line.components,
+        *told_to,
     )
     for component in components:
         loop.add(component)
@@ -190,6 +208,7 @@ def _joined(
             when=lambda: dispatcher.settled and line.ready,
         ),
         Entry("api", api.open, api.close, RestartBudget.for_ever(), api.join),
+        *(Entry(u.name, u.open, u.close, RestartBudget.for_ever(), u.join) for u in told_to),
     )
     agent.supervisor = supervisor = Supervisor(entries, loop, agent.component_changed)
     loop.add(supervisor)

@@ -20,6 +20,7 @@ class UplinkStatus:
         connects: connections since the start.
         backlog: facts that the console does not have, by class; of parts and audit rows at most so many.
         oldest_utc: when the oldest of them happened [s since the epoch]; None without one.
+        behind_s: how old that is [s].
         acknowledged: number up to which the console has everything, by class.
         told: facts that the broker took since the start, again ones too.
         refused: how often it did not.
@@ -42,6 +43,7 @@ class UplinkStatus:
     backlog: Mapping[str, int] = field(default_factory=dict)
     oldest_utc: float | None = None
     acknowledged: Mapping[str, int] = field(default_factory=dict)
+    behind_s: float = 0.0
     told: int = 0
     refused: int = 0
     last_refusal: int | None = None
@@ -55,13 +57,14 @@ class UplinkStatus:
     reader: str = ""
 
 
-def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, reader: str = "") -> UplinkStatus:
+def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, utc: float, reader: str = "") -> UplinkStatus:
     """Give a status with what was told, and what the ledger still has for the console.
 
     Args:
         status: as it was.
         teller: what was told.
         facts: of the ledger; None where it cannot be read.
+        utc: wall time [s since the epoch].
         reader: why not.
 
     Returns:
@@ -79,6 +82,7 @@ def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, reader: s
         status,
         backlog=backlog,
         oldest_utc=oldest,
+        behind_s=0.0 if oldest is None else max(0.0, utc - oldest),
         acknowledged=upto,
         told=drain.told,
         refused=drain.refused,

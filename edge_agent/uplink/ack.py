@@ -51,22 +51,19 @@ def read_ack(payload: bytes, topic: str, trusted: Mapping[str, bytes]) -> Ack:
     return strictjson.decode(opened(envelope, topic, trusted).encode(), Ack)
 
 
-def check_ack(ack: Ack, ledger: str, counter: int, newest: Mapping[str, int]) -> None:
+def check_ack(ack: Ack, ledger: str, newest: Mapping[str, int]) -> None:
     """Refuse a word that cannot be meant.
 
     Args:
         ack: the console's word.
         ledger: id of the database in use.
-        counter: of the last word that was obeyed.
         newest: numbers of the newest facts.
 
     Raises:
-        BadData: it speaks of another ledger, has been said before, or of what does not exist.
+        BadData: it speaks of another ledger, or of what does not exist.
     """
     if ack.ledger != ledger:
         raise BadData(f"it speaks of the ledger {ack.ledger!r}, this one is {ledger}")
-    if ack.counter <= counter:
-        raise BadData(f"counter {ack.counter} after {counter}: it was said before")
     for kind, upto in ack.upto.items():
         if upto > newest.get(kind, 0):
             raise BadData(f"{kind} up to {upto}, though the newest is {newest.get(kind, 0)}")

@@ -264,7 +264,7 @@ class Courier:
             facts.check()
         except (Unavailable, StateDamaged, ConfigError) as error:
             self._close_facts()
-            self._status = counted(self._status, self._teller, None, error.message)
+            self._status = counted(self._status, self._teller, None, self._clock.utc(), error.message)
         else:
-            self._status = counted(self._status, self._teller, facts)
+            self._status = counted(self._status, self._teller, facts, self._clock.utc())
         self._status = replace(self._status, unsent=self.sayer.unsent)

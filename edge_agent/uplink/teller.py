@@ -156,10 +156,12 @@ class Teller:
         return topic == self._topics.ack
 
     def heard(self, inbound: Inbound, facts: Facts, now: float) -> None:
-        """Hear the console's word; one that is not good is counted and changes nothing."""
+        """Hear the console's word; one that is not good is counted. One that was said before lies there: no fault."""
         try:
             ack = read_ack(inbound.payload, inbound.topic, self._trusted())
-            check_ack(ack, self.drain.ledger, self._counter, facts.newest())
+            if ack.ledger == self.drain.ledger and ack.counter <= self._counter:
+                return
+            check_ack(ack, self.drain.ledger, facts.newest())
         except BadData as error:
             self.acks.refused += 1
             self.acks.reason = error.message

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-import msgspec
-
 from edge_agent.api import ApiServer
+from edge_agent.desired import Wishes
+from edge_agent.desired.store import fingerprint
 from edge_agent.errors import EdgeAgentError
 from edge_agent.health import Memory
 from edge_agent.inspection.encoders import Encoders, Evictions
@@ -94,6 +93,7 @@ class Agent:
 
     journal: Journal
     trust: Trust
+    wishes: Wishes
     inspector: Inspector
     memory: Memory
     teacher: Teacher
@@ -125,7 +125,7 @@ class Agent:
         self.on_stop: Callable[[], None] = lambda: None
         self.outbox: Callable[[], object] = lambda: {"broker": ""}
         self.life = secrets.token_hex(8)
-        self.configuration = hashlib.sha256(msgspec.json.encode(station.config)).hexdigest()
+        self.configuration = fingerprint(station.config)
         self.restarts = False
         self.uplink: Uplink | None = None
         self.evidence_dropped = 0

@@ -11,6 +11,7 @@ from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
 from edge_agent.api import Access, ApiServer
 from edge_agent.config import Config
+from edge_agent.desired import Desired, Wishes
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.inspection.act import RejectOutput
@@ -21,7 +22,7 @@ from edge_agent.journal import Counter, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
-from edge_agent.outward import uplink_of
+from edge_agent.outward import desires_of, uplink_of
 from edge_agent.placed import has_room, ways_of
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
@@ -51,6 +52,7 @@ WATCHDOG_PERIOD_S: Final = 5.0
 def build(
     config: Config,
     *,
+    desired: Desired | None = None,
     clock: Clock | None = None,
     supply: Supply | None = None,
     output: RejectOutput | None = None,
@@ -62,6 +64,7 @@ def build(
 
     Args:
         config: the resolved configuration.
+        desired: what the console wants of it; None where it is not of a file.
         clock: tells the time.
         supply: delivers parts instead of the configured source.
         output: sorts parts.
@@ -90,7 +93,7 @@ def build(
 
     station = Station(config, clock=clock, post=calls.post, on_error=failed)
     try:
-        agent = _joined(station, clock, loop, calls, supply, output, told, load, door)
+        agent = _joined(station, desired, clock, loop, calls, supply, output, told, load, door)
         for name, error in early:
             agent.supervisor.failed(name, error)
         return agent
@@ -101,6 +104,7 @@ def build(
 
 def _joined(
     station: Station,
+    desired: Desired | None,
     clock: Clock,
     loop: Loop,
     calls: Calls,
@@ -168,12 +172,25 @@ def _joined(
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
+    agent.wishes = wishes = Wishes(
+        desired,
+        config,
+        partial(agent.trust.keys, "administer"),
+        background,
+        clock,
+        is_up=lambda: agent.is_up,
+        idle=lambda: not inspector.in_flight,
+        restart=agent.restart,
+        note=lambda severity, kind, message: station.note(severity, Wishes.name, kind, message),
+        poke=loop.poke,
+    )
     told_to: list[Uplink] = []
     if config.uplink.broker:
         hearers = Hearers(lambda: loop.poke(Uplink.name), lambda name, error: agent.supervisor.failed(name, error))
         trusted = partial(agent.trust.keys, "acknowledge")
         agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
         uplink.states = Statements(agent, lambda: health.troubles).all
+        uplink.desired = desires_of(wishes, uplink)
         agent.outbox = uplink.status
         told_to = [uplink]
     components: tuple[Component, ...] = (
@@ -188,6 +205,7 @@ def _joined(
         health,
         watchdog,
         end,
+        wishes,
         SourceSeat(line.source),
         *line.components,
         *told_to,

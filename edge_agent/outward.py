@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Config
+from edge_agent.desired import Wishes
 from edge_agent.ledger import LedgerWriter, Mark
 from edge_agent.ledger.facts import FactReader, Lateness
 from edge_agent.runtime.clock import Clock
 from edge_agent.uplink.courier import Courier, Hearers
 from edge_agent.uplink.drain import Drain
-from edge_agent.uplink.message import Door, Outgoing
+from edge_agent.uplink.message import Door, Inbound, Outgoing
 from edge_agent.uplink.teller import Teller
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import Uplink
@@ -63,6 +64,19 @@ def uplink_of(
         random.Random(secrets.randbits(64)),
     )
     return Uplink(courier, topics, clock)
+
+
+def desires_of(wishes: Wishes, uplink: Uplink) -> Callable[[Inbound, float], None]:
+    """Give who hears what the console wants: settings; anything else is let go of."""
+    topic = uplink.topics.desired("config")
+
+    def hear(inbound: Inbound, now: float) -> None:
+        if inbound.topic == topic:
+            wishes.came(topic, inbound.payload, lambda: uplink.acknowledge(inbound))
+        else:
+            uplink.acknowledge(inbound)
+
+    return hear
 
 
 def _door(config: Config, clock: Clock, ledger: LedgerWriter, topics: Topics, will: Outgoing) -> Door:

@@ -6,6 +6,8 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from edge_agent.agent import Agent, program_version
 from edge_agent.commands import COMMANDS
 from edge_agent.runtime.machine import cores, processor
@@ -46,7 +48,7 @@ class Statements:
             "online": {"online": True, "life": self._agent.life, "since": self._since_utc},
             "info": self._info(),
             "health": health_of(self._troubles()),
-            "config": {"version": 0, "sha256": self._agent.configuration, "errors": []},
+            "config": msgspec.to_builtins(self._agent.wishes.reported()),
             "model": self._model(),
         }
 

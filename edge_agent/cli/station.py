@@ -77,14 +77,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge_agent.configfile import load_config
-
-    config = load_config(arguments.config)
-
     def make() -> Agent:
-        from edge_agent.app import build
+        from edge_agent.running import begin
 
-        return build(config)
+        return begin(arguments.config)
 
     return int(arguments.serve(make))
 

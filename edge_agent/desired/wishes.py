@@ -65,7 +65,6 @@ class Wishes:
         idle: no part is between trigger and action.
         restart: has the station begin anew.
         note: records an event: severity, kind, message.
-        changed: hears that `reported` says something new.
         poke: asks the loop to step this component.
     """
 
@@ -83,14 +82,13 @@ class Wishes:
         idle: Callable[[], bool],
         restart: Callable[[], None],
         note: Note,
-        changed: Callable[[], None],
         poke: Callable[[str], None],
     ) -> None:
         self.refused = 0
         self._desired, self._config, self._keys = desired, config, keys
         self._background, self._clock = background, clock
         self._is_up, self._idle, self._restart = is_up, idle, restart
-        self._note, self._changed, self._poke = note, changed, poke
+        self._note, self._poke = note, poke
         self._sha256 = fingerprint(config)
         self._began_s = clock.now()
         self._up_s: float | None = None
@@ -198,7 +196,6 @@ class Wishes:
                 self._poke(self.name)
             case _:
                 pass
-        self._changed()
 
     def _settle(self, *, proven: bool) -> None:
         desired = self._desired
@@ -216,7 +213,6 @@ class Wishes:
             else:
                 self._note("error", "desired_taken_back", f"wish {version} is taken back: no part was judged with it")
                 self._restart()
-            self._changed()
 
         utc = self._clock.utc()
         work: Callable[[], object] = (

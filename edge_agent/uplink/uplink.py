@@ -33,6 +33,7 @@ class Uplink:
             or else when it has.
         requests: hears each request, on the loop thread; whoever it is acknowledges it.
         desired: hears what the console wants, in the same way.
+        topics: of the station.
 
     Args:
         courier: speaks with the broker.
@@ -46,7 +47,8 @@ class Uplink:
         self.states: Callable[[], Mapping[str, State]] = dict
         self.requests: Callable[[Inbound, float], None] = self._pass_over
         self.desired: Callable[[Inbound, float], None] = self._pass_over
-        self._courier, self._topics, self._clock = courier, topics, clock
+        self.topics = topics
+        self._courier, self._clock = courier, clock
         self._said: dict[str, object] = {}
         self._look_s = self._repeat_s = float("-inf")
 
@@ -92,9 +94,9 @@ class Uplink:
         return self._look_s
 
     def _hand_on(self, inbound: Inbound, now: float) -> None:
-        if self._topics.command_of(inbound.topic) is not None:
+        if self.topics.command_of(inbound.topic) is not None:
             self.requests(inbound, now)
-        elif inbound.topic.startswith(self._topics.desired("")):
+        elif inbound.topic.startswith(self.topics.desired("")):
             self.desired(inbound, now)
         else:
             self._pass_over(inbound, now)
@@ -108,7 +110,7 @@ class Uplink:
             if key != self._said.get(name) or (repeat and name == HEALTH):
                 self._said[name] = key
                 payload = msgspec.json.encode({"v": 1, **body, "utc": self._clock.utc()})
-                self._courier.sayer.state(Outgoing(self._topics.state(name), payload, retain=True))
+                self._courier.sayer.state(Outgoing(self.topics.state(name), payload, retain=True))
 
     def _pass_over(self, inbound: Inbound, now: float) -> None:
         """Let go of what nobody here knows."""

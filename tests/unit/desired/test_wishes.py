@@ -85,7 +85,6 @@ class Cell:
             idle=lambda: self.idle,
             restart=self._restart,
             note=lambda severity, kind, message: self.events.append(f"{kind}: {message}"),
-            changed=lambda: None,
             poke=lambda name: None,
         )
 
@@ -205,7 +204,7 @@ def test_where_the_disk_fails_the_wish_is_left_to_come_again(cell: Cell) -> None
 def test_a_station_without_a_file_says_so(cell: Cell) -> None:
     cell.wishes = Wishes(
         None, Config(), lambda: KEYS, cell.later, cell.clock,
-        is_up=bool, idle=bool, restart=cell._restart, changed=lambda: None, poke=lambda name: None,
+        is_up=bool, idle=bool, restart=cell._restart, poke=lambda name: None,
         note=lambda severity, kind, message: cell.events.append(message),
     )  # fmt: skip
     cell.says(1)

@@ -1,0 +1,32 @@
+"""Begins the station that a file describes, with what the console wants of its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.agent import Agent
+from edge_agent.app import build
+from edge_agent.desired import Desired
+from edge_agent.errors import ConfigError
+
+
+def begin(path: Path) -> Agent:
+    """Build the station; settings on trial that it cannot be built with are taken back at once.
+
+    Args:
+        path: the station's file.
+
+    Returns:
+        An agent that is ready to run.
+
+    Raises:
+        ConfigError: a person must change something.
+        Unavailable: another agent uses the state directory, or the disk fails.
+    """
+    desired = Desired(path)
+    try:
+        return build(desired.begin(), desired=desired)
+    except ConfigError as error:
+        if not desired.take_back(error.message):
+            raise
+        return build(desired.present(), desired=desired)

@@ -175,7 +175,7 @@ def _joined(
     agent.wishes = wishes = Wishes(
         desired,
         config,
-        partial(agent.trust.keys, "administer"),
+        lambda envelope, topic: agent.trust.open(envelope, topic, "administer", clock.now()),
         background,
         clock,
         is_up=lambda: agent.is_up,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
-from edge_agent.signing import is_signed, opened
+from edge_agent.signing import Envelope, is_signed
 from edge_agent.strictjson import decode
 
 PROBATION_S: Final = 60.0
@@ -58,7 +58,7 @@ class Wishes:
     Args:
         desired: what is kept; None at a station without a file of settings.
         config: what the station runs by.
-        keys: gives the public keys that may decide on settings, by id.
+        opens: gives what is in an envelope that came on a topic, from somebody who may decide on settings.
         background: does what looks at the disk.
         clock: tells the time.
         is_up: parts are judged.
@@ -74,7 +74,7 @@ class Wishes:
         self,
         desired: Desired | None,
         config: Config,
-        keys: Callable[[], Mapping[str, bytes]],
+        opens: Callable[[Envelope, str], str],
         background: Background,
         clock: Clock,
         *,
@@ -85,7 +85,7 @@ class Wishes:
         poke: Callable[[str], None],
     ) -> None:
         self.refused = 0
-        self._desired, self._config, self._keys = desired, config, keys
+        self._desired, self._config, self._opens = desired, config, opens
         self._background, self._clock = background, clock
         self._is_up, self._idle, self._restart = is_up, idle, restart
         self._note, self._poke = note, poke
@@ -176,7 +176,7 @@ class Wishes:
         envelope = is_signed(payload)
         if envelope is None:
             raise BadData("they are not signed")
-        return decode(opened(envelope, topic, self._keys()).encode(), Wish)
+        return decode(self._opens(envelope, topic).encode(), Wish)
 
     def _tell(self, wish: Wish, begins_anew: bool) -> None:
         assert self._desired is not None

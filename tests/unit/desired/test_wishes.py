@@ -12,7 +12,7 @@ from edge_agent.desired.standing import Standing, Wish
 from edge_agent.desired.wishes import COMING_UP_S, PATIENCE_S, PROBATION_S, Wishes
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.runtime.background import Chore
-from edge_agent.signing import key_id, public_bytes, sealed
+from edge_agent.signing import key_id, opened, public_bytes, sealed
 from edge_agent.testing.clock import ManualClock
 
 TOPIC = "insp/v1/press-3/desired/config"
@@ -78,7 +78,7 @@ class Cell:
         return Wishes(
             desired or self.kept,
             Config(),
-            lambda: KEYS,
+            lambda envelope, topic: opened(envelope, topic, KEYS),
             self.later,
             self.clock,
             is_up=lambda: self.up,
@@ -203,7 +203,7 @@ def test_where_the_disk_fails_the_wish_is_left_to_come_again(cell: Cell) -> None
 
 def test_a_station_without_a_file_says_so(cell: Cell) -> None:
     cell.wishes = Wishes(
-        None, Config(), lambda: KEYS, cell.later, cell.clock,
+        None, Config(), lambda envelope, topic: opened(envelope, topic, KEYS), cell.later, cell.clock,
         is_up=bool, idle=bool, restart=cell._restart, poke=lambda name: None,
         note=lambda severity, kind, message: cell.events.append(message),
     )  # fmt: skip

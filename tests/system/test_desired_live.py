@@ -1,0 +1,99 @@
+"""The console changes the settings of a running station, over a real broker: tried, refused, never from strangers."""
+
+import base64
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from broker import broker
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from peer import Peer, peer
+
+from edge_agent.desired import Wish
+from edge_agent.ledger import Reader
+from edge_agent.records import Outcome
+from edge_agent.signing import public_bytes, sealed
+from edge_agent.trust import key_of, write_keys
+
+pytestmark = pytest.mark.system
+
+KEY, STRANGER = Ed25519PrivateKey.from_private_bytes(b"k" * 32), Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+DESIRED, CONFIG = "insp/v1/press-3/desired/config", "insp/v1/press-3/state/config"
+
+
+def written(folder: Path, port: int) -> Path:
+    path = folder / "station.toml"
+    path.write_text(
+        f'[station]\nname = "press-3"\n[recipe]\nbundle = "castings"\n[uplink]\nbroker = "mqtt://127.0.0.1:{port}"\n'
+    )
+    public = base64.b64encode(public_bytes(KEY)).decode()
+    (folder / "state").mkdir()
+    write_keys(folder / "state" / "trusted.toml", [key_of("ada", "administer", public)])
+    return path
+
+
+@contextmanager
+def station(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-m", "edge_agent", "run", "-c", path], stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said.decode()
+
+
+def wants(console: Peer, version: int, key: Ed25519PrivateKey = KEY, **settings: object) -> None:
+    wish = Wish(1, version, {name.replace("__", "."): value for name, value in settings.items()}, "ada")
+    console.say(DESIRED, sealed(msgspec.json.encode(wish).decode(), DESIRED, key), retain=True)
+
+
+def reported(console: Peer, version: int, phase: str) -> dict:
+    give_up_at = time.monotonic() + 60.0
+    while time.monotonic() < give_up_at:
+        state = msgspec.json.decode(console.hear().payload)
+        if state["last"] is not None and (state["last"]["version"], state["last"]["phase"]) == (version, phase):
+            return state
+    raise AssertionError(f"it never said that {version} is {phase}")
+
+
+def test_a_wish_is_tried_by_the_running_station_and_another_one_is_refused_with_its_reason(tmp_path: Path) -> None:
+    with broker(tmp_path) as mosquitto, peer(mosquitto.port, CONFIG) as console:
+        path = written(tmp_path, mosquitto.port)
+        with station(path) as process:
+            before = msgspec.json.decode(console.hear().payload)
+            wants(console, 1, STRANGER, recipe__false_reject=0.05)
+            wants(console, 2, recipe__false_reject=0.05)
+            tried = reported(console, 2, "trial")
+            wants(console, 3, pairing__wait_ms=400.0)
+            refused = reported(console, 3, "refused")
+            assert process.poll() is None
+    with Reader(tmp_path / "state") as reader:
+        events = [(event.kind, event.message) for event in reader.events(200)]
+        parts = list(reader.parts())
+
+    assert (before["version"], before["trial"]) == (0, False)
+    assert tried["last"]["changes"] == [{"key": "recipe.false_reject", "before": 0.01, "after": 0.05}]
+    assert "recipe.deadline_ms: must be more than pairing.wait_ms" in refused["errors"][0]
+    strange, later = [message for kind, message in reversed(events) if kind == "desired_refused"]
+    assert "not trusted here" in strange
+    assert "pairing.wait_ms" in later
+    assert "recipe.false_reject 0.01 → 0.05" in dict(events)["desired_trial"]
+    numbers = [part.trigger.number for part in parts]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert {part.verdict.cause for part in parts if part.verdict.outcome is Outcome.MISSED} <= {"restart"}
+
+
+def test_a_station_that_was_off_converges_when_it_connects(tmp_path: Path) -> None:
+    with broker(tmp_path) as mosquitto, peer(mosquitto.port, CONFIG) as console:
+        path = written(tmp_path, mosquitto.port)
+        wants(console, 7, recipe__draw_one_in=50)
+        with station(path):
+            state = reported(console, 7, "trial")
+            while not (state["trial"] and state["version"] == 7):
+                state = msgspec.json.decode(console.hear().payload)

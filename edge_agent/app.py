@@ -10,6 +10,7 @@ from typing import Final
 from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
 from edge_agent.api import Access, ApiServer
+from edge_agent.commands import Privilege
 from edge_agent.config import Config
 from edge_agent.desired import Desired, Wishes
 from edge_agent.engines import LoadEngines, load_engines
@@ -175,7 +176,7 @@ def _joined(
     agent.wishes = wishes = Wishes(
         desired,
         config,
-        lambda envelope, topic: agent.trust.open(envelope, topic, "administer", clock.now()),
+        lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER, clock.now()),
         background,
         clock,
         is_up=lambda: agent.is_up,

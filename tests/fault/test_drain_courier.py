@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 from courier_bench import CLOCK, TOPICS, Bench, bench
 
 from edge_agent.ledger.facts import FactReader
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.testing.door import FakeBroker
+from edge_agent.uplink import courier
 from edge_agent.uplink.message import Happening, Outgoing, Session
 
 
@@ -152,6 +154,19 @@ def test_a_message_that_finds_no_room_is_not_acknowledged(tmp_path: Path) -> Non
         here.until(lambda: len(here.door.acknowledged) == 64, console=False)
 
         assert [int(inbound.payload) for inbound in here.door.acknowledged] == list(range(64))
+
+
+def test_what_found_no_room_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "ASK_AGAIN_S", 0.2)
+    with bench(tmp_path) as here:
+        here.until(lambda: here.courier.status().connects == 1, console=False)
+        for number in range(65):
+            here.broker.send(TOPICS.request("status"), str(number).encode())
+        here.until(lambda: here.courier.status().refused_inbound == 1, console=False)
+        CLOCK.wait(threading.Event(), CLOCK.now() + 0.5)
+        assert here.courier.status().connects == 1  # the loop has not taken what came before
+        here.courier.inbound.take_all()
+        here.until(lambda: here.courier.status().connects == 2, console=False)
 
 
 def test_a_bug_in_the_door_is_reported_and_ends_the_thread(tmp_path: Path) -> None:

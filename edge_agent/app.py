@@ -16,7 +16,7 @@ from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
-from edge_agent.journal import Counter, Journal
+from edge_agent.journal import Counter, Desk, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
@@ -37,6 +37,7 @@ from edge_agent.sources.feed import Supply
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
 from edge_agent.trust import Trust
+from edge_agent.uplink.topics import Topics
 
 WATCHDOG_PERIOD_S: Final = 5.0
 """How often systemd is told, where it does not ask for more."""
@@ -148,8 +149,19 @@ def _joined(
     agent.trust = Trust(Path(config.uplink.trusted))
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
+    agent.desk = desk = Desk(
+        config.station.name,
+        Topics(config.uplink.root, config.station.name),
+        journal,
+        handlers,
+        agent.trust,
+        StationAround(agent),
+        lambda outgoing: agent.say(outgoing),
+        lambda inbound: agent.acknowledge(inbound),
+        clock,
+    )
     with JournalReader(Path(config.station.state_dir)) as reader:
-        journal.load([c for c in reader.unsettled() if not c.answer], reader.newest_issued(), lambda stored: None)
+        desk.load(reader.unsettled(), reader.newest_issued())
     access = Access(config.api.operators, config.api.readers)
     agent.api = api = ApiServer(
         Path(config.api.socket), Counter(journal, clock).handlers(handlers), loop.poke, clock, access

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -172,18 +172,27 @@ class Desk:
         for outgoing in list(self._untold.values()):
             self._say(outgoing)
 
-    def load(self, stored: StoredCommand) -> None:
-        """Take over an answer that a life before gave and nobody heard; it is said with the next `connected`."""
-        kept = msgspec.json.decode(stored.request, type=Kept)
-        if kept.way is Way.MQTT and kept.reply_to:
-            self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
+    def load(self, unsettled: Iterable[StoredCommand], newest_utc: Mapping[str, float]) -> None:
+        """Take over what a life before left: commands without an answer, and answers that nobody heard.
 
-    def teller(self, stored: StoredCommand) -> Tell | None:
-        """Give who is told about a command of a life before; None for nobody."""
+        Args:
+            unsettled: these, oldest first.
+            newest_utc: for each key, when its newest command was asked [s since the epoch].
+        """
+        left, told = [], self._clock.utc() - RESPONSE_EXPIRY_S
+        for stored in unsettled:
+            if not stored.answer:
+                left.append(stored)
+            elif stored.accepted_utc < told:
+                self._around.record(Told(stored.id), lambda receipt: None)
+            elif stored.request:
+                kept = msgspec.json.decode(stored.request, type=Kept)
+                self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
+        self._journal.load(left, newest_utc, self._teller)
+
+    def _teller(self, stored: StoredCommand) -> Tell | None:
         kept = msgspec.json.decode(stored.request, type=Kept)
-        if kept.way is not Way.MQTT or not kept.reply_to:
-            return None
-        return self._tells(kept.reply_to, kept.correlation)
+        return self._tells(kept.reply_to, kept.correlation) if kept.way is Way.MQTT else None
 
     def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
         bounded = len(inbound.payload) <= MAX_REQUEST_BYTES

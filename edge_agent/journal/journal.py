@@ -337,6 +337,7 @@ class Journal:
     def _run(self, opened: _Open) -> None:
         order = opened.order
         opened.stage = _Stage.RUNNING
+        self._told_s = self._clock.now()
         request = Request(order.command, order.arguments, order.body, then=lambda made: self._done(opened, made))
         try:
             self._handlers[order.command.name](request, self._clock.now())

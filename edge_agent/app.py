@@ -147,6 +147,8 @@ def _joined(
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
     agent.trust = Trust(Path(config.uplink.trusted))
+    if agent.trust.damage:
+        station.note("error", "trust", "trust_damaged", f"no key is trusted: {agent.trust.damage}")
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
     agent.desk = desk = Desk(

@@ -64,7 +64,7 @@ class DeskCounts:
         nowhere: wanted the answer where it does not belong.
         malformed: were no requests of this station.
         unauthorized: came without the signature that they need.
-        repeated: what only reads, asked again.
+        read_again: what only reads, asked again.
         untold_dropped: answers that gave up their place.
     """
 
@@ -73,7 +73,7 @@ class DeskCounts:
     nowhere: int = 0
     malformed: int = 0
     unauthorized: int = 0
-    repeated: int = 0
+    read_again: int = 0
     untold_dropped: int = 0
 
 
@@ -248,10 +248,10 @@ class Desk:
             error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
             self._refuse(came, order.id, error, Code.E_DUPLICATE)
         elif under_way is not None:
-            self.counts.repeated += 1
+            self.counts.read_again += 1
             under_way.inbounds.append(came)
         elif known is not None:
-            self.counts.repeated += 1
+            self.counts.read_again += 1
             self._answer(came, known[1])
         elif late := self._late(order, came.now):
             self._refuse(came, order.id, Unavailable(late), Code.E_EXPIRED)

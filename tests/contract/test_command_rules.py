@@ -241,17 +241,30 @@ def test_it_is_acknowledged_when_the_disk_has_it_and_not_before(life: Life, worl
     assert life.stored(ID) is not None
 
 
-def test_what_the_ledger_does_not_take_comes_again(life: Life, world: World) -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_what_the_ledger_does_not_take_waits_for_it(life: Life, world: World, again: bool) -> None:
     life.failing = True
     inbound = request("use", USE, clock=world.clock)
     assert ask(life, inbound) == []
     assert world.unacknowledged == [inbound]
     life.failing = False
-    life.deliver()
+    if again:
+        life.deliver()
     life.turn()
 
     assert [answer["code"] for answer in world.answers()] == ["OK"]
     assert world.unacknowledged == []
+
+
+def test_what_waited_for_it_too_long_is_not_begun(life: Life, world: World) -> None:
+    life.failing = True
+    ask(life, request("use", USE, clock=world.clock))
+    world.clock.advance(31.0)
+    life.failing = False
+    life.turn()
+
+    assert [answer["code"] for answer in world.answers()] == ["E_EXPIRED"]
+    assert world.state[Resource.RECIPE] == 0
 
 
 def test_an_answer_that_the_ledger_does_not_take_is_written_later(life: Life, world: World) -> None:
@@ -391,13 +404,22 @@ def test_more_at_once_than_there_are_places_is_refused(life: Life, world: World)
     assert world.unacknowledged == []
 
 
+def test_also_then_what_was_answered_has_that_answer(life: Life, world: World) -> None:
+    first = ask(life, request("use", USE, clock=world.clock))[-1]
+    life.handlers["identify"] = lambda request, now: life.held.append(request)
+    for number in range(OPEN_COMMANDS):
+        ask(life, request("identify", clock=world.clock, asked_id=f"{ID[:-3]}{number + 100:03}"))
+
+    assert ask(life, request("use", USE, clock=world.clock)) == [first]
+
+
 def test_reading_needs_no_signature_and_is_answered_once_from_memory(life: Life, world: World) -> None:
     first = ask(life, request("status", key=None, clock=world.clock))
     again = ask(life, request("status", key=None, clock=world.clock))
 
     assert first == again
     assert first[0]["result"] == {"up": True}
-    assert (life.desk.counts.repeated, life.stored(ID)) == (1, None)
+    assert (life.desk.counts.read_again, life.stored(ID)) == (1, None)
     assert code(life, request("status", {}, key=None, clock=world.clock, by="bob@console")) == "E_DUPLICATE"
     assert world.rows("SELECT count(*) FROM audit") == [(0,)]
 

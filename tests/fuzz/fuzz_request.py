@@ -6,7 +6,10 @@ Held against it: no exception but the one that says to refuse it, and what is ta
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
+import tempfile
+from pathlib import Path
 
 import atheris
 
@@ -41,6 +44,18 @@ def one_input(data: bytes) -> None:
         assert isinstance(arguments_of(command_of(asked.cmd), asked), COMMANDS[name].arguments)
 
 
+def seeds(folder: Path) -> None:
+    """Write one good request for each command, plain and in an envelope: a fuzzer does not guess them."""
+    for index, name in enumerate(NAMES):
+        asked = {"v": 1, "id": "0123456789", "cmd": name, "issued_at": 1.5, "ttl_ms": 9, "by": "a", "expect": {}}
+        text = json.dumps({**asked, "args": {"to": "list", "label": "pit", "next": 3, "part": 1, "limit": 5}})
+        (folder / f"{name}.plain").write_bytes(bytes([index]) + text.encode())
+        envelope = json.dumps({"signed": text, "key": "0" * 16, "sig": "AAAA"})
+        (folder / f"{name}.signed").write_bytes(bytes([index]) + envelope.encode())
+
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as corpus:
+        seeds(Path(corpus))
+        atheris.Setup([*sys.argv, corpus], one_input)
+        atheris.Fuzz()

@@ -47,9 +47,10 @@ lint: $(VENV)/.test
 
 check: lint test  ## everything a change must pass: format, ruff, mypy, import contracts, docstrings, tests
 
-fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the wire, a minute each
+fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the wire and through requests, a minute each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_packet.py -max_total_time=60
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_request.py -max_total_time=60
 	$(MAKE) -C firmware_bridge/firmware fuzz
 
 interop: $(VENV)/.test  ## try the uplink with a broker and a console of other makes (needs Node.js, npm and mosquitto)

@@ -188,7 +188,8 @@ def _joined(
         trusted = partial(agent.trust.keys, "acknowledge")
         agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
         uplink.states = Statements(agent, lambda: health.troubles).all
-        agent.outbox = uplink.status
+        uplink.requests, uplink.delivered, uplink.connected = desk.requests, desk.delivered, desk.connected
+        agent.say, agent.acknowledge, agent.outbox = uplink.say, uplink.acknowledge, uplink.status
         told_to = [uplink]
     components: tuple[Component, ...] = (
         dispatcher,

@@ -50,7 +50,7 @@ class Hearers:
     """Who hears what the courier cannot decide; each is called on its thread and must not block.
 
     Attributes:
-        inbound: something waits in the mailbox.
+        inbound: something came, or a response was taken, or there is a new connection.
         failed: hears the bug that ended the thread.
     """
 
@@ -182,6 +182,7 @@ class Courier:
         self._status = replace(
             self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
         )
+        self._hearers.inbound()
 
     def _end(self, reason: str) -> None:
         self._door.close()
@@ -235,7 +236,9 @@ class Courier:
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
         if isinstance(happening, Delivered):
-            if not self.sayer.delivered(happening.token, happening.reason):
+            if self.sayer.delivered(happening.token, happening.reason):
+                self._hearers.inbound()
+            else:
                 self._teller.delivered(happening.token, happening.reason, now, utc)
         elif self._teller.is_ack(happening.topic):
             if self._begun:

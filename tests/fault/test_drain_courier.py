@@ -87,6 +87,15 @@ def test_states_are_said_and_said_again_after_a_new_connection(tmp_path: Path) -
     assert here.broker.retained[TOPICS.state("online")].payload == b'{"online":false}'
 
 
+@pytest.mark.parametrize(("reason", "taken"), [(0, True), (0x10, False), (0x87, False)])
+def test_a_response_that_the_broker_took_is_heard_of(tmp_path: Path, reason: int, taken: bool) -> None:
+    with bench(tmp_path, broker=FakeBroker(reason=lambda message: 0 if message.retain else reason)) as here:
+        here.courier.sayer.responses.offer(Outgoing(TOPICS.response(), b"{}"))
+        here.courier.sayer.state(Outgoing(TOPICS.state("health"), b"{}", retain=True))
+        here.until(lambda: here.broker.received == 2 and not here.courier.sayer.in_flight, console=False)
+        assert len(here.courier.sayer.taken.take_all()) == taken
+
+
 def test_a_broker_that_takes_two_at_a_time_is_never_given_three(tmp_path: Path) -> None:
     with bench(tmp_path, broker=FakeBroker(session=Session("5", False, 2, None, 30.0))) as here:
         for number in range(5):

@@ -6,6 +6,7 @@ import msgspec
 
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.testing.clock import ManualClock
+from edge_agent.uplink.account import UplinkStatus
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.sayer import RESPONSES, Sayer
 from edge_agent.uplink.topics import Topics
@@ -22,7 +23,11 @@ class QuietCourier:
         self.sayer = Sayer(lambda: None)
         self.said: list[Outgoing] = []
         self.acknowledged: list[str] = []
+        self.connects = 0
         self.sayer.state = self.said.append  # type: ignore[method-assign]
+
+    def status(self) -> UplinkStatus:
+        return UplinkStatus("", connects=self.connects)
 
     def acknowledge(self, inbound: Inbound) -> None:
         self.acknowledged.append(inbound.topic)
@@ -88,6 +93,19 @@ def test_the_health_is_said_when_its_kinds_change_and_every_minute() -> None:
 
     (said,) = courier.said
     assert "key" not in msgspec.json.decode(said.payload)
+
+
+def test_what_was_taken_and_each_new_connection_are_heard_of() -> None:
+    made, courier, clock = uplink()
+    heard: list[object] = []
+    made.delivered, made.connected = heard.append, lambda: heard.append("connected")
+    response = Outgoing(TOPICS.response(), b"{}")
+    courier.sayer.taken.offer(response)
+    courier.connects = 1
+    made.step(clock.now())
+    made.step(clock.now())
+
+    assert heard == [response, "connected"]
 
 
 def test_too_many_responses_are_refused() -> None:

@@ -213,7 +213,8 @@ def is_settled(row: Mapping[str, Any], utc: float, lateness: Lateness) -> bool:
         return True
     gated = not lateness.gate or row["action"] != "reject" or row["gate"] is not None
     pictured = row["outcome"] not in lateness.pictured or row["picture"] != ""
-    return row["acted_s"] is not None and gated and pictured
+    timed = row["acted_s"] is not None and row["committed_s"] is not None
+    return timed and gated and pictured
 
 
 def _number(row: Mapping[str, Any]) -> int:

@@ -106,7 +106,7 @@ def test_a_part_is_told_when_the_output_knows_or_after_two_seconds(store: Store,
     store.write(Batch([part(1), part(2)]))
     now = UTC + 2.5  # part 1 is 1.5 s old, part 2 0.5 s
     assert facts.after("part", 0, None, 100, now) == []
-    late = Late(acted_s=11.0, action=Action.PASS)
+    late = Late(committed_s=11.0, acted_s=11.0, action=Action.PASS)
     store.write(Batch(late=[((SERIES, 1), late)]))
     assert [fact.seq for fact in facts.after("part", 0, None, 100, now)] == [1]
     assert [fact.seq for fact in facts.after("part", 0, None, 100, UTC + 4.0)] == [1, 2]
@@ -125,10 +125,11 @@ def test_one_that_is_not_settled_holds_back_what_follows_and_a_miss_does_not_wai
 @pytest.mark.parametrize(
     ("late", "told"),
     [
-        (Late(acted_s=1.0, action=Action.REJECT), False),
-        (Late(acted_s=1.0, action=Action.REJECT, gate="done"), False),
-        (Late(acted_s=1.0, action=Action.REJECT, picture="ab"), False),
-        (Late(acted_s=1.0, action=Action.REJECT, gate="done", picture="ab"), True),
+        (Late(committed_s=1.0, acted_s=1.0, action=Action.REJECT), False),
+        (Late(committed_s=1.0, acted_s=1.0, action=Action.REJECT, gate="done"), False),
+        (Late(committed_s=1.0, acted_s=1.0, action=Action.REJECT, picture="ab"), False),
+        (Late(acted_s=1.0, action=Action.REJECT, gate="done", picture="ab"), False),
+        (Late(committed_s=1.0, acted_s=1.0, action=Action.REJECT, gate="done", picture="ab"), True),
     ],
 )
 def test_gate_and_picture_are_waited_for_where_they_come(store: Store, late: Late, told: bool) -> None:

@@ -56,7 +56,7 @@ def wants(console: Peer, version: int, key: Ed25519PrivateKey = KEY, **settings:
 def reported(console: Peer, version: int, phase: str) -> dict:
     give_up_at = time.monotonic() + 60.0
     while time.monotonic() < give_up_at:
-        state = msgspec.json.decode(console.hear().payload)
+        state = msgspec.json.decode(console.hear(60.0).payload)
         if state["last"] is not None and (state["last"]["version"], state["last"]["phase"]) == (version, phase):
             return state
     raise AssertionError(f"it never said that {version} is {phase}")
@@ -66,7 +66,7 @@ def test_a_wish_is_tried_by_the_running_station_and_another_one_is_refused_with_
     with broker(tmp_path) as mosquitto, peer(mosquitto.port, CONFIG) as console:
         path = written(tmp_path, mosquitto.port)
         with station(path) as process:
-            before = msgspec.json.decode(console.hear().payload)
+            before = msgspec.json.decode(console.hear(60.0).payload)
             wants(console, 1, STRANGER, recipe__false_reject=0.05)
             wants(console, 2, recipe__false_reject=0.05)
             tried = reported(console, 2, "trial")
@@ -96,4 +96,4 @@ def test_a_station_that_was_off_converges_when_it_connects(tmp_path: Path) -> No
         with station(path):
             state = reported(console, 7, "trial")
             while not (state["trial"] and state["version"] == 7):
-                state = msgspec.json.decode(console.hear().payload)
+                state = msgspec.json.decode(console.hear(60.0).payload)

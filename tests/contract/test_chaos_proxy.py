@@ -43,11 +43,14 @@ def echo() -> Iterator[int]:
 
 def echoed(port: int, payload: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), GIVE_UP_S) as caller:
+        torn: list[OSError] = []
 
         def say() -> None:
-            with contextlib.suppress(OSError):
+            try:
                 caller.sendall(payload)
                 caller.shutdown(socket.SHUT_WR)
+            except OSError as error:  # a reset is said once, to whichever end of the caller asks first
+                torn.append(error)
 
         saying = threading.Thread(target=say, name="saying")
         saying.start()
@@ -57,6 +60,8 @@ def echoed(port: int, payload: bytes) -> bytes:
                 heard += chunk
         finally:
             saying.join()
+        if torn:
+            raise ConnectionResetError from torn[0]
     return heard
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,22 @@ class Session:
     """What a broker said when it let the station in.
 
     Attributes:
-        protocol: `5` or `3.1.1`.
+        protocol: the version of MQTT.
         kept: the broker still had the session of before, with its subscriptions.
         in_flight: unacknowledged messages of QoS 1 that it takes at most.
         max_bytes: of one packet, header and all; None without a limit.
         keepalive_s: how long the connection may be silent [s].
-        retains: it keeps retained messages.
+        retains: it keeps retained messages; where not, they are sent as ordinary ones.
+        unheard: what the station wanted to listen to and may not.
     """
 
-    protocol: str
+    protocol: Literal["5", "3.1.1"]
     kept: bool
     in_flight: int
     max_bytes: int | None
     keepalive_s: float
     retains: bool = True
+    unheard: tuple[str, ...] = ()
 
 
 Happening = Inbound | Delivered

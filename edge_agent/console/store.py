@@ -56,7 +56,13 @@ _FIRST: Final = (
         PRIMARY KEY (station, ledger, class, first, last)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE TABLE counters (station TEXT PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE stations (
+        station TEXT PRIMARY KEY,
+        ledger TEXT NOT NULL,               -- the one that it told from last; empty before it told anything
+        taken INTEGER NOT NULL              -- counters of `ack` that may have been used
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 
 
@@ -135,6 +141,13 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._database = open_writer(folder / FILE_NAME, MIGRATIONS)
         self._known = {chain: Ranges(spans) for chain, spans in _spans(self._database.query(_SPANS)).items()}
+        rows = self._database.query("SELECT station, ledger FROM stations WHERE ledger <> ''")
+        self._ledgers = {row["station"]: row["ledger"] for row in rows}
+
+    @property
+    def ledgers(self) -> dict[str, str]:
+        """The ledger that each station told from last."""
+        return dict(self._ledgers)
 
     def keep(self, batch: Sequence[Told]) -> Kept:
         """Commit messages; when it returns they are on the disk.
@@ -153,6 +166,7 @@ class Store:
         refused: list[tuple[Told, str]] = []
         repeated = 0
         known = dict[Chain, Ranges]()
+        ledgers = {told.station: told.what.ledger for told in batch}
         with self._database.transaction():
             for told in batch:
                 chain = told.chain
@@ -171,7 +185,10 @@ class Store:
                     repeated += 1
             for chain, ranges in known.items():
                 self._rewrite(chain, ranges)
+            for station, ledger in ledgers.items():
+                self._name(station, ledger)
         self._known.update(known)
+        self._ledgers.update(ledgers)
         return Kept(tuple(fresh), repeated, tuple(refused))
 
     def adopt(self, chain: Chain, upto: int) -> bool:
@@ -193,7 +210,9 @@ class Store:
             values = (chain.station, chain.ledger, chain.kind, first, upto, None, "before")
             self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
             self._rewrite(chain, ranges)
+            self._name(chain.station, chain.ledger)
         self._known[chain] = ranges
+        self._ledgers[chain.station] = chain.ledger
         return True
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
@@ -216,10 +235,11 @@ class Store:
             As many as are taken at once.
         """
         with self._database.transaction():
-            taken = self._database.value("SELECT taken FROM counters WHERE station = ?", (station,)) or 0
+            taken = self._database.value("SELECT taken FROM stations WHERE station = ?", (station,)) or 0
             first = max(taken, above) + 1
             last = first + RESERVED - 1
-            self._database.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", (station, last))
+            sql = "INSERT INTO stations VALUES (?1, '', ?2) ON CONFLICT (station) DO UPDATE SET taken = ?2"
+            self._database.execute(sql, (station, last))
         return range(first, last + 1)
 
     def close(self) -> None:
@@ -237,6 +257,12 @@ class Store:
             return self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", gap).rows > 0
         fact = (*of, what.seq, what.utc, told.text)
         return self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?, ?)", fact).rows > 0
+
+    def _name(self, station: str, ledger: str) -> None:
+        """Write which ledger a station tells from, where that has changed."""
+        if self._ledgers.get(station) != ledger:
+            sql = "INSERT INTO stations VALUES (?1, ?2, 0) ON CONFLICT (station) DO UPDATE SET ledger = ?2"
+            self._database.execute(sql, (station, ledger))
 
     def _rewrite(self, chain: Chain, ranges: Ranges) -> None:
         """Write the spans of a chain that are no longer those on the disk."""

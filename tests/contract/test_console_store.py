@@ -121,6 +121,7 @@ def test_a_store_goes_on_where_it_ended(reopened: Callable[[], Store], tmp_path:
     used = store.take_counters("press-3")
 
     store = reopened()
+    assert store.ledgers == {"press-3": LEDGER}
     assert store.upto("press-3", LEDGER)["part"] == 2
     assert store.holes() == {PARTS: (Span(3, 6),)}
     assert store.keep(parts(8)).repeated == 1

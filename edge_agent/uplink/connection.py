@@ -6,6 +6,7 @@ Nothing blocks once the connection is made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -16,7 +17,7 @@ from typing import Final
 from edge_agent.errors import Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.uplink.intake import Intake
-from edge_agent.uplink.refusal import unreachable
+from edge_agent.uplink.refusal import no_tls, unreachable
 from edge_agent.uplinkconfig import UplinkConfig
 
 TCP_S: Final = 5.0
@@ -54,7 +55,7 @@ class Connection:
         self.intake = intake
         self.heard_s = clock.now()
         self.fault: Unavailable | None = None
-        self.at_end = False
+        self.at_end = self.hung_up = False
         self._rests_until_s = 0.0
 
     def rest_s(self, now: float) -> float:
@@ -77,17 +78,18 @@ class Connection:
                 if self.intake.dropped > dropped:
                     self._rests_until_s = now + REST_S
             else:
-                self.at_end = True
+                self.at_end = self.hung_up = True
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
-            self._break(unreachable(error, self._where))
-        except Unavailable as error:
             self._break(error)
+        except Unavailable as error:
+            self.at_end, self.fault = True, self.fault or error
 
-    def _break(self, fault: Unavailable) -> None:
+    def _break(self, error: OSError) -> None:
         self.at_end = True
-        self.fault = self.fault or fault
+        self.hung_up = self.hung_up or isinstance(error, ConnectionError)
+        self.fault = self.fault or unreachable(error, self._where)
 
     def recv(self, size: int) -> bytes:
         """Give at most `size` bytes of whole packets; without any it is a BlockingIOError."""
@@ -115,8 +117,19 @@ class Connection:
         except BlockingIOError:
             raise
         except OSError as error:
-            self._break(unreachable(error, self._where))
+            self._break(self._last_word() or error)
             raise
+
+    def _last_word(self) -> ssl.SSLError | None:
+        """Give the alert with which TLS was ended: it says why, and lies unread when writing fails first."""
+        try:
+            while self._sock.recv(READ_BYTES):
+                pass
+        except ssl.SSLError as error:
+            return error if "ALERT" in (error.reason or "") else None
+        except OSError:
+            pass
+        return None
 
     def pending(self) -> int:
         """Give what TLS has at hand [bytes]."""
@@ -156,7 +169,10 @@ def dial(config: UplinkConfig, clock: Clock) -> socket.socket:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock if context is None else _shake_hands(sock, context, config.host, clock)
-    except (OSError, ssl.CertificateError) as error:
+    except ConnectionError as error:
+        sock.close()
+        raise no_tls(where) from error
+    except OSError as error:
         sock.close()
         raise unreachable(error, where) from error
 
@@ -245,7 +261,7 @@ def _no_passphrase() -> str:
     return ""
 
 
-def read_password(path: str) -> bytes:
+def read_password(path: str) -> str:
     """Read the password; the line's end is no part of it.
 
     Args:
@@ -267,6 +283,7 @@ def read_password(path: str) -> bytes:
     if mode & 0o077:
         raise Unavailable(f"the password in {path} can be read by others (mode {mode & 0o777:o})", hint=hint)
     text = text.removesuffix(b"\n").removesuffix(b"\r")
-    if not text or len(text) > PASSWORD_BYTES:
-        raise Unavailable(f"there is no password in {path}", hint=hint)
-    return text
+    with contextlib.suppress(UnicodeDecodeError):
+        if 0 < len(text) <= PASSWORD_BYTES:
+            return text.decode()
+    raise Unavailable(f"there is no password in {path}", hint=hint)

@@ -27,7 +27,7 @@ class Identity:
 
     client_id: str
     username: str
-    password: bytes | None
+    password: str | None
     keepalive_s: int
     will: Outgoing | None
     lasting: bool = True

@@ -113,8 +113,7 @@ class Link:
         client.on_publish = self._on_publish
         client.on_subscribe = client.on_unsubscribe = self._on_answer
         if who.username:
-            client.username_pw_set(who.username)
-            client.password = who.password  # type: ignore[assignment]
+            client.username_pw_set(who.username, who.password)
         if who.will is not None:
             delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
             client.will_set(
@@ -152,7 +151,13 @@ class Link:
         except (MQTTException, ValueError, TypeError, LookupError, struct.error) as error:
             self.end(Unavailable(f"the broker at {self._where} says what cannot be read: {error}"))
         if self.connection.at_end:
-            self.end(self.connection.fault or Unavailable(f"the broker at {self._where} has closed the connection"))
+            self.end(
+                self.connection.fault
+                or Unavailable(
+                    f"the broker at {self._where} has closed the connection",
+                    hint="it was stopped, or another program connects with the same station.name",
+                )
+            )
 
     def end(self, fault: Unavailable) -> None:
         """Let the connection be over; the first reason counts."""

@@ -30,7 +30,7 @@ FLUSH_S: Final = 1.0
 """How long `close` lets what was said go out [s]."""
 
 PER_S: Final = 200.0
-"""Messages that are taken [1/s]: a console asks a few times a second; each costs some 60 us of a core."""
+"""Messages that are taken [1/s]: a console asks a few times a second; each costs some 70 us of a core."""
 
 BURST: Final = 100
 """Messages that are taken at once after a rest: what lay at the broker while the station was away."""
@@ -100,14 +100,7 @@ class MqttDoor:
         return {name: counts[name] for name in ("connected", "flooded", "oversize", "unsent")}
 
     def connect(self) -> Session:
-        """Connect and subscribe; blocks for some seconds at most, but for the system's look-up of a name.
-
-        Returns:
-            What the broker said.
-
-        Raises:
-            Unavailable: it is not there or does not let the station in, with the reason; try again later.
-        """
+        """Connect and subscribe; each step has 5 s at most, but for the system's look-up of a name."""
         self._hang_up()
         self._bell.open()
         try:
@@ -125,17 +118,7 @@ class MqttDoor:
         return packet_bytes(message, session.protocol) <= session.max_bytes
 
     def publish(self, message: Outgoing) -> int:
-        """Send a message; one of QoS 0 is dropped while earlier ones still wait for the network.
-
-        Args:
-            message: one that fits.
-
-        Returns:
-            The token that its `Delivered` will carry; 0 for QoS 0, which has none.
-
-        Raises:
-            Unavailable: the connection has ended.
-        """
+        """Send a message; one of QoS 0 is dropped while earlier ones still wait for the network."""
         link = self._living()
         if message.qos == 0 and link.wants_write:
             self._counts["unsent"] += 1
@@ -153,26 +136,18 @@ class MqttDoor:
             self._link.acknowledge(inbound.mark)
 
     def turn(self, until_s: float) -> Sequence[Happening]:
-        """Let traffic pass until something happens, somebody wakes it, or the time is over.
-
-        Args:
-            until_s: when to return at the latest [s, host monotonic].
-
-        Returns:
-            What happened, in order.
-
-        Raises:
-            Unavailable: the connection has ended, with the reason.
-        """
+        """Let traffic pass until something happens, somebody wakes it, or `until_s` has come."""
         link = self._link
         if link is None:
             raise Unavailable("there is no connection to the broker")
+        over = False
         while not link.happened:
             if link.fault is not None:
                 raise link.fault
+            if over:
+                return []
             self._pass(link, until_s)
-            if self._bell.heard() or self._clock.now() >= until_s:
-                break
+            over = self._bell.heard() or self._clock.now() >= until_s
         return link.take()
 
     def wake(self) -> None:
@@ -264,11 +239,15 @@ class MqttDoor:
         where = place(config)
         connection = Connection(dial(config, self._clock), Intake(self._pace, LARGEST_BYTES), self._clock, where)
         self._links += 1
-        link = self._link = Link(connection, version, who, clean, self._links, where)
+        try:
+            link = self._link = Link(connection, version, who, clean, self._links, where)
+        except BaseException:
+            connection.close()
+            raise
         try:
             self._await(link, lambda: link.welcome is not None, ANSWER_S)
         except Unavailable:
-            if link.welcome is None and connection.at_end and connection.fault is None:
+            if link.welcome is None and connection.hung_up:
                 raise _NoAnswer from None
             if link.welcome is None:
                 raise

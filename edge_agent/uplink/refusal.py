@@ -14,6 +14,7 @@ BAD_VERSION: Final = 0x84
 
 _NO_NAME: Final = "see uplink.username and uplink.password_file, and the broker's own list"
 _ACCESS_HINT: Final = "the broker's access rules must let the station in: docs/uplink.md"
+_TLS_PORT_HINT: Final = "uplink.broker must name the broker's port for TLS, usually 8883"
 _TWIN_HINT: Final = "two stations have the same station.name, or this one runs twice"
 
 _CONNACK_HINTS: Final[dict[int, tuple[str, str]]] = {
@@ -118,6 +119,11 @@ def unreachable(error: OSError, where: str) -> Unavailable:
     return Unavailable(what, hint=hint)
 
 
+def no_tls(where: str) -> Unavailable:
+    """Give the error for a handshake that the other side breaks off, as one does that does not understand it."""
+    return Unavailable(f"what listens at {where} does not speak TLS", hint=_TLS_PORT_HINT)
+
+
 def _unsafe(error: ssl.SSLError, where: str) -> tuple[str, str]:
     reason = (error.reason or "").upper()
     if "ALERT" in reason and any(
@@ -133,10 +139,7 @@ def _unsafe(error: ssl.SSLError, where: str) -> tuple[str, str]:
             "the broker must offer TLS 1.2 or newer",
         )
     if any(word in reason for word in ("WRONG_VERSION", "RECORD_LAYER", "EOF", "HTTP_REQUEST")):
-        return (
-            f"what listens at {where} does not speak TLS",
-            "uplink.broker must name the broker's port for TLS, usually 8883",
-        )
+        return f"what listens at {where} does not speak TLS", _TLS_PORT_HINT
     return f"no safe connection to {where}: {error}", "see docs/uplink.md"
 
 

@@ -19,6 +19,9 @@ LONGEST_WAIT_S: Final = 15.0
 IDLE_S: Final = 5.0
 """How long a turn may last in which nothing happens [s]."""
 
+TOGETHER: Final = 256
+"""What came within one turn is handed on together, up to so many messages: one commit for all of them."""
+
 PER_S: Final = 20_000.0
 """Messages that are taken [1/s]: what stations tell is no flood; what cannot be stored in time waits at the broker."""
 
@@ -117,6 +120,10 @@ def _stay(door: Door, visitor: Visitor, clock: Clock) -> None:
         next_s = visitor.step(door, clock.now())
         if next_s is None:
             return
-        happenings = door.turn(min(next_s, clock.now() + IDLE_S))
+        happenings = list(door.turn(min(next_s, clock.now() + IDLE_S)))
+        more = happenings
+        while more and len(happenings) < TOGETHER:
+            more = list(door.turn(clock.now()))
+            happenings += more
         if happenings:
             visitor.happened(happenings, door, clock.now())

@@ -30,7 +30,7 @@ ONE_BLAS_THREAD: Final = "OPENBLAS_NUM_THREADS"
 
 
 def serve(make: Callable[[], Agent]) -> int:
-    """Make an agent and run it until a stop signal or its own end.
+    """Make an agent and run it until a stop signal or its own end; begin anew where it ended to do so.
 
     Args:
         make: builds it; called after the signals are blocked, so that every thread inherits that.
@@ -39,21 +39,32 @@ def serve(make: Callable[[], Agent]) -> int:
         The exit code.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    while True:
+        code, again = _serve_once(make)
+        if not again:
+            return code
+
+
+def _serve_once(make: Callable[[], Agent]) -> tuple[int, bool]:
+    """Run one agent to its end; give the exit code, and whether another one is wanted."""
     agent = make()
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(agent.run()), name="loop")
     thread.start()
-    ready = False
+    ready = stopped = False
     while thread.is_alive():
         if agent.is_settled and not ready:
             ready = True
             systemd.notify("READY=1")
         thread.join(LOOK_S)  # sigtimedwait with a timeout takes SIGCONT for a stop signal (CPython 3.11, on EINTR)
         if signal.sigtimedwait(STOP_SIGNALS, 0) is not None:
+            stopped = True
             agent.loop.stop()
             thread.join()
-    systemd.notify("STOPPING=1")
     ending = agent.supervisor.ending
+    again = agent.restarts and ending is None and not stopped
+    if not again:
+        systemd.notify("STOPPING=1")
     if ending is not None:
         _say_why(ending.component, ending.error)
     unclean = agent.close()
@@ -62,7 +73,7 @@ def serve(make: Callable[[], Agent]) -> int:
         sys.stderr.write(f"edge-agent: did not end in time: {', '.join(unclean)}\n")
         sys.stdout.flush()
         os._exit(code or cli.EXIT_FAILED)  # a thread that hangs in a driver cannot be ended
-    return code
+    return code, again
 
 
 def _say_why(component: str, error: Exception) -> None:

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
+
+import msgspec
 
 from edge_agent.api import ApiServer
 from edge_agent.errors import EdgeAgentError
 from edge_agent.health import Memory
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
+from edge_agent.journal import Journal
 from edge_agent.ledger import Misses
 from edge_agent.line import Line
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
@@ -29,6 +34,8 @@ from edge_agent.sources.source import Position, Source
 from edge_agent.station import Station
 from edge_agent.status import Status, Trouble, troubles_of
 from edge_agent.teacher import Teacher
+from edge_agent.trust import Trust
+from edge_agent.uplink.uplink import Uplink
 
 SOURCE_LOOK_S: Final = 0.2
 """How often the source is looked at [s]."""
@@ -68,6 +75,11 @@ class Agent:
 
     Attributes:
         on_stop: called first when the agent closes, for whoever holds something up.
+        outbox: says how far the console knows what happened; for the way to it, where there is one.
+        life: of this run; another one after each start.
+        configuration: digest of what the station was started with.
+        restarts: somebody wants the station to begin anew once it has ended.
+        uplink: the way to the console; None without one.
 
     Args:
         clock: tells the time.
@@ -80,6 +92,8 @@ class Agent:
         evictions: counts the bundles that were let go for room.
     """
 
+    journal: Journal
+    trust: Trust
     inspector: Inspector
     memory: Memory
     teacher: Teacher
@@ -109,6 +123,11 @@ class Agent:
         self.background = background
         self.evictions = evictions
         self.on_stop: Callable[[], None] = lambda: None
+        self.outbox: Callable[[], object] = lambda: {"broker": ""}
+        self.life = secrets.token_hex(8)
+        self.configuration = hashlib.sha256(msgspec.json.encode(station.config)).hexdigest()
+        self.restarts = False
+        self.uplink: Uplink | None = None
         self.evidence_dropped = 0
         self._started_s = clock.now()
         self._opened = False
@@ -196,6 +215,11 @@ class Agent:
         self.loop.run()
         return 0 if self.supervisor.ending is None else self.supervisor.ending.exit_code
 
+    def restart(self) -> None:
+        """End, to begin anew in the same process."""
+        self.restarts = True
+        self.loop.stop()
+
     def close(self) -> tuple[str, ...]:
         """Answer what is in flight, commit it and stop; give the components that did not end in time."""
         self.on_stop()
@@ -217,6 +241,8 @@ class Agent:
             boxes["frames"] = self.line.wire.frames.stats()
             boxes["reports"] = self.line.wire.reports.stats()
             boxes["news"] = self.line.wire.news.stats()
+        if self.uplink is not None:
+            boxes.update(self.uplink.mailboxes())
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(
@@ -252,6 +278,7 @@ class Agent:
             wire=None if self.line.wire is None else self.line.wire.status(),
             gate=None if self.line.gate is None else self.line.gate.status(),
             cameras=tuple(camera.stats() for camera in self.line.cameras),
+            uplink=None if self.uplink is None else self.uplink.status(),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

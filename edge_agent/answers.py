@@ -19,6 +19,7 @@ from edge_agent.commands import (
     GateAnswer,
     GateArguments,
     LabelArguments,
+    Labelled,
     PromoteArguments,
     TeachArguments,
     UndoArguments,
@@ -30,10 +31,11 @@ from edge_agent.learning.example import unpack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
 from edge_agent.learning.stage import Step
-from edge_agent.ledger import Committed, Reader, Receipt, Teaching, Word
+from edge_agent.ledger import Reader, Teaching, Word
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
 from edge_agent.scheduler.job import Job
+from edge_agent.selfanswers import SelfAnswers
 from edge_agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.teacher import Plan
 
@@ -63,6 +65,7 @@ class Answers:
             "undo": self._undo,
             "use": self._use,
             "gate": self._gate,
+            **SelfAnswers(agent).handlers,
         }
 
     def _status(self, request: Request, now: float) -> None:
@@ -103,17 +106,10 @@ class Answers:
         station = self._agent.station
 
         def record(word: Word) -> None:
-            if not station.recorder.offer(word, answer):
-                request.failed(Unavailable("the ledger has too much to do", hint="label it again in a moment"))
+            request.record(Labelled(arguments.part, arguments.label), (word,), rank_anew)
 
-        def answer(receipt: Receipt) -> None:
-            if isinstance(receipt, Committed):
-                request.done({"part": arguments.part, "label": arguments.label})
-                self._agent.background.submit(Chore(station.hold_out_drawn, self._rank_anew))
-            else:
-                request.failed(
-                    Unavailable(f"the word was not recorded: {receipt.reason}", hint="see edge-agent status")
-                )
+        def rank_anew() -> None:
+            self._agent.background.submit(Chore(station.hold_out_drawn, self._rank_anew))
 
         self._later(request, lambda: station.word(arguments.part, arguments.label, arguments.who), record)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from edge_agent.agent import Agent, SourceSeat
 from edge_agent.answers import Answers
-from edge_agent.api import ApiServer
+from edge_agent.api import Access, ApiServer
 from edge_agent.config import Config
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
@@ -16,8 +17,11 @@ from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
+from edge_agent.journal import Counter, Journal
+from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
+from edge_agent.outward import uplink_of
 from edge_agent.placed import has_room, ways_of
 from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
@@ -30,9 +34,15 @@ from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
+from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
+from edge_agent.statements import Statements
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
+from edge_agent.trust import Trust
+from edge_agent.uplink.courier import Hearers
+from edge_agent.uplink.message import Door
+from edge_agent.uplink.uplink import Uplink
 
 WATCHDOG_PERIOD_S: Final = 5.0
 """How often systemd is told, where it does not ask for more."""
@@ -46,6 +56,7 @@ def build(
     output: RejectOutput | None = None,
     told: Callable[[Part], None] = lambda part: None,
     load: LoadEngines = load_engines,
+    door: Door | None = None,
 ) -> Agent:
     """Open the station's state and join it to a source, its devices and an output.
 
@@ -56,6 +67,7 @@ def build(
         output: sorts parts.
         told: hears every recorded part, on the loop thread.
         load: loads the parts of the bundle.
+        door: leads to a broker instead of the configured one.
 
     Returns:
         An agent that is ready to run.
@@ -78,7 +90,7 @@ def build(
 
     station = Station(config, clock=clock, post=calls.post, on_error=failed)
     try:
-        agent = _joined(station, clock, loop, calls, supply, output, told, load)
+        agent = _joined(station, clock, loop, calls, supply, output, told, load, door)
         for name, error in early:
             agent.supervisor.failed(name, error)
         return agent
@@ -96,6 +108,7 @@ def _joined(
     output: RejectOutput | None,
     told: Callable[[Part], None],
     load: LoadEngines,
+    door: Door | None,
 ) -> Agent:
     config = station.config
     inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
@@ -141,12 +154,28 @@ def _joined(
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
-    agent.api = api = ApiServer(Path(config.api.socket), Answers(agent).handlers, loop.poke, clock)
+    agent.trust = Trust(Path(config.uplink.trusted))
+    handlers = Answers(agent).handlers
+    agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
+    with JournalReader(Path(config.station.state_dir)) as reader:
+        journal.load([c for c in reader.unsettled() if not c.answer], reader.newest_issued(), lambda stored: None)
+    access = Access(config.api.operators, config.api.readers)
+    agent.api = api = ApiServer(
+        Path(config.api.socket), Counter(journal, clock).handlers(handlers), loop.poke, clock, access
+    )
     health = Health(agent.status, agent.trouble_found, lambda stage, now: watchdog.progressed(stage, now))
     stages = {"loop": config.watchdog.stall_s, "dispatcher": config.watchdog.stall_s, "ledger": config.watchdog.stall_s}
     period_s = min(WATCHDOG_PERIOD_S, systemd.watchdog_period_s() or WATCHDOG_PERIOD_S)
     agent.watchdog = watchdog = Watchdog(stages, systemd.notify, clock.now(), period_s, health.summary)
     end = EndOfLine(agent.is_done, loop.stop)
+    told_to: list[Uplink] = []
+    if config.uplink.broker:
+        hearers = Hearers(lambda: loop.poke(Uplink.name), lambda name, error: agent.supervisor.failed(name, error))
+        trusted = partial(agent.trust.keys, "acknowledge")
+        agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
+        uplink.states = Statements(agent, lambda: health.troubles).all
+        agent.outbox = uplink.status
+        told_to = [uplink]
     components: tuple[Component, ...] = (
         dispatcher,
         background,
@@ -154,12 +183,14 @@ def _joined(
         teacher,
         Prover(dispatcher),
         memory,
+        journal,
         api,
         health,
         watchdog,
         end,
         SourceSeat(line.source),
         *line.components,
+        *told_to,
     )
     for component in components:
         loop.add(component)
@@ -177,6 +208,7 @@ def _joined(
             when=lambda: dispatcher.settled and line.ready,
         ),
         Entry("api", api.open, api.close, RestartBudget.for_ever(), api.join),
+        *(Entry(u.name, u.open, u.close, RestartBudget.for_ever(), u.join) for u in told_to),
     )
     agent.supervisor = supervisor = Supervisor(entries, loop, agent.component_changed)
     loop.add(supervisor)

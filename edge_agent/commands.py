@@ -1,151 +1,108 @@
-"""The one table of commands a running station answers: the local API, the CLI and the documents read it.
+"""The one table of commands a station obeys: the command line, the local API, the uplink and the documents read it.
 
-Each row says what goes in, in typed form; what a command does is in `answers.py`.
+Each row says what goes in, who may ask, and what it changes; what a command does is in `answers.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeVar
+from enum import StrEnum
+from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Meta
 
+from edge_agent.arguments import (
+    SLUG,
+    Arguments,
+    CancelArguments,
+    EventsArguments,
+    ForgetArguments,
+    GateAnswer,
+    GateArguments,
+    IdentifyArguments,
+    Identity,
+    Info,
+    InfoArguments,
+    LabelArguments,
+    Labelled,
+    LearnedArguments,
+    OutboxArguments,
+    PartsArguments,
+    PromoteArguments,
+    ProofArguments,
+    RestartArguments,
+    StatusArguments,
+    TeachArguments,
+    TrustArguments,
+    TrustedKey,
+    UndoArguments,
+    UseArguments,
+    Used,
+)
 from edge_agent.errors import BadData
+
+__all__ = [
+    "Arguments",
+    "COMMANDS",
+    "CancelArguments",
+    "Command",
+    "EventsArguments",
+    "ForgetArguments",
+    "GateAnswer",
+    "GateArguments",
+    "IdentifyArguments",
+    "Identity",
+    "Info",
+    "InfoArguments",
+    "LabelArguments",
+    "Labelled",
+    "LearnedArguments",
+    "OutboxArguments",
+    "PartsArguments",
+    "Privilege",
+    "PromoteArguments",
+    "ProofArguments",
+    "Resource",
+    "RestartArguments",
+    "StatusArguments",
+    "TeachArguments",
+    "TrustArguments",
+    "TrustedKey",
+    "UndoArguments",
+    "UseArguments",
+    "Used",
+    "checked",
+    "fitting",
+]
 
 T = TypeVar("T")
 
-_SLUG: Final = "^[a-z0-9_]{1,40}$"
-Slug = Annotated[str, Meta(pattern=_SLUG)]
-Name = Annotated[str, Meta(min_length=1, max_length=80)]
-Who = Annotated[str, Meta(min_length=1, max_length=80)]
+
+class Privilege(StrEnum):
+    """What somebody may ask for; each includes those before it."""
+
+    READ = "read"  #: changes nothing
+    OPERATE = "operate"  #: what the people at the line do
+    ADMINISTER = "administer"  #: whom the station obeys, and whether it runs
+
+    def covers(self, needed: Privilege) -> bool:
+        """Say whether who has this may ask for what needs `needed`."""
+        order = list(Privilege)
+        return order.index(self) >= order.index(needed)
 
 
-class StatusArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`status` takes nothing."""
+class Resource(StrEnum):
+    """What a command may change; one command at a time changes it."""
 
-
-class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`events`: the newest `limit` events, oldest first."""
-
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
-
-
-class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`label`: a person's word on a part; without `label` the last word is taken back."""
-
-    part: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    who: Who
-    label: Slug | None = None
-
-
-class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`teach`: the examples travel as the request's body, see `learning.example`, or are the line's `next` parts.
-
-    `golden` ones are only asked about; `now` promotes unproven; `goes_on` says that more of the lesson follows.
-    """
-
-    label: Name
-    who: Who
-    next: Annotated[int, Meta(ge=0, le=100)] = 0
-    golden: bool = False
-    now: bool = False
-    goes_on: bool = False
-
-
-class LearnedArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`learned` takes nothing."""
-
-
-class ProofArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`proof` takes nothing."""
-
-
-class PromoteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`promote`: `overrule` does it also where the proof sheet refuses."""
-
-    who: Who
-    overrule: bool = False
-
-
-class CancelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`cancel`: a lesson that is being given, or a change that waits to be promoted."""
-
-    who: Who
-
-
-class ForgetArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`forget`: a class by name or slug, a sample's id, or what a sample was taught from."""
-
-    what: Annotated[str, Meta(min_length=1, max_length=200)]
-    who: Who
-
-
-class UndoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`undo`: the last change of what was learned."""
-
-    who: Who
-
-
-class UseArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`use`: the name of a recipe of the configuration."""
-
-    recipe: Annotated[str, Meta(min_length=1, max_length=40)]
-    who: Who
-
-
-class GateArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`gate`: let the reject gate `follow` the station, `bypass` it so that every part passes, or `try` it once."""
-
-    to: Literal["follow", "bypass", "try"]
-    who: Who
-
-
-@dataclass(frozen=True)
-class GateAnswer:
-    """What `gate` answers.
-
-    Attributes:
-        bypassed: every part passes.
-        armed: the gate follows the station; at its safe level otherwise.
-        fate: of a trial: `done`, or why the gate did not move; "" without one.
-        off_us: of a trial: how much later than asked for it moved [us]; None unless it did.
-    """
-
-    bypassed: bool
-    armed: bool
-    fate: str = ""
-    off_us: float | None = None
-
-
-@dataclass(frozen=True)
-class Used:
-    """What `use` answers.
-
-    Attributes:
-        recipe: the one in use now.
-        took_ms: from the moment when the device was ready for it until it was in use [ms].
-    """
-
-    recipe: str
-    took_ms: float
-
-
-Arguments = (
-    StatusArguments
-    | EventsArguments
-    | LabelArguments
-    | TeachArguments
-    | LearnedArguments
-    | ProofArguments
-    | PromoteArguments
-    | CancelArguments
-    | ForgetArguments
-    | UndoArguments
-    | UseArguments
-    | GateArguments
-)
+    NONE = "none"
+    KNOWLEDGE = "knowledge"
+    RECIPE = "recipe"
+    GATE = "gate"
+    LEDGER = "ledger"
+    CONFIGURATION = "configuration"
+    TRUST = "trust"
+    STATION = "station"
 
 
 @dataclass(frozen=True)
@@ -153,11 +110,17 @@ class Command:
     """One row of the table.
 
     Attributes:
-        name: the word in the URL and on the command line.
+        name: the word in the URL, in the topic and on the command line.
         arguments: the type of what goes in.
         help: one sentence.
         max_body_bytes: the largest body accepted; 0 for commands without one.
         timeout_s: how long a caller waits for the answer [s].
+        privilege: who may ask.
+        resource: what it may change.
+        answers: the type of what comes out.
+        doing: what others hear while it is being done.
+        waits: it is done between two parts only.
+        interrupts: names of commands whose work it may end while they are under way.
     """
 
     name: str
@@ -165,23 +128,133 @@ class Command:
     help: str
     max_body_bytes: int = 0
     timeout_s: float = 5.0
+    privilege: Privilege = Privilege.OPERATE
+    resource: Resource = Resource.NONE
+    answers: str = "object"
+    doing: str = ""
+    waits: bool = False
+    interrupts: tuple[str, ...] = ()
 
+    @property
+    def signed(self) -> bool:
+        """Over the network it needs a signature: it may change something."""
+        return self.privilege is not Privilege.READ
+
+
+def _reads(name: str, arguments: type[Arguments], answers: str, says: str, timeout_s: float = 5.0) -> Command:
+    return Command(name, arguments, says, timeout_s=timeout_s, privilege=Privilege.READ, answers=answers)
+
+
+_KNOWLEDGE: Final = Resource.KNOWLEDGE
+_ADMINISTER: Final = Privilege.ADMINISTER
 
 COMMANDS: Final[dict[str, Command]] = {
     command.name: command
     for command in (
-        Command("status", StatusArguments, "Tell what the station is doing and what is wrong."),
-        Command("events", EventsArguments, "List the newest events."),
-        Command("label", LabelArguments, "Confirm or correct the verdict on a part, or take that back."),
-        Command("teach", TeachArguments, "Propose what examples of a class teach, with proof.", 256 << 20, 300.0),
-        Command("learned", LearnedArguments, "List the classes and samples that are known."),
-        Command("proof", ProofArguments, "Give the proof sheet of the change that waits.", timeout_s=60.0),
-        Command("promote", PromoteArguments, "Judge by the change that waits.", timeout_s=60.0),
-        Command("cancel", CancelArguments, "Give up a lesson, or the change that waits."),
-        Command("forget", ForgetArguments, "Forget a class or samples as if never learned.", timeout_s=30.0),
-        Command("undo", UndoArguments, "Go back to what was known before the last change.", timeout_s=30.0),
-        Command("use", UseArguments, "Inspect another product.", timeout_s=60.0),
-        Command("gate", GateArguments, "Bypass the reject gate, end that, or try the gate."),
+        _reads("status", StatusArguments, "Status", "Tell what the station is doing and what is wrong."),
+        _reads("events", EventsArguments, "list[Event]", "List the newest events."),
+        Command(
+            "label",
+            LabelArguments,
+            "Confirm or correct the verdict on a part, or take that back.",
+            resource=Resource.LEDGER,
+            answers="Labelled",
+            doing="another part is being labelled",
+        ),
+        Command(
+            "teach",
+            TeachArguments,
+            "Propose what examples of a class teach, with proof.",
+            max_body_bytes=256 << 20,
+            timeout_s=300.0,
+            resource=_KNOWLEDGE,
+            answers="Proposal",
+            doing="a lesson is being given",
+        ),
+        _reads("learned", LearnedArguments, "list[ClassKnown]", "List the classes and samples that are known."),
+        _reads("proof", ProofArguments, "ProofSheet", "Give the proof sheet of the change that waits.", 60.0),
+        Command(
+            "promote",
+            PromoteArguments,
+            "Judge by the change that waits.",
+            timeout_s=60.0,
+            resource=_KNOWLEDGE,
+            answers="Changed",
+            doing="a change is being promoted",
+        ),
+        Command(
+            "cancel",
+            CancelArguments,
+            "Give up a lesson, or the change that waits.",
+            resource=_KNOWLEDGE,
+            answers="dict",
+            doing="a change is being cancelled",
+            interrupts=("teach",),
+        ),
+        Command(
+            "forget",
+            ForgetArguments,
+            "Forget a class or samples as if never learned.",
+            timeout_s=30.0,
+            resource=_KNOWLEDGE,
+            answers="Changed",
+            doing="something is being forgotten",
+        ),
+        Command(
+            "undo",
+            UndoArguments,
+            "Go back to what was known before the last change.",
+            timeout_s=30.0,
+            resource=_KNOWLEDGE,
+            answers="Changed",
+            doing="a change is being undone",
+        ),
+        Command(
+            "use",
+            UseArguments,
+            "Inspect another product.",
+            timeout_s=60.0,
+            resource=Resource.RECIPE,
+            answers="Used",
+            doing="another product is being made ready",
+        ),
+        Command(
+            "gate",
+            GateArguments,
+            "Bypass the reject gate, end that, or try the gate.",
+            resource=Resource.GATE,
+            answers="GateAnswer",
+            doing="the reject gate is being tried or switched",
+        ),
+        _reads(
+            "info",
+            InfoArguments,
+            "Info",
+            "Tell what the station is: versions, keys, and the state of what commands change.",
+        ),
+        _reads("parts", PartsArguments, "list[dict]", "List recorded parts."),
+        _reads("outbox", OutboxArguments, "object", "Tell how far the console knows what happened."),
+        Command("identify", IdentifyArguments, "Say which station this is, for the record.", answers="Identity"),
+        Command(
+            "restart",
+            RestartArguments,
+            "End between two parts and begin again.",
+            timeout_s=60.0,
+            privilege=_ADMINISTER,
+            resource=Resource.STATION,
+            answers="dict",
+            doing="the station is about to restart",
+            waits=True,
+        ),
+        Command(
+            "trust",
+            TrustArguments,
+            "List, add or remove the keys whose signed commands are obeyed.",
+            privilege=_ADMINISTER,
+            resource=Resource.TRUST,
+            answers="list[TrustedKey]",
+            doing="the trusted keys are being changed",
+        ),
     )
 }
 
@@ -212,7 +285,7 @@ def fitting(name: str, kind: type[T], arguments: Mapping[str, object]) -> T:
 
 
 _WORDS: Final = (
-    (f"`str` matching regex '{_SLUG}'", "1 to 40 of a-z, 0-9 and _"),
+    (f"`str` matching regex '{SLUG}'", "1 to 40 of a-z, 0-9 and _"),
     ("`str` of length >= 1", "some text"),
     ("`str`", "text"),
     ("`int`", "a whole number"),

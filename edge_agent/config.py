@@ -147,14 +147,20 @@ class LedgerConfig(Section, frozen=True):
     """What is kept."""
 
     keep_evidence: tuple[Literal["OK", "NG", "UNSURE"], ...] = ("NG", "UNSURE")
+    max_mb: Annotated[int, Meta(ge=100, le=10_000_000)] = 20_000
     evidence_max_mb: Annotated[int, Meta(ge=10, le=10_000_000)] = 2000
     commit_queue: Annotated[int, Meta(ge=1, le=4096)] = 256
 
 
+Group = Annotated[str, Meta(pattern=r"\A([a-z_][a-z0-9_-]{0,31})?\Z", description='a group of this machine, or ""')]
+
+
 class ApiConfig(Section, frozen=True):
-    """Where the command line reaches the running station."""
+    """Where the command line reaches the running station, and who else may."""
 
     socket: OptionalPath = ""
+    operators: Group = ""
+    readers: Group = ""
 
 
 class WatchdogConfig(Section, frozen=True):
@@ -199,7 +205,7 @@ class Config(Section, frozen=True):
             source=msgspec.structs.replace(self.source, replay=replay, cameras=cameras),
             camera=self.camera.resolved(here),
             recipe=self.recipe.resolved(here),
-            api=ApiConfig(socket=str(socket)),
+            api=msgspec.structs.replace(self.api, socket=str(socket)),
             uplink=self.uplink.resolved(here, state_dir),
         )
 

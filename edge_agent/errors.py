@@ -35,6 +35,10 @@ class BadData(EdgeAgentError):
     """This one item is unusable: drop it, count it, carry on."""
 
 
+class Unsafe(BadData):
+    """It could be done, but something speaks against it: a person has to look first."""
+
+
 class StateDamaged(EdgeAgentError):
     """Stored state failed its check: go back to the last good copy, keep the damaged one aside."""
 

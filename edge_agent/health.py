@@ -21,6 +21,9 @@ AGAIN_S: Final = 60.0
 class Health:
     """Turns the status into events and into progress of the watched stages. A component.
 
+    Attributes:
+        troubles: what was wrong when it was looked last.
+
     Args:
         status: asks the station how it is.
         found: hears of each trouble when it begins, and again when its count has grown.
@@ -35,6 +38,7 @@ class Health:
         found: Callable[[Trouble], None],
         progressed: Callable[[str, float], None],
     ) -> None:
+        self.troubles: Sequence[Trouble] = ()
         self._status = status
         self._found = found
         self._progressed = progressed
@@ -50,6 +54,7 @@ class Health:
         if now < self._began_s + PERIOD_S:
             return self._began_s + PERIOD_S
         status = self._status()
+        self.troubles = status.troubles
         self._note(status.troubles, now)
         dispatch, commits = status.dispatch, status.mailboxes["commits"]
         self._follow("dispatcher", not dispatch.ready or not dispatch.urgent, _answered(dispatch.counts), now)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from edge_agent.config import Config
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, Unsafe
 from edge_agent.known import Known, Turn
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
@@ -134,11 +134,12 @@ class Lessons:
             The change, and the rows that the audit needs.
 
         Raises:
-            BadData: nothing waits, or the proof sheet refuses it; the reasons are in the message.
+            BadData: nothing waits.
+            Unsafe: the proof sheet refuses it; the reasons are in the message.
         """
         refused = tuple(refusal.reason for refusal in self.sheet().refused)
         if refused and not overrule:
-            raise BadData(
+            raise Unsafe(
                 f"refused: {' '.join(refused)}",
                 hint="`edge-agent proof` shows why; `edge-agent promote --overrule` does it in your name",
             )

@@ -79,6 +79,8 @@ def print_status(status: dict[str, Any]) -> None:
         _print_wire(status["wire"], status["gate"])
     for camera in status["cameras"]:
         _print_camera(camera)
+    if status["uplink"] is not None:
+        _print_uplink(status["uplink"])
     _print_dispatch(status["dispatch"])
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
@@ -119,6 +121,19 @@ def _print_camera(camera: dict[str, Any]) -> None:
         f"  camera {camera['name']} {camera['state']}{rate}: {camera['delivered']} pictures, "
         f"{camera['refused']} refused, {camera['dropped']} dropped; "
         f"lost {camera['lost']} times, {camera['hanging']} threads hang"
+    )
+
+
+def _print_uplink(uplink: dict[str, Any]) -> None:
+    """Print the way to the console, and what it still has to tell."""
+    if uplink["protocol"]:
+        say(f"  uplink to {uplink['broker']}, MQTT {uplink['protocol']}")
+    else:
+        say(f"  uplink to {uplink['broker']}: not connected" + (f": {uplink['reason']}" if uplink["reason"] else ""))
+    waiting = ", ".join(f"{count} {kind}" for kind, count in uplink["backlog"].items()) or "unknown"
+    say(
+        f"    to tell: {waiting}, the oldest {_span(uplink['behind_s'])} old; told {uplink['told']}, "
+        f"refused {uplink['refused']}, set aside {uplink['set_aside']} since the start"
     )
 
 

@@ -81,6 +81,7 @@ class Station:
             on_error=on_error,
             queue=self.config.ledger.commit_queue,
             make_room=self.evidence.make_room,
+            max_bytes=self.config.ledger.max_mb * 10**6,
         )
         self.recorder.write_to(self.ledger)
         self.products = Products(self.config, disk, self.reader, self.clock)

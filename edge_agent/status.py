@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import ceil
 
 from edge_agent.inspection.gate import BYPASSED, GateStatus
@@ -25,6 +26,8 @@ from edge_agent.scheduler.account import DispatchStatus
 from edge_agent.sources.camera.account import CameraState, CameraStats
 from edge_agent.sources.source import FeedStats
 from edge_agent.sources.wirerecords import WireStatus
+from edge_agent.uplink.account import UplinkStatus
+from edge_agent.uplink.drain import NOBODY
 
 NEXT = 3
 """Drawn parts that wait for a word and are named."""
@@ -35,6 +38,9 @@ SLOW_SHARE = 0.01
 
 UNTROUBLED = frozenset({"done", "cancelled", BYPASSED})
 """Words for what the gate did as it should."""
+
+BEHIND_S = 3600.0
+"""A console that is connected and lacks what is older than this does not keep up [s]."""
 
 STARVED_S = 60.0
 """Background work that waits longer than this does not get done [s]."""
@@ -109,6 +115,7 @@ class Status:
         wire: the wire to the microcontroller; None without one.
         gate: the reject gate at its end; None without one.
         cameras: those that the parts are seen by.
+        uplink: the way to the console; None without one.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         drawn: what people said of the drawn parts; None when the ledger cannot be read.
@@ -147,6 +154,7 @@ class Status:
     wire: WireStatus | None = None
     gate: GateStatus | None = None
     cameras: tuple[CameraStats, ...] = ()
+    uplink: UplinkStatus | None = None
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
     drawn: Drawn | None = None
@@ -211,6 +219,8 @@ def troubles_of(status: Status) -> Iterator[Trouble]:
             f"teach {2 * missing} more good parts: every second is held out",
         )
     yield from _flow_troubles(status)
+    if status.uplink is not None:
+        yield from _uplink_troubles(status.uplink, status.ledger.untold)
 
 
 def _ledger_troubles(status: Status) -> Iterator[Trouble]:
@@ -334,3 +344,39 @@ def _flow_troubles(status: Status) -> Iterator[Trouble]:
     ):
         if count:
             yield Trouble(kind, f"since the start {count} {what}", "see latencies and edge-agent events", count)
+
+
+def _uplink_troubles(uplink: UplinkStatus, untold: int) -> Iterator[Trouble]:
+    if not uplink.protocol and uplink.since_utc is not None:
+        since = datetime.fromtimestamp(uplink.since_utc, UTC)
+        yield Trouble(
+            "uplink_down",
+            f"no connection to {uplink.broker} since {since:%Y-%m-%d %H:%M:%S} UTC: {uplink.reason}",
+            "it is tried again by itself, and nothing is lost; see [uplink] broker",
+        )
+    elif uplink.behind_s > BEHIND_S:
+        yield Trouble(
+            "uplink_behind",
+            f"the console lacks what is {uplink.behind_s / 3600:.1f} h old, {sum(uplink.backlog.values())} facts",
+            "is the console running? A backlog takes its time: [uplink] backlog_per_s",
+        )
+    for kind, reason in uplink.waits.items():
+        if reason == NOBODY:
+            yield Trouble("uplink_unheard", f"nobody at the broker listens to evt/{kind}", "start the console")
+        else:
+            yield Trouble(
+                "uplink_refused",
+                f"the broker refuses evt/{kind} with reason 0x{reason:02x}; it waits and is tried again",
+                "see the broker's access rules, and docs/uplink.md",
+            )
+    if uplink.reader:
+        yield Trouble("uplink_reader", f"nothing can be told: {uplink.reader}", "check the disk of the state directory")
+    for word, count, said in (
+        ("uplink_unsendable", uplink.set_aside, "facts were set aside since the start, because no broker takes them"),
+        ("uplink_gap", untold, "parts were deleted since the start before the console had them: ledger.max_mb"),
+        ("uplink_ack", uplink.acks_refused, f"words of the console were not obeyed since the start: {uplink.last_ack}"),
+        ("uplink_inbound", uplink.refused_inbound, "messages found no room since the start; they come again"),
+        ("uplink_unsent", uplink.unsent, "states or responses were refused by the broker since the start"),
+    ):
+        if count:
+            yield Trouble(word, f"{count} {said}", "see docs/uplink.md", count)

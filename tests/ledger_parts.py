@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_agent.errors import BadData, StateDamaged, Unavailable
 from edge_agent.ledger.batch import Batch, Duplicate, Written
+from edge_agent.ledger.retention import Trimmed
 from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Part, Times, Trigger, Verdict
 
 SERIES = "sim-1"
@@ -45,6 +46,7 @@ class MemoryStore:
         self.ids: dict[tuple[str, int], int] = {}
         self.batches: list[Batch] = []
         self.is_open = False
+        self.trims: list[Trimmed] = []
         self.aside: list[float] = []
         self.checkpoints: list[int] = []  #: how many batches there were at each of them
 
@@ -70,6 +72,10 @@ class MemoryStore:
         if error is not None:
             raise error
         return written
+
+    def trim(self, max_bytes: int, utc: float) -> Trimmed | None:
+        assert self.is_open
+        return self.trims.pop(0) if self.trims else None
 
     def checkpoint(self) -> None:
         assert self.is_open

@@ -2,7 +2,8 @@
 
 from edge_agent.api.carrier import READ_TIMEOUT_S
 from edge_agent.api.client import call, is_listening
-from edge_agent.api.request import Request
+from edge_agent.api.peer import Access
+from edge_agent.api.request import Caller, Request
 from edge_agent.api.server import ApiServer, Handler
 
-__all__ = ["READ_TIMEOUT_S", "ApiServer", "Handler", "Request", "call", "is_listening"]
+__all__ = ["READ_TIMEOUT_S", "Access", "ApiServer", "Caller", "Handler", "Request", "call", "is_listening"]

@@ -6,6 +6,8 @@ One thread a caller; it decides nothing. A caller that is slow, gone or hostile 
 from __future__ import annotations
 
 import io
+import os
+import re
 import socket
 import socketserver
 import sys
@@ -18,14 +20,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from edge_agent.api.peer import Access, caller_of, socket_mode
 from edge_agent.api.request import Request, stopping
 from edge_agent.commands import COMMANDS, checked
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox
 
-SOCKET_MODE: Final = 0o600
-"""Only the station's own user (and root) talks to the station."""
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{0,64}")
+"""What makes a request repeatable."""
 
 WAITING_REQUESTS: Final = 16
 """People and pages ask a few things at a time; more than this is refused with 503."""
@@ -43,6 +46,10 @@ MAX_LENGTH_DIGITS: Final = 12
 """Of the length that a caller announces for its body."""
 
 
+class _Forbidden(BadData):
+    """Who asks may not."""
+
+
 class Carriers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Listens, and has a thread carry each request.
 
@@ -51,6 +58,7 @@ class Carriers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         requests: the loop's mailbox.
         names: commands that there are.
         clock: tells the time.
+        access: which groups may do what.
     """
 
     daemon_threads = False
@@ -58,7 +66,10 @@ class Carriers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = WAITING_REQUESTS
     timeout = ACCEPT_PERIOD_S
 
-    def __init__(self, path: Path, requests: Mailbox[Request], names: Iterable[str], clock: Clock) -> None:
+    def __init__(
+        self, path: Path, requests: Mailbox[Request], names: Iterable[str], clock: Clock, access: Access
+    ) -> None:
+        self.access = access
         super().__init__(str(path), _Carrier)
         self.requests = requests
         self.names = frozenset(names)
@@ -69,7 +80,11 @@ class Carriers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def server_bind(self) -> None:
         """Make the socket; nobody can connect before its mode is right, because it does not listen yet."""
         super().server_bind()
-        Path(str(self.server_address)).chmod(SOCKET_MODE)
+        path = str(self.server_address)
+        mode, group = socket_mode(self.access)
+        if group is not None:
+            os.chown(path, -1, group)
+        Path(path).chmod(mode)
 
     def serve(self) -> None:
         """Accept callers until `end`, then see the last of them off; the body of the listening thread."""
@@ -136,6 +151,8 @@ class _Carrier(BaseHTTPRequestHandler):
                     raise stopping()
                 raise Unavailable("too many requests are waiting", hint="ask again in a moment")
             self._answer(200, request.wait())
+        except _Forbidden as error:
+            self._answer(403, {"error": error.message, "hint": error.hint})
         except Unavailable as error:
             self._answer(503, {"error": error.message, "hint": error.hint})
         except EdgeAgentError as error:
@@ -147,7 +164,16 @@ class _Carrier(BaseHTTPRequestHandler):
         if name not in self.server.names:
             raise BadData(f"there is no command `{path}`", hint=f"commands: {', '.join(sorted(self.server.names))}")
         command = COMMANDS[name]
-        arguments = checked(name, **dict(parse_qsl(query)))
+        caller = caller_of(self.connection, self.server.access)
+        if caller.privilege is None or not caller.privilege.covers(command.privilege):
+            who = caller.name or f"user {caller.uid}"
+            needed = f"`{name}` is for those who may {command.privilege}, {who} may {caller.privilege or 'nothing'}"
+            raise _Forbidden(needed, hint=self.server.access.who_may)
+        given = dict(parse_qsl(query))
+        asked_id = given.pop("id", "")
+        if not REQUEST_ID.fullmatch(asked_id):
+            raise BadData("`id` is up to 64 letters, digits and ._-", hint="choose a new one for each request")
+        arguments = checked(name, **given)
         length = self.headers.get("Content-Length", "0")
         countable = length.isdecimal() and len(length) <= MAX_LENGTH_DIGITS
         if not countable or int(length) > command.max_body_bytes:
@@ -156,7 +182,7 @@ class _Carrier(BaseHTTPRequestHandler):
                 f"`{name}` takes a body of at most {command.max_body_bytes} bytes, got {length[:20]}",
                 hint="send fewer examples at a time",
             )
-        return Request(command, arguments, self.rfile.read(int(length)))
+        return Request(command, arguments, self.rfile.read(int(length)), caller, asked_id)
 
     def _answer(self, status: int, value: object) -> None:
         body = msgspec.json.encode(value)

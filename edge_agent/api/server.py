@@ -1,4 +1,4 @@
-"""The station's side of the local API: HTTP on a Unix socket that only its own user may open.
+"""The station's side of the local API: HTTP on a Unix socket that its own user may open, and groups that may ask.
 
 `GET|POST /v1/<command>?argument=value` answers JSON; `teach` takes examples as the body. The carriers' threads carry
 requests to the loop and answers back and decide nothing; what a command does is in `answers.py`.
@@ -15,6 +15,7 @@ from typing import Final
 
 from edge_agent.api.carrier import WAITING_REQUESTS, Carriers
 from edge_agent.api.client import is_listening
+from edge_agent.api.peer import Access
 from edge_agent.api.request import Request, stopping
 from edge_agent.errors import ConfigError, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock, SystemClock
@@ -37,6 +38,7 @@ class ApiServer:
         handlers: for each command of the table, what runs it.
         poke: asks the loop to step this component; safe from any thread.
         clock: tells the time.
+        access: which groups may do what.
     """
 
     name = "api"
@@ -47,7 +49,9 @@ class ApiServer:
         handlers: Mapping[str, Handler],
         poke: Callable[[str], None],
         clock: Clock | None = None,
+        access: Access | None = None,
     ) -> None:
+        self._access = access or Access()
         self._path = path
         self._handlers = dict(handlers)
         self._poke = poke
@@ -61,7 +65,7 @@ class ApiServer:
         """Make the socket and start listening.
 
         Raises:
-            ConfigError: the path is too long for a Unix socket.
+            ConfigError: the path is too long for a Unix socket, or the socket cannot be given to its group.
             Unavailable: another agent listens there, or the socket cannot be made or belongs to another user.
         """
         if self._server is not None:
@@ -79,7 +83,12 @@ class ApiServer:
         self._requests = self._new_mailbox()
         try:
             self._path.unlink(missing_ok=True)
-            server = Carriers(self._path, self._requests, self._handlers, self._clock)
+            server = Carriers(self._path, self._requests, self._handlers, self._clock, self._access)
+        except PermissionError as error:
+            raise ConfigError(
+                f"cannot make the local API at {self._path} for {self._access.groups or 'its user'}: {error.strerror}",
+                hint="the user of the station must be in the group of [api] operators or [api] readers",
+            ) from error
         except OSError as error:
             raise Unavailable(
                 f"cannot make the local API at {self._path}: {error.strerror}",

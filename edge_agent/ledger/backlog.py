@@ -7,15 +7,23 @@ from typing import Final, assert_never
 
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
+    Accepted,
     Acted,
+    Answered,
+    Audited,
     Committed,
     Item,
+    Mark,
     Misses,
     Pictured,
+    Reached,
     Receipt,
     Receipted,
     Rejected,
+    SetAside,
+    Spoken,
     Teaching,
+    Told,
     Word,
 )
 from edge_agent.ledger.losses import Losses
@@ -31,10 +39,13 @@ BATCH_MISSES: Final = 1000
 """Declared misses in one transaction at most: 10 ms of inserts."""
 
 WORDS: Final = 64
-"""Words and teachings that wait at most; a person types no faster than they are answered."""
+"""Words, teachings and commands that wait at most; nobody asks faster than they are answered."""
 
 EVENTS: Final = 256
 """Events that wait at most; the oldest goes first, counted."""
+
+ASIDES: Final = 64
+"""Facts set aside that wait at most; the oldest goes first: it is tried again after the next start."""
 
 
 class Backlog:
@@ -55,9 +66,12 @@ class Backlog:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._parts: deque[Part] = deque()
-        self._words: deque[Word | Teaching] = deque()
+        self._words: deque[Spoken] = deque()
         self._events: deque[Event] = deque()
         self._late: dict[tuple[str, int], Late] = {}
+        self._told: Reached | None = None
+        self._marks: dict[str, str] = {}
+        self._asides: deque[SetAside] = deque()
         self._losses = Losses()
         self._lazy_since_s: float | None = None
         self._again = False
@@ -87,7 +101,7 @@ class Backlog:
             case Part():
                 self._parts.append(item)
                 return self._lose_oldest() if len(self._parts) > self._capacity else None
-            case Word() | Teaching():
+            case Word() | Teaching() | Accepted() | Answered() | Told() | Audited():
                 if len(self._words) == WORDS:
                     return Rejected(item, "disk", "the ledger waits for its disk: see `edge-agent status`")
                 self._words.append(item)
@@ -99,6 +113,8 @@ class Backlog:
                 if len(self._events) > EVENTS:
                     self._events.popleft()
                     self.events_dropped += 1
+            case Reached() | Mark() | SetAside():
+                self._remember(item, now)
             case Acted():
                 late = self._late_fields(item.series, item.number, now)
                 late.action, late.acted_s = item.action, item.acted_s
@@ -135,6 +151,9 @@ class Backlog:
             late=list(self._late.items()) if len(parts) == len(self._parts) else [],
             utc=utc,
             again=self._again,
+            told=self._told,
+            marks=dict(self._marks),
+            asides=list(self._asides),
         )
 
     def failed(self) -> None:
@@ -154,6 +173,9 @@ class Backlog:
         """
         self._losses.settle(batch.misses)
         self._events.clear()
+        self._asides.clear()
+        self._marks.clear()
+        self._told = None
         for key, _ in batch.late:
             del self._late[key]
         self._lazy_since_s = now if self._late else None
@@ -167,6 +189,19 @@ class Backlog:
         self._parts.clear()
         self._words.clear()
         return [Rejected(item, "disk", "the station stopped before the disk came back") for item in left]
+
+    def _remember(self, item: Reached | Mark | SetAside, now: float) -> None:
+        self._lazy_since_s = now if self._lazy_since_s is None else self._lazy_since_s
+        if isinstance(item, Reached):
+            self._told = item
+            return
+        if isinstance(item, Mark):
+            self._marks[item.name] = item.value
+            return
+        self._asides.append(item)
+        if len(self._asides) > ASIDES:
+            self._asides.popleft()
+            self.updates_dropped += 1
 
     def _receipt(self, item: Receipted, row: object, now: float) -> Receipt:
         if isinstance(item, Part):

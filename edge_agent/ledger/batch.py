@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from edge_agent.errors import BadData
-from edge_agent.ledger.items import Misses, Receipted
+from edge_agent.ledger.items import Misses, Reached, Receipted, SetAside
 from edge_agent.records import Action, Event
 
 
@@ -38,6 +38,9 @@ class Batch:
         late: fields to fill in, by series and number.
         utc: wall time of the declared misses [s since the epoch].
         again: a transaction with some of this has failed before, and may yet have reached the disk.
+        told: how far the console has everything, where that is new.
+        marks: small things to remember, by name.
+        asides: facts that it will never have.
     """
 
     items: Sequence[Receipted] = ()
@@ -46,6 +49,9 @@ class Batch:
     late: Sequence[tuple[tuple[str, int], Late]] = ()
     utc: float = 0.0
     again: bool = False
+    told: Reached | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+    asides: Sequence[SetAside] = ()
 
 
 @dataclass(frozen=True)

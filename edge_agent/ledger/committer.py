@@ -12,6 +12,7 @@ from edge_agent.ledger.backlog import Backlog
 from edge_agent.ledger.batch import Batch, Written
 from edge_agent.ledger.files import DiskFull
 from edge_agent.ledger.items import Committed, Item, Receipt, Rejected
+from edge_agent.ledger.retention import Trimmed
 from edge_agent.records import Event, Part
 from edge_agent.runtime.clock import Clock
 
@@ -21,6 +22,13 @@ LAST_RETRY_S: Final = 10.0
 
 CHECKPOINT_EVERY: Final = 200
 """Transactions between two checkpoints: some 2 MB of log."""
+
+
+TRIM_LOOK_S: Final = 1.0
+"""How often the size is looked at [s]."""
+
+TRIM_AGAIN_S: Final = 0.1
+"""How long commits go first before more is deleted [s]."""
 
 
 class BatchStore(Protocol):
@@ -41,6 +49,9 @@ class BatchStore(Protocol):
     def checkpoint(self) -> None:
         """Do the housekeeping that no commit should wait for."""
 
+    def trim(self, max_bytes: int, utc: float) -> Trimmed | None:
+        """Delete some of what is too much."""
+
 
 @dataclass(frozen=True)
 class LedgerStatus:
@@ -60,6 +71,8 @@ class LedgerStatus:
         events_dropped: events that gave up their place.
         updates_dropped: late fields (action, picture, times) that gave up their place.
         damaged: where the last damaged database is kept, "" without one.
+        trimmed: parts that were deleted because the ledger was too large, since the start.
+        untold: parts of these that the console did not have.
     """
 
     failing_since_utc: float | None = None
@@ -75,6 +88,8 @@ class LedgerStatus:
     events_dropped: int = 0
     updates_dropped: int = 0
     damaged: str = ""
+    trimmed: int = 0
+    untold: int = 0
 
 
 class Committer:
@@ -85,10 +100,16 @@ class Committer:
         clock: tells the time.
         capacity: parts that wait for a failing disk at most.
         make_room: frees some space on a full disk and returns the bytes; 0 when there is nothing to free.
+        max_bytes: what the database may use; None without a limit [bytes].
     """
 
     def __init__(
-        self, store: BatchStore, clock: Clock, capacity: int, make_room: Callable[[], int] = lambda: 0
+        self,
+        store: BatchStore,
+        clock: Clock,
+        capacity: int,
+        make_room: Callable[[], int] = lambda: 0,
+        max_bytes: int | None = None,
     ) -> None:
         self._store, self._clock, self._make_room = store, clock, make_room
         self._backlog = Backlog(capacity)
@@ -99,6 +120,10 @@ class Committer:
         self._committed = self._declared = self._transactions = self._checkpointed = 0
         self._duplicates = self._unrecordable = 0
         self._damaged = ""
+        self._max_bytes = max_bytes
+        self._trim_s = float("-inf")
+        self._trims = False
+        self._trimmed = self._untold = 0
 
     def open(self) -> None:
         """Open the store; a damaged database is kept aside and a new one begun. Raises what cannot be cured."""
@@ -124,18 +149,20 @@ class Committer:
         return receipts
 
     def tidy(self) -> None:
-        """Checkpoint the store now and then; called when the receipts are out, so that no part waits for it."""
-        if self._transactions - self._checkpointed < CHECKPOINT_EVERY:
-            return
-        self._checkpointed = self._transactions
+        """Checkpoint the store and bound its size; called when the receipts are out, so that no part waits for it."""
         try:
-            self._store.checkpoint()
+            if self._transactions - self._checkpointed >= CHECKPOINT_EVERY:
+                self._checkpointed = self._transactions
+                self._store.checkpoint()
+            if self._max_bytes is not None and self._clock.now() >= self._trim_s and self._failing_since_utc is None:
+                self._trim(self._max_bytes)
         except (StateDamaged, Unavailable) as error:
             self._failed(error)
 
     def next_wake_s(self) -> float:
         """When `step` has something to do, if nothing new comes [s, host monotonic]."""
-        return max(self._backlog.due_s(), self._retry_s)
+        due_s = max(self._backlog.due_s(), self._retry_s)
+        return min(due_s, self._trim_s) if self._trims else due_s
 
     def finish(self) -> list[Receipt]:
         """Commit everything that waits, without patience; what cannot be is rejected. Then close."""
@@ -169,6 +196,8 @@ class Committer:
             events_dropped=backlog.events_dropped,
             updates_dropped=backlog.updates_dropped,
             damaged=self._damaged,
+            trimmed=self._trimmed,
+            untold=self._untold,
         )
 
     def _commit(self) -> list[Receipt]:
@@ -193,6 +222,18 @@ class Committer:
         self._report(receipts, [str(error) for error in written.refused])
         return receipts
 
+    def _trim(self, max_bytes: int) -> None:
+        trimmed = self._store.trim(max_bytes, self._clock.utc())
+        self._trims = trimmed is not None
+        self._trim_s = self._clock.now() + (TRIM_AGAIN_S if self._trims else TRIM_LOOK_S)
+        if trimmed is None:
+            return
+        self._trimmed += trimmed.parts
+        self._untold += trimmed.untold
+        if trimmed.is_new:
+            message = f"the ledger is larger than {max_bytes / 1e6:.0f} MB: the oldest parts go, untold as they are"
+            self._note("warning", "quota", message)
+
     def _failed(self, error: StateDamaged | Unavailable | ConfigError) -> None:
         self._store.close()
         self._backlog.failed()
@@ -200,6 +241,7 @@ class Committer:
             self._failing_since_utc = self._clock.utc()
             self._note("error", "disk_failed", f"the ledger cannot be written: {error.message}")
         self._reason = error.message
+        self._trims = False
         self._retry_s = self._clock.now() + self._delay_s
         self._delay_s = min(2.0 * self._delay_s, LAST_RETRY_S)
 

@@ -66,6 +66,11 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[Part], object]]]] = {
 _UNKNOWN: Final = Anomaly("")
 
 
+def part_row(part: Part) -> dict[str, object]:
+    """Give the fields of a part by name."""
+    return {name: value(part) for name, (_, value) in _COLUMNS.items()}
+
+
 def export_parts(reader: Reader, path: Path, since_utc: float | None, form: ExportFormat) -> int:
     """Write parts to a file; an interrupted export leaves the file that was there before.
 

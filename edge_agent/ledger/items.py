@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,6 +95,90 @@ class Teaching:
 
 
 @dataclass(frozen=True)
+class Audited:
+    """A fact for the audit.
+
+    Attributes:
+        utc: wall time [s since the epoch].
+        kind: `command`, or `refused`.
+        body: what happened, a JSON object.
+    """
+
+    utc: float
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A command, before anything is done about it.
+
+    Attributes:
+        id: chosen by whoever asks.
+        name: of the command.
+        digest: of what is asked.
+        request: what is asked, JSON.
+        before: fingerprint of what it may change.
+        utc: wall time [s since the epoch].
+        ttl_s: how long after that it may be begun [s].
+        key: id of the key that signed it, "" without one.
+        issued_utc: when it was asked, as the asker says [s since the epoch].
+        answer: what is answered where nothing will be done, JSON; "" where something will.
+        told: the asker has that answer, or asks for it himself.
+        audit: the row that goes with that answer.
+    """
+
+    id: str
+    name: str
+    digest: str
+    request: str
+    before: str
+    utc: float
+    ttl_s: float
+    key: str = ""
+    issued_utc: float = 0.0
+    answer: str = ""
+    told: bool = False
+    audit: Audited | None = None
+
+
+Effects = tuple[Word | Teaching | Event, ...]
+"""What a command changes in the ledger itself."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to a command, with the effects that live in the ledger: all of it or nothing.
+
+    Attributes:
+        id: of the command.
+        answer: JSON.
+        utc: wall time [s since the epoch].
+        audit: the row that says so.
+        told: the asker has it, or asks for it himself.
+        effects: what was asked for.
+    """
+
+    id: str
+    answer: str
+    utc: float
+    audit: Audited
+    told: bool = False
+    effects: Effects = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """The asker has the answer.
+
+    Attributes:
+        id: of the command.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True)
 class Acted:
     """What the output was told about a part, known after its row was written.
 
@@ -128,11 +212,63 @@ class Pictured:
     picture: str
 
 
-Receipted = Part | Word | Teaching
+@dataclass(frozen=True)
+class Reached:
+    """How far the console has everything. Another ledger than the one it speaks of does not hear it.
+
+    Attributes:
+        ledger: id of the database.
+        upto: number of the last fact, for each class.
+        counter: of the console's last word.
+    """
+
+    ledger: str
+    upto: Mapping[str, int]
+    counter: int = 0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something small to remember.
+
+    Attributes:
+        name: under which name.
+        value: what.
+    """
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A fact that the console will never have. Another ledger than the one it speaks of does not hear it.
+
+    Attributes:
+        ledger: id of the database.
+        kind: its class.
+        first: everything from this number on is missing; there is one fact in it.
+        last: its own number.
+        why: one word.
+        utc: wall time [s since the epoch].
+    """
+
+    ledger: str
+    kind: str
+    first: int
+    last: int
+    why: str
+    utc: float
+
+
+Spoken = Word | Teaching | Accepted | Answered | Told | Audited
+"""What somebody waits for."""
+
+Receipted = Part | Spoken
 """What is answered by exactly one receipt."""
 
-Item = Receipted | Misses | Event | Acted | Gated | Pictured
-"""Whatever the ledger can be told. Parts, words, teachings and misses are committed at once; the others ride
+Item = Receipted | Misses | Event | Acted | Gated | Pictured | Reached | Mark | SetAside
+"""Whatever the ledger can be told. Parts, what was spoken and misses are committed at once; the others ride
 along with the next commit, half a second later at most."""
 
 

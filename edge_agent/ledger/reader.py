@@ -250,8 +250,9 @@ class Reader:
         return None if found is None else str(found)
 
     def last_number(self, series: str) -> int:
-        """Give the highest trigger number of a series that has a row; 0 where none has."""
-        return int(self._database.value("SELECT max(number) FROM parts WHERE series = ?", (series,)) or 0)
+        """Give the highest trigger number of a series that has a row, or had one; 0 where none has."""
+        last = self._database.value("SELECT max(number) FROM parts WHERE series = ?", (series,)) or 0
+        return max(int(last), self._trimmed(series))
 
     def unanswered(self, series: str, count: int, cause: str = "restart", recipe: str = "") -> list[Misses]:
         """Find the triggers without a row, ready to be declared.
@@ -263,8 +264,8 @@ class Reader:
             recipe: the recipe that should have judged them.
 
         Returns:
-            Ranges, ascending: every one above the last row, and gaps at most `GAP_WINDOW` numbers below it. Of a series
-            without any row the last `GAP_WINDOW`: what was counted before nobody knew of it is not this ledger's.
+            Ranges, ascending: every one above the last row, and gaps at most `GAP_WINDOW` numbers below it, but none
+            that were deleted. Of a series without any row the last `GAP_WINDOW`: the rest is not this ledger's.
         """
         last = self.last_number(series)
         rows = self._database.query(
@@ -274,7 +275,7 @@ class Reader:
                 FROM parts WHERE series = :series AND number > :floor
             ) WHERE number > before + 1 ORDER BY number
             """,
-            {"series": series, "floor": max(0, last - GAP_WINDOW)},
+            {"series": series, "floor": max(self._trimmed(series), last - GAP_WINDOW)},
         )
         gaps = [(row["first"], min(row["last"], count)) for row in rows if row["first"] <= count]
         if count > last:
@@ -284,6 +285,10 @@ class Reader:
     def problems(self) -> list[str]:
         """Read the whole database and say what is wrong with it; empty when it is sound. Slow for a large one."""
         return self._database.problems()
+
+    def _trimmed(self, series: str) -> int:
+        """Give the highest number of a series whose row was deleted; 0 where none was."""
+        return int(self._database.value("SELECT number FROM trimmed WHERE series = ?", (series,)) or 0)
 
     def _parts(self, clause: str, values: Sequence[object]) -> Iterator[Part]:
         rows: Iterator[dict[str, Any]] = self._database.query(f"SELECT * FROM parts {clause}", values)

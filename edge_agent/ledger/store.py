@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, assert_never
 
 from edge_agent.errors import BadData
+from edge_agent.ledger import commandrows
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
-from edge_agent.ledger.items import Misses, Receipted, Teaching, Word, standing_label
+from edge_agent.ledger.items import (
+    Accepted,
+    Answered,
+    Audited,
+    Misses,
+    Reached,
+    Receipted,
+    SetAside,
+    Teaching,
+    Told,
+    Word,
+    standing_label,
+)
+from edge_agent.ledger.retention import Trimmed, trim_events, trim_parts
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
     event_values,
@@ -18,8 +33,8 @@ from edge_agent.ledger.rows import (
     word_of,
     word_values,
 )
-from edge_agent.ledger.tables import KEPT_EVENTS, MIGRATIONS
-from edge_agent.records import Part
+from edge_agent.ledger.tables import ACK_COUNTER, KEPT_EVENTS, MIGRATIONS
+from edge_agent.records import Event, Part
 
 _INSERT_PART: Final = (
     f"INSERT INTO parts ({', '.join(PART_COLUMNS)}) VALUES ({', '.join('?' * len(PART_COLUMNS))}) "
@@ -46,11 +61,23 @@ _UPDATE_PART: Final = """
 _INSERT_EVENT: Final = (
     "INSERT INTO events (time_utc, severity, component, kind, message, data) VALUES (?, ?, ?, ?, ?, ?)"
 )
-_FORGET_EVENTS: Final = "DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?"
 _INSERT_WORD: Final = "INSERT INTO labels (part, utc, kind, label, who) VALUES (?, ?, ?, ?, ?)"
 _INSERT_TEACHING: Final = (
     "INSERT INTO teachings (utc, action, slug, before, after, sources, who) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+_INSERT_GAP: Final = """
+    INSERT INTO gaps (class, first, last, count, why, utc) SELECT ?, ?, ?, 1, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE class = ? AND first <= ? AND last >= ?)
+      AND ? = (SELECT id FROM ledger)
+    """
+_UPDATE_TOLD: Final = "UPDATE told SET upto = max(upto, ?) WHERE class = ? AND ? = (SELECT id FROM ledger)"
+_SET_COUNTER: Final = """
+    INSERT INTO marks SELECT ?, ? WHERE ? = (SELECT id FROM ledger)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+    """
+_SET_MARK: Final = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 class Store:
@@ -114,6 +141,9 @@ class Store:
             statements = [(_INSERT_MISSES, _misses_values(missed, batch.utc)) for missed in batch.misses]
             statements += [(_UPDATE_PART, _late_values(key, late)) for key, late in batch.late]
             statements += [(_INSERT_EVENT, event_values(event)) for event in batch.events]
+            statements += [(_INSERT_GAP, _gap_values(aside)) for aside in batch.asides]
+            statements += [(_SET_MARK, mark) for mark in batch.marks.items()]
+            statements += [] if batch.told is None else list(_told_statements(batch.told))
             for sql, values in statements:
                 try:
                     written = database.execute(sql, values).rows
@@ -121,8 +151,20 @@ class Store:
                 except BadData as error:
                     refused.append(error)
             if batch.events:
-                database.execute(_FORGET_EVENTS, (self._kept_events,))
+                trim_events(database, self._kept_events, batch.utc)
         return Written(rows, refused, declared)
+
+    def trim(self, max_bytes: int, utc: float) -> Trimmed | None:
+        """Delete the oldest parts where the database is too large; raises as `write` does.
+
+        Args:
+            max_bytes: what it may use [bytes].
+            utc: wall time [s since the epoch].
+
+        Returns:
+            What was deleted; None where nothing has to be.
+        """
+        return None if self._database is None else trim_parts(self._database, max_bytes, utc)
 
     def checkpoint(self) -> None:
         """Empty the database's log, where it is open; raises as `write` does."""
@@ -138,6 +180,10 @@ class Store:
                     return self._insert_word(database, item)
                 case Teaching():
                     return database.execute(_INSERT_TEACHING, teaching_values(item)).rowid
+                case Answered():
+                    return self._insert_answer(database, item)
+                case Accepted() | Told() | Audited():
+                    return commandrows.write(database, item)
                 case _:
                     assert_never(item)
         except BadData as error:
@@ -153,6 +199,21 @@ class Store:
             if found := database.value(own, (*key, part.decided_utc)):
                 return int(found)
         raise Duplicate(f"trigger {key[1]} of {key[0]} has an answer already")
+
+    def _insert_answer(self, database: Database, answered: Answered) -> int:
+        if not commandrows.needs_answer(database, answered):
+            return 0
+        for effect in answered.effects:
+            match effect:
+                case Word():
+                    self._insert_word(database, effect)
+                case Teaching():
+                    database.execute(_INSERT_TEACHING, teaching_values(effect))
+                case Event():
+                    database.execute(_INSERT_EVENT, event_values(effect))
+                case _:
+                    assert_never(effect)
+        return commandrows.answer(database, answered)
 
     def _insert_word(self, database: Database, word: Word) -> int:
         if database.value("SELECT id FROM parts WHERE id = ?", (word.part,)) is None:
@@ -172,3 +233,14 @@ def _late_values(key: tuple[str, int], late: Late) -> tuple[object, ...]:
     action = late.action.value if late.action else None
     gate = late.gate, late.gate_off_us
     return (late.committed_s, late.acted_s, action, int(late.committed_late), late.picture, *gate, *key)
+
+
+def _gap_values(aside: SetAside) -> tuple[object, ...]:
+    new = (aside.kind, aside.first, aside.last, aside.why, aside.utc)
+    return (*new, aside.kind, aside.last, aside.last, aside.ledger)
+
+
+def _told_statements(told: Reached) -> Iterator[tuple[str, tuple[object, ...]]]:
+    yield from ((_UPDATE_TOLD, (upto, kind, told.ledger)) for kind, upto in told.upto.items())
+    if told.counter:
+        yield _SET_COUNTER, (ACK_COUNTER, str(told.counter), told.ledger)

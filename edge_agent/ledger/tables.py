@@ -11,7 +11,13 @@ FILE_NAME: Final = "ledger.db"
 """The database's name in the state directory."""
 
 KEPT_EVENTS: Final = 100_000
-"""Older events are deleted: a month of one every half minute; verdicts are never deleted."""
+"""Older events are deleted: a month of one every half minute; of parts the oldest go above `ledger.max_mb`."""
+
+ACK_COUNTER: Final = "ack_counter"
+"""The mark that holds the counter of the console's last word."""
+
+KEPT_COMMANDS: Final = 10_000
+"""Of so many commands request and answer are kept; of older signed ones the id and the answer without its result."""
 
 _FIRST: Final = (
     """
@@ -122,25 +128,33 @@ def _gate(schema: Schema) -> None:
 _COMMANDS: Final = (
     """
     CREATE TABLE commands (
-        id TEXT PRIMARY KEY,                -- chosen by whoever asked
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,            -- chosen by whoever asked
         name TEXT NOT NULL,
-        request TEXT NOT NULL,              -- JSON: arguments, who asked, by which way, until when
+        digest TEXT NOT NULL,               -- SHA-256 of what was asked, so that another request cannot use the id
+        request TEXT NOT NULL,              -- JSON: arguments, who asked, by which way; empty when long answered
         before TEXT NOT NULL,               -- fingerprint of what it may change, when it was accepted
+        key TEXT NOT NULL,                  -- id of the key that signed it; empty without a signature
+        issued_utc REAL NOT NULL,           -- as the asker says
+        ttl_s REAL NOT NULL,                -- not begun later than so long after it
         accepted_utc REAL NOT NULL,
         answer TEXT,                        -- JSON; NULL until it is known
         answered_utc REAL,
         told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
     ) STRICT
     """,
-    "CREATE INDEX commands_open ON commands (accepted_utc) WHERE answer IS NULL OR told = 0",
+    "CREATE INDEX commands_open ON commands (seq) WHERE answer IS NULL OR told = 0",
+    "CREATE INDEX commands_unsigned ON commands (seq) WHERE key = ''",
+    "CREATE INDEX commands_signed ON commands (seq) WHERE key != '' AND request != ''",
+    "CREATE INDEX commands_issued ON commands (key, issued_utc) WHERE key != ''",
     """
     CREATE TABLE audit (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        utc REAL NOT NULL,
-        kind TEXT NOT NULL,                 -- command, teaching, configuration, …
+        utc REAL NOT NULL,                  -- whole milliseconds
+        kind TEXT NOT NULL,                 -- command, refused, …
         body TEXT NOT NULL,                 -- JSON object
         previous TEXT NOT NULL,             -- hash of the row before; empty for the first
-        hash TEXT NOT NULL                  -- of this one, with `previous` in it
+        hash TEXT NOT NULL                  -- of this one, with `previous` in it: docs/commands.md
     ) STRICT
     """,
 )
@@ -173,6 +187,8 @@ _UPLINK: Final = (
     ) STRICT
     """,
     "CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",  # small things the uplink remembers
+    "CREATE INDEX alarms ON events (id) WHERE severity IN ('warning', 'error')",
+    "CREATE TABLE trimmed (series TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT",  # highest number that was deleted
 )
 
 

@@ -30,6 +30,7 @@ class LedgerWriter:
         on_error: hears the bug that ended the thread, on that thread.
         queue: items that wait for the thread at most; more are refused.
         make_room: frees space on a full disk and returns the bytes (`EvidenceStore.make_room`).
+        max_bytes: what the database may use; None without a limit [bytes].
     """
 
     name = "ledger"
@@ -43,12 +44,13 @@ class LedgerWriter:
         on_error: Callable[[str, Exception], object],
         queue: int,
         make_room: Callable[[], int] = lambda: 0,
+        max_bytes: int | None = None,
     ) -> None:
         self._clock, self._deliver, self._on_error = clock, deliver, on_error
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._commits = Mailbox[Item](queue, Overflow.REFUSE, on_put=self._wake.set)
-        self._committer = Committer(Store(state_dir / FILE_NAME), clock, BACKLOG_PARTS, make_room)
+        self._committer = Committer(Store(state_dir / FILE_NAME), clock, BACKLOG_PARTS, make_room, max_bytes)
         self._refused = Losses()
         self._refused_lock = threading.Lock()
         self._status = self._committer.status()

@@ -1,0 +1,334 @@
+"""Where the journal meets the network: what comes as a request is checked, and answered once.
+
+Belongs to the loop thread. What only reads is answered from memory when it is asked again, and acknowledged when it is
+answered: to read twice does no harm. What may change something is acknowledged when the disk has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from edge_agent.api import Handler, Request
+from edge_agent.commands import Command, Resource
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.journal.asking import (
+    MAX_CORRELATION_BYTES,
+    MAX_REQUEST_BYTES,
+    Asked,
+    arguments_of,
+    asked_of,
+    command_of,
+    id_of,
+    reply_topic,
+)
+from edge_agent.journal.clerk import Clerk
+from edge_agent.journal.expiry import Moment, too_late
+from edge_agent.journal.journal import Journal, Surroundings, Tell
+from edge_agent.journal.order import Kept, Order, Way
+from edge_agent.journal.refusals import Refusals
+from edge_agent.journal.response import NO_RESULT, Code, Response
+from edge_agent.ledger import StoredCommand, Told
+from edge_agent.runtime.background import Chore
+from edge_agent.runtime.clock import Clock
+from edge_agent.signing import Envelope, is_signed
+from edge_agent.trust import Trust, Unauthorized
+from edge_agent.uplink.message import Inbound, Outgoing
+from edge_agent.uplink.topics import Topics
+
+KEPT_READINGS: Final = 64
+"""Answers to what only reads that are kept for who asks again; the oldest goes first."""
+
+READINGS: Final = 8
+"""Readings for the network at once; more are told to ask later."""
+
+UNTOLD: Final = 256
+"""Answers that wait to be heard; the oldest goes first, and is said again after the next start."""
+
+RESPONSE_EXPIRY_S: Final = 86_400
+"""After a day nobody waits for an answer any more [s]."""
+
+
+@dataclass
+class DeskCounts:
+    """What came over the network since the start.
+
+    Attributes:
+        requests: everything that came.
+        retained: lay at the broker; a command is never retained.
+        nowhere: wanted the answer where it does not belong.
+        malformed: were no requests of this station.
+        unauthorized: came without the signature that they need.
+        repeated: what only reads, asked again.
+        untold_dropped: answers that gave up their place.
+    """
+
+    requests: int = 0
+    retained: int = 0
+    nowhere: int = 0
+    malformed: int = 0
+    unauthorized: int = 0
+    repeated: int = 0
+    untold_dropped: int = 0
+
+
+@dataclass(frozen=True)
+class _Came:
+    """A request on its way through the desk."""
+
+    inbound: Inbound
+    text: bytes
+    envelope: Envelope | None
+    name: str
+    reply_to: str
+    now: float
+
+
+@dataclass
+class _Reading:
+    digest: str
+    inbounds: list[_Came] = field(default_factory=list)
+
+
+class Desk:
+    """Serves the network.
+
+    Args:
+        station: its name.
+        topics: where things are said.
+        journal: sees orders through.
+        handlers: for each command, what does it.
+        trust: whose signature counts.
+        around: the station.
+        say: publishes a message, without ever blocking.
+        acknowledge: tells the broker that a message is safe here.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        topics: Topics,
+        journal: Journal,
+        handlers: Mapping[str, Handler],
+        trust: Trust,
+        around: Surroundings,
+        say: Callable[[Outgoing], object],
+        acknowledge: Callable[[Inbound], None],
+        clock: Clock,
+    ) -> None:
+        self.counts = DeskCounts()
+        self._station = station
+        self._topics = topics
+        self._journal = journal
+        self._handlers = handlers
+        self._trust = trust
+        self._around = around
+        self._say = say
+        self._acknowledge = acknowledge
+        self._clock = clock
+        self._clerk = Clerk(station, clock)
+        self._refusals = Refusals(lambda item: around.record(item, lambda receipt: None), clock)
+        self._untold: OrderedDict[str, Outgoing] = OrderedDict()
+        self._readings: dict[str, _Reading] = {}
+        self._read: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+
+    def requests(self, inbound: Inbound, now: float) -> None:
+        """Take what came on a topic of requests.
+
+        Args:
+            inbound: what came.
+            now: host monotonic time [s].
+        """
+        self.counts.requests += 1
+        name = self._topics.command_of(inbound.topic)
+        reply_to = reply_topic(inbound.reply_to, self._topics)
+        if inbound.retain:
+            self.counts.retained += 1
+        elif reply_to is None or len(inbound.correlation) > MAX_CORRELATION_BYTES:
+            self.counts.nowhere += 1
+        elif name is None:
+            self.counts.malformed += 1
+        else:
+            self._take(inbound, name, reply_to, now)
+            return
+        self._acknowledge(inbound)
+
+    def delivered(self, outgoing: Outgoing) -> None:
+        """Hear that the broker has taken an answer: it need not be said again."""
+        for order_id, untold in self._untold.items():
+            if untold is outgoing:
+                del self._untold[order_id]
+                self._around.record(Told(order_id), lambda receipt: None)
+                return
+
+    def connected(self) -> None:
+        """Say again what the broker has not taken; called whenever it is there again."""
+        for outgoing in list(self._untold.values()):
+            self._say(outgoing)
+
+    def load(self, stored: StoredCommand) -> None:
+        """Take over an answer that a life before gave and nobody heard; it is said with the next `connected`."""
+        kept = msgspec.json.decode(stored.request, type=Kept)
+        if kept.way is Way.MQTT and kept.reply_to:
+            self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
+
+    def teller(self, stored: StoredCommand) -> Tell | None:
+        """Give who is told about a command of a life before; None for nobody."""
+        kept = msgspec.json.decode(stored.request, type=Kept)
+        if kept.way is not Way.MQTT or not kept.reply_to:
+            return None
+        return self._tells(kept.reply_to, kept.correlation)
+
+    def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
+        bounded = len(inbound.payload) <= MAX_REQUEST_BYTES
+        envelope = is_signed(inbound.payload) if bounded else None
+        text = inbound.payload if envelope is None else envelope.signed.encode(errors="replace")
+        came = _Came(inbound, text, envelope, name, reply_to, now)
+        try:
+            command = command_of(name)
+            self._check_signature(came, command)
+            asked = asked_of(text, name)
+            arguments = arguments_of(command, asked)
+        except Unauthorized as error:
+            self.counts.unauthorized += 1
+            self._refusals.record(name, id_of(text), "" if envelope is None else envelope.key, error.message)
+            self._refuse(came, id_of(text), error, Code.E_UNAUTH)
+            return
+        except BadData as error:
+            self.counts.malformed += 1
+            self._refuse(came, id_of(text), error, Code.E_SCHEMA)
+            return
+        order = Order(
+            id=asked.id,
+            command=command,
+            arguments=arguments,
+            who=asked.by,
+            way=Way.MQTT,
+            caller="" if envelope is None else f"key {envelope.key}",
+            arrived_s=inbound.arrived_s,
+            issued_utc=asked.issued_at,
+            ttl_s=asked.ttl_ms / 1e3,
+            key="" if envelope is None or not command.signed else envelope.key,
+            expect={str(resource): wanted for resource, wanted in asked.expect.items()},
+            reply_to=reply_to,
+            correlation=inbound.correlation,
+        )
+        if command.signed:
+            tell = self._tells(reply_to, inbound.correlation)
+            self._journal.take(order, tell, lambda: self._acknowledge(inbound))
+        else:
+            self._reads(came, order, asked)
+
+    def _check_signature(self, came: _Came, command: Command) -> None:
+        if came.envelope is not None:
+            self._trust.open(came.envelope, came.inbound.topic, command.privilege, came.now)
+        elif command.signed:
+            raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
+
+    def _reads(self, came: _Came, order: Order, asked: Asked) -> None:
+        digest = hashlib.sha256(order.digest.encode() + came.reply_to.encode()).hexdigest()
+        under_way, known = self._readings.get(order.id), self._read.get(order.id)
+        earlier = under_way.digest if under_way is not None else known[0] if known is not None else digest
+        if earlier != digest:
+            error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
+            self._refuse(came, order.id, error, Code.E_DUPLICATE)
+        elif under_way is not None:
+            self.counts.repeated += 1
+            under_way.inbounds.append(came)
+        elif known is not None:
+            self.counts.repeated += 1
+            self._answer(came, known[1])
+        elif late := self._late(order, came.now):
+            self._refuse(came, order.id, Unavailable(late), Code.E_EXPIRED)
+        elif mismatch := self._mismatch(order):
+            self._refuse(came, order.id, BadData(mismatch), Code.E_PRECONDITION)
+        elif len(self._readings) >= READINGS:
+            self._refuse(came, order.id, Unavailable("too much is asked at once", hint="ask again later"), Code.E_BUSY)
+        else:
+            self._readings[order.id] = _Reading(digest, [came])
+            self._begin_reading(order, came.now)
+
+    def _late(self, order: Order, now: float) -> str:
+        moment = Moment(self._clock.utc(), self._around.is_synchronised(), now - order.arrived_s)
+        return too_late(order.issued_utc, order.ttl_s, moment)
+
+    def _mismatch(self, order: Order) -> str:
+        for name, wanted in order.expect.items():
+            present = self._around.fingerprint(Resource(name))
+            if present != wanted:
+                return f"{name} is {present}, not {wanted}"
+        return ""
+
+    def _begin_reading(self, order: Order, now: float) -> None:
+        request = Request(order.command, order.arguments, then=lambda made: self._complete(order, made))
+        try:
+            self._handlers[order.command.name](request, now)
+        except EdgeAgentError as error:
+            request.failed(error)
+
+    def _complete(self, order: Order, request: Request) -> None:
+        """Have what was asked read in the background."""
+
+        def read() -> Response:
+            result, error = request.outcome()
+            return self._clerk.response(order, error, result=result)
+
+        def then(made: Response | EdgeAgentError) -> None:
+            response = self._clerk.response(order, made) if isinstance(made, EdgeAgentError) else made
+            self._finish_reading(order, response)
+
+        if not self._around.submit(Chore(read, then)):
+            self._finish_reading(order, self._clerk.response(order, Unavailable("the station has too much to do")))
+
+    def _finish_reading(self, order: Order, response: Response) -> None:
+        reading = self._readings.pop(order.id)
+        payload = msgspec.json.encode(response)
+        self._read[order.id] = (reading.digest, payload)
+        if len(self._read) > KEPT_READINGS:
+            self._read.popitem(last=False)
+        for came in reading.inbounds:
+            self._answer(came, payload)
+
+    def _refuse(self, came: _Came, order_id: str, error: EdgeAgentError, code: Code) -> None:
+        now = self._clock.now()
+        response = Response(
+            id=order_id,
+            phase="done",
+            status="error",
+            code=code,
+            message=error.message,
+            hint=error.hint,
+            result=NO_RESULT,
+            station=self._station,
+            at=self._clock.utc(),
+            took_ms=round(1e3 * max(0.0, now - came.inbound.arrived_s), 3),
+        )
+        self._answer(came, msgspec.json.encode(response))
+
+    def _answer(self, came: _Came, payload: bytes) -> None:
+        self._say(self._message(came.reply_to, came.inbound.correlation, payload))
+        self._acknowledge(came.inbound)
+
+    def _tells(self, reply_to: str, correlation: bytes) -> Tell:
+        def tell(response: Response, made: object) -> None:
+            outgoing = self._message(reply_to, correlation, msgspec.json.encode(response))
+            if response.phase == "done" and response.id:
+                self._keep(response.id, outgoing)
+            self._say(outgoing)
+
+        return tell
+
+    def _keep(self, order_id: str, outgoing: Outgoing) -> None:
+        self._untold[order_id] = outgoing
+        if len(self._untold) > UNTOLD:
+            self._untold.popitem(last=False)
+            self.counts.untold_dropped += 1
+
+    def _message(self, reply_to: str, correlation: bytes, payload: bytes) -> Outgoing:
+        return Outgoing(reply_to, payload, correlation=correlation, expiry_s=RESPONSE_EXPIRY_S)

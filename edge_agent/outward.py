@@ -1,0 +1,87 @@
+"""The way to the console, as the configuration says: the door to the broker, and what is told through it."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge_agent.config import Config
+from edge_agent.ledger import LedgerWriter, Mark
+from edge_agent.ledger.facts import FactReader, Lateness
+from edge_agent.runtime.clock import Clock
+from edge_agent.uplink.courier import Courier, Hearers
+from edge_agent.uplink.drain import Drain
+from edge_agent.uplink.message import Door, Outgoing
+from edge_agent.uplink.teller import Teller
+from edge_agent.uplink.topics import Topics
+from edge_agent.uplink.uplink import Uplink
+
+SUBSCRIPTIONS: Final = "subscriptions"
+"""The mark that holds what the session at the broker listens to."""
+
+
+def uplink_of(
+    config: Config,
+    clock: Clock,
+    ledger: LedgerWriter,
+    trusted: Callable[[], Mapping[str, bytes]],
+    hearers: Hearers,
+    door: Door | None = None,
+) -> Uplink:
+    """Make the way to the console.
+
+    Args:
+        config: the resolved configuration.
+        clock: tells the time.
+        ledger: remembers how far the console is.
+        trusted: gives the public keys of those who may acknowledge, by id.
+        hearers: who hears what comes, and what fails.
+        door: to a broker, instead of the configured one.
+
+    Returns:
+        It, not yet open.
+    """
+    topics = Topics(config.uplink.root, config.station.name)
+    state_dir = Path(config.station.state_dir)
+    lateness = Lateness(config.source.kind == "wire", tuple(config.ledger.keep_evidence))
+    offline = Outgoing(topics.state("online"), msgspec.json.encode({"v": 1, "online": False}), retain=True)
+    drain = Drain(config.uplink.backlog_per_s, by_broker=config.uplink.acknowledge == "broker")
+    courier = Courier(
+        door or _door(config, clock, ledger, topics, offline),
+        Teller(drain, topics, trusted, ledger.offer),
+        lambda: FactReader(state_dir, lateness),
+        clock,
+        config.uplink.broker,
+        hearers,
+        offline,
+        random.Random(secrets.randbits(64)),
+    )
+    return Uplink(courier, topics, clock)
+
+
+def _door(config: Config, clock: Clock, ledger: LedgerWriter, topics: Topics, will: Outgoing) -> Door:
+    """Make the door to the configured broker; only here is the client library loaded."""
+    from edge_agent.uplink.mqtt import MqttDoor  # noqa: PLC0415
+
+    def remembered() -> str:
+        with closing(FactReader(Path(config.station.state_dir))) as facts:
+            return facts.mark(SUBSCRIPTIONS)
+
+    def remember(text: str) -> None:
+        ledger.offer(Mark(SUBSCRIPTIONS, text))
+
+    return MqttDoor(
+        config.uplink,
+        clock,
+        client_id=f"edge-agent-{config.station.name}",
+        will=will,
+        subscriptions=(topics.ack, topics.requests, topics.desired("#")),
+        remembered=remembered,
+        remember=remember,
+    )

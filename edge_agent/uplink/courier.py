@@ -1,0 +1,270 @@
+"""The one thread that speaks with the broker: connects for ever, tells what is recorded, says states and responses."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge_agent.errors import ConfigError, StateDamaged, Unavailable
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
+from edge_agent.uplink.account import UplinkStatus, counted
+from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
+from edge_agent.uplink.sayer import Sayer
+from edge_agent.uplink.teller import Facts, Teller
+
+FIRST_BACKOFF_S: Final = 0.5
+LAST_BACKOFF_S: Final = 60.0
+"""Bounds of the time before the next try [s]; somewhere below, so that a thousand stations do not come at once."""
+
+LOOK_S: Final = 0.5
+"""How often the ledger is looked at, where nobody says that there is more [s]."""
+
+ACCOUNT_S: Final = 2.0
+"""How often the backlog is counted [s]."""
+
+INBOUND: Final = 64
+"""Messages that wait for the loop at most."""
+
+LOOKS: Final = 6
+"""Questions to the ledger in one turn, so that the connection is not left alone for long."""
+
+READ_AGAIN_S: Final = 2.0
+"""How long a ledger that cannot be read is left alone [s]."""
+
+STEADY_S: Final = 10.0
+"""A connection that lasted so long is no reason to wait longer before the next [s]."""
+
+FLUSH_S: Final = 0.5
+"""How long a connection is kept open at the end, for what the broker has not confirmed [s]."""
+
+
+@dataclass(frozen=True)
+class Hearers:
+    """Who hears what the courier cannot decide; each is called on its thread and must not block.
+
+    Attributes:
+        inbound: something waits in the mailbox.
+        failed: hears the bug that ended the thread.
+    """
+
+    inbound: Callable[[], None]
+    failed: Callable[[str, Exception], object]
+
+
+class Courier:
+    """Owns the door, the drain and a reader of the ledger. What is not said otherwise is safe from any thread.
+
+    Attributes:
+        inbound: what came and is neither a word of the broker nor of the console about what is stored.
+        sayer: states and responses.
+
+    Args:
+        door: to the broker.
+        teller: what is told.
+        facts: opens the ledger's facts.
+        clock: tells the time and waits.
+        broker: its address, for people.
+        hearers: who hears what.
+        farewell: what is said last, where the connection ends because the station stops.
+        jitter: spreads the tries.
+    """
+
+    name = "uplink"
+
+    def __init__(
+        self,
+        door: Door,
+        teller: Teller,
+        facts: Callable[[], Facts],
+        clock: Clock,
+        broker: str,
+        hearers: Hearers,
+        farewell: Outgoing,
+        jitter: random.Random,
+    ) -> None:
+        self.inbound = Mailbox[Inbound](INBOUND, Overflow.REFUSE, on_put=hearers.inbound)
+        self.sayer = Sayer(self.poke)
+        self._acknowledged = Mailbox[Inbound](2 * INBOUND, Overflow.REFUSE, on_put=self.poke)
+        self._door, self._teller, self._open_facts = door, teller, facts
+        self._clock, self._hearers, self._jitter = clock, hearers, jitter
+        self._farewell = farewell
+        self._facts: Facts | None = None
+        self._backoff_s = FIRST_BACKOFF_S
+        self._status = UplinkStatus(broker)
+        self._account_s = self._look_s = float("-inf")
+        self._begun = False
+        self._read_s = float("-inf")
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._poked = self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start the thread; safe to call again."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to end."""
+        self._stopping = True
+        self._stop.set()
+        self.poke()
+
+    def join(self, until: float) -> bool:
+        """Wait for the thread to end, at most until `until` [s, host monotonic]; say whether it has."""
+        if self._thread is None:
+            return True
+        self._clock.wait(self._ended, until)
+        if self._ended.is_set():
+            self._thread.join()
+        return self._ended.is_set()
+
+    def poke(self) -> None:
+        """Say that there is something to do."""
+        self._poked = True
+        self._door.wake()
+
+    def acknowledge(self, inbound: Inbound) -> None:
+        """Tell the broker that a message is safe here."""
+        self._acknowledged.offer(inbound)
+
+    def status(self) -> UplinkStatus:
+        """Say how it is, as of the last turn."""
+        return self._status
+
+    def mailboxes(self) -> dict[str, MailboxStats]:
+        """Count what waited, by name."""
+        return {"inbound": self.inbound.stats(), "responses": self.sayer.responses.stats()}
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._serve()
+        except Exception as error:  # the thread's boundary: whoever supervises hears of the bug
+            self._hearers.failed(self.name, error)
+        finally:
+            self._door.close()
+            self._close_facts()
+            self._ended.set()
+
+    def _serve(self) -> None:
+        """Connect and speak until that ends; then wait."""
+        began_s = self._clock.now()
+        try:
+            self._connect()
+            began_s = self._clock.now()
+            while not self._stopping:
+                self._turn(self._clock.now() + LOOK_S)
+            self._finish()
+        except Unavailable as error:
+            self._end(error.message)
+            if self._clock.now() - began_s >= STEADY_S:
+                self._backoff_s = FIRST_BACKOFF_S
+            self._clock.wait(self._stop, self._clock.now() + self._jitter.uniform(0.0, self._backoff_s))
+            self._backoff_s = min(2.0 * self._backoff_s, LAST_BACKOFF_S)
+
+    def _connect(self) -> None:
+        session = self._door.connect()
+        self.sayer.begin()
+        self._teller.drain.connect(session.in_flight)
+        self._begun, self._read_s, self._look_s = False, float("-inf"), float("-inf")
+        connects = self._status.connects + 1
+        self._status = replace(
+            self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
+        )
+
+    def _end(self, reason: str) -> None:
+        self._door.close()
+        self._teller.drain.disconnect()
+        self._teller.remember()
+        changed = bool(self._status.protocol) or self._status.since_utc is None
+        since_utc = self._clock.utc() if changed else self._status.since_utc
+        self._status = replace(self._status, protocol="", since_utc=since_utc, reason=reason)
+        self._account()
+
+    def _turn(self, until_s: float) -> None:
+        """Publish, let traffic pass, hear what happened."""
+        now, utc = self._clock.now(), self._clock.utc()
+        drain = self._teller.drain
+        if self._poked or now >= self._look_s:
+            self._poked, self._look_s = False, now + LOOK_S
+            drain.poke()
+        for inbound in self._acknowledged.take_all():
+            self._door.acknowledge(inbound)
+        self.sayer.say(self._door, drain.has_room)
+        more = False
+        for _ in range(LOOKS):
+            self._teller.publish(self._door, now, utc, self.sayer.in_flight)
+            more = self._read(now, utc)
+            if not more:
+                break
+        if now >= self._account_s:
+            self._account_s = now + ACCOUNT_S
+            self._account()
+        for happening in self._door.turn(now if more or self._poked else min(until_s, drain.due_s(now))):
+            self._hear(happening)
+
+    def _read(self, now: float, utc: float) -> bool:
+        """Read what is wanted next; say whether anything was."""
+        if now < self._read_s:
+            return False
+        try:
+            facts = self._read_facts()
+            if not self._begun:
+                self._teller.begin(facts)
+                self._begun = True
+            return self._teller.read(facts, now, utc)
+        except (Unavailable, StateDamaged, ConfigError) as error:
+            self._close_facts()
+            self._begun, self._read_s = False, now + READ_AGAIN_S
+            self._status = replace(self._status, reader=error.message)
+            return False
+
+    def _hear(self, happening: Happening) -> None:
+        now, utc = self._clock.now(), self._clock.utc()
+        if isinstance(happening, Delivered):
+            if not self.sayer.delivered(happening.token, happening.reason):
+                self._teller.delivered(happening.token, happening.reason, now, utc)
+        elif self._teller.is_ack(happening.topic):
+            if self._begun:
+                self._teller.heard(happening, self._read_facts(), now)
+            self._door.acknowledge(happening)
+        elif not self.inbound.offer(happening):
+            self._status = replace(self._status, refused_inbound=self._status.refused_inbound + 1)
+
+    def _finish(self) -> None:
+        """Hear what the broker still has to say, then remember how far the console is."""
+        until_s = self._clock.now() + FLUSH_S
+        self.sayer.say(self._door, self._teller.drain.has_room)
+        self.sayer.publish(self._door, self._farewell)
+        while self._clock.now() < until_s and (self.sayer.in_flight or self._teller.drain.in_flight):
+            for happening in self._door.turn(until_s):
+                if isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
+                    self._hear(happening)
+        self._teller.remember()
+
+    def _read_facts(self) -> Facts:
+        if self._facts is None:
+            self._facts = self._open_facts()
+        return self._facts
+
+    def _close_facts(self) -> None:
+        if self._facts is not None:
+            self._facts.close()
+            self._facts = None
+
+    def _account(self) -> None:
+        try:
+            facts = self._read_facts()
+            facts.check()
+        except (Unavailable, StateDamaged, ConfigError) as error:
+            self._close_facts()
+            self._status = counted(self._status, self._teller, None, self._clock.utc(), error.message)
+        else:
+            self._status = counted(self._status, self._teller, facts, self._clock.utc())
+        self._status = replace(self._status, unsent=self.sayer.unsent)

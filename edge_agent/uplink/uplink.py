@@ -1,0 +1,115 @@
+"""The uplink's seat in the loop: hands on what came, says states when they change, and starts and ends the courier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.mailbox import MailboxStats
+from edge_agent.uplink.account import UplinkStatus
+from edge_agent.uplink.courier import Courier
+from edge_agent.uplink.message import Inbound, Outgoing
+from edge_agent.uplink.topics import Topics
+
+STATES_S: Final = 2.0
+"""How often it is looked whether a state has changed [s]."""
+
+REPEAT_S: Final = 60.0
+"""How often the health is said though it is the same [s]."""
+
+HEALTH: Final = "health"
+
+State = Mapping[str, object]
+
+
+class Uplink:
+    """The way to the console, as the loop sees it. A component.
+
+    Attributes:
+        states: gives each state by name, without the time; it is said when its `key` has changed, which is not said,
+            or else when it has.
+        requests: hears each request, on the loop thread; whoever it is acknowledges it.
+        desired: hears what the console wants, in the same way.
+
+    Args:
+        courier: speaks with the broker.
+        topics: of the station.
+        clock: tells the time.
+    """
+
+    name = "uplink"
+
+    def __init__(self, courier: Courier, topics: Topics, clock: Clock) -> None:
+        self.states: Callable[[], Mapping[str, State]] = dict
+        self.requests: Callable[[Inbound, float], None] = self._pass_over
+        self.desired: Callable[[Inbound, float], None] = self._pass_over
+        self._courier, self._topics, self._clock = courier, topics, clock
+        self._said: dict[str, object] = {}
+        self._look_s = self._repeat_s = float("-inf")
+
+    def open(self) -> None:
+        """Start the courier; safe to call again."""
+        self._courier.open()
+
+    def close(self) -> None:
+        """Ask the courier to end."""
+        self._courier.close()
+
+    def join(self, until: float) -> bool:
+        """Wait for it to end until `until` [s, host monotonic]; say whether it has. One that hangs is left behind."""
+        return self._courier.join(until)
+
+    def poke(self) -> None:
+        """Say that the ledger has something new. Safe from any thread."""
+        self._courier.poke()
+
+    def say(self, message: Outgoing) -> bool:
+        """Say something once; False when too much waits. Safe from any thread."""
+        return self._courier.sayer.responses.offer(message)
+
+    def acknowledge(self, inbound: Inbound) -> None:
+        """Tell the broker that a message is safe here. Safe from any thread."""
+        self._courier.acknowledge(inbound)
+
+    def status(self) -> UplinkStatus:
+        """Say how it is."""
+        return self._courier.status()
+
+    def mailboxes(self) -> dict[str, MailboxStats]:
+        """Count what waited, by name."""
+        return self._courier.mailboxes()
+
+    def step(self, now: float) -> float:
+        """Hand on what came; say what has changed."""
+        for inbound in self._courier.inbound.take_all():
+            self._hand_on(inbound, now)
+        if now >= self._look_s:
+            self._look_s = now + STATES_S
+            self._say_states(now)
+        return self._look_s
+
+    def _hand_on(self, inbound: Inbound, now: float) -> None:
+        if self._topics.command_of(inbound.topic) is not None:
+            self.requests(inbound, now)
+        elif inbound.topic.startswith(self._topics.desired("")):
+            self.desired(inbound, now)
+        else:
+            self._pass_over(inbound, now)
+
+    def _say_states(self, now: float) -> None:
+        repeat = now >= self._repeat_s
+        self._repeat_s = now + REPEAT_S if repeat else self._repeat_s
+        for name, state in self.states().items():
+            body = dict(state)
+            key = body.pop("key", body)
+            if key != self._said.get(name) or (repeat and name == HEALTH):
+                self._said[name] = key
+                payload = msgspec.json.encode({"v": 1, **body, "utc": self._clock.utc()})
+                self._courier.sayer.state(Outgoing(self._topics.state(name), payload, retain=True))
+
+    def _pass_over(self, inbound: Inbound, now: float) -> None:
+        """Let go of what nobody here knows."""
+        self.acknowledge(inbound)

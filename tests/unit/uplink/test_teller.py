@@ -1,0 +1,111 @@
+"""The console's word is obeyed once, and how far it reaches is remembered for the ledger that it speaks of."""
+
+from __future__ import annotations
+
+import msgspec
+from console_book import ConsoleBook
+from drain_world import LEDGER, ModelLedger
+
+from edge_agent.ledger.facts import KINDS
+from edge_agent.ledger.items import Reached
+from edge_agent.signing import sealed
+from edge_agent.uplink.drain import Drain
+from edge_agent.uplink.message import Inbound
+from edge_agent.uplink.teller import Teller
+from edge_agent.uplink.topics import Topics
+
+BOOK = ConsoleBook("press-3")
+
+
+class ModelFacts(ModelLedger):
+    """The model ledger as the teller reads it."""
+
+    ledger = LEDGER
+    remembered = 0
+
+    def told(self) -> dict[str, int]:
+        return dict.fromkeys(KINDS, 0)
+
+    def counter(self) -> int:
+        return self.remembered
+
+
+def teller(remembered: list[object]) -> tuple[Teller, ModelFacts]:
+    facts = ModelFacts()
+    for _ in range(5):
+        facts.record("part")
+
+    def remember(item: object) -> bool:
+        remembered.append(item)
+        return True
+
+    made = Teller(Drain(100.0), Topics("insp/v1", "press-3"), lambda: BOOK.trusted, remember)
+    made.drain.connect(20)
+    made.begin(facts)
+    return made, facts
+
+
+def word(counter: int, upto: int, ledger: str = LEDGER, again: str = "") -> Inbound:
+    said = {"v": 1, "counter": counter, "ledger": ledger, "upto": {"part": upto}, "again": again}
+    return Inbound(BOOK.topic, sealed(msgspec.json.encode(said).decode(), BOOK.topic, BOOK.key), 1, True, False, 0.0)
+
+
+def test_a_word_is_obeyed_and_remembered() -> None:
+    remembered: list[object] = []
+    made, facts = teller(remembered)
+    made.heard(word(3, 4), facts, 0.0)
+    made.remember()
+    made.remember()
+
+    assert remembered == [Reached(LEDGER, {"audit": 0, "alarm": 0, "part": 4}, 3)]
+
+
+def test_the_same_word_again_or_an_older_one_changes_nothing_and_is_no_fault() -> None:
+    made, facts = teller([])
+    made.heard(word(3, 2, again="x"), facts, 0.0)
+    for counter in (3, 2):
+        made.heard(word(counter, 5), facts, 0.0)
+
+    assert made.drain.upto()["part"] == 2
+    assert (made.acks.obeyed, made.acks.refused) == (1, 0)
+
+
+def test_a_word_never_takes_back_what_was_said() -> None:
+    made, facts = teller([])
+    made.heard(word(3, 4), facts, 0.0)
+    made.heard(word(4, 1), facts, 0.0)
+
+    assert made.drain.upto()["part"] == 4
+
+
+def test_a_word_of_what_does_not_exist_or_of_another_ledger_is_refused_and_said() -> None:
+    made, facts = teller([])
+    made.heard(word(3, 6), facts, 0.0)
+    made.heard(word(4, 1, ledger="another"), facts, 0.0)
+
+    assert made.drain.upto()["part"] == 0
+    assert made.acks.refused == 2
+    assert "another" in made.acks.reason
+
+
+def test_the_counter_of_the_life_before_counts() -> None:
+    made, facts = teller([])
+    facts.remembered = 7
+    made.begin(facts)
+    made.heard(word(7, 3), facts, 0.0)
+    assert made.drain.upto()["part"] == 0
+    made.heard(word(8, 3), facts, 0.0)
+
+    assert made.drain.upto()["part"] == 3
+
+
+def test_what_the_ledger_cannot_take_now_is_remembered_later() -> None:
+    answers = [False, True]
+    made, facts = teller([])
+    made._remember = lambda item: answers.pop(0)
+    made.heard(word(3, 4), facts, 0.0)
+    made.remember()
+    made.remember()
+    made.remember()
+
+    assert answers == []

@@ -24,9 +24,6 @@ QUIET_S: Final = 0.5
 LONGEST_S: Final = 5.0
 """Where stations go on to say new states, the look ends after so long [s]."""
 
-BACKLOG: Final = ("backlog", "outbox", "waiting")
-"""Where a station's health says how much it has not told yet."""
-
 
 @dataclass(frozen=True)
 class StationRow:
@@ -39,7 +36,8 @@ class StationRow:
         seen_utc: the newest time in any of its states [s since the epoch]; None where there is none.
         version: of its program; "" where it does not say.
         backlog: messages that wait to be told; None where it does not say.
-        health: what is not `ok` in its health, by name.
+        health: `ok`, `warn` or `fault`; "" where it does not say.
+        troubles: what is wrong, a sentence for each kind.
     """
 
     station: str
@@ -48,7 +46,8 @@ class StationRow:
     seen_utc: float | None
     version: str
     backlog: int | None
-    health: dict[str, str] = field(default_factory=dict)
+    health: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)
 
 
 def row_of(station: str, states: Mapping[str, Mapping[str, Any]]) -> StationRow:
@@ -63,15 +62,17 @@ def row_of(station: str, states: Mapping[str, Mapping[str, Any]]) -> StationRow:
     """
     online, info, health = (states.get(name, {}) for name in ("online", "info", "health"))
     times = [time for state in states.values() for name in ("since", "utc", "at") if (time := _number(state.get(name)))]
-    backlog = next((count for name in BACKLOG if (count := _count(health.get(name))) is not None), None)
+    said = health.get("troubles")
+    troubles = [trouble for trouble in said if isinstance(trouble, dict)] if isinstance(said, list) else []
     return StationRow(
         station,
         online["online"] if isinstance(online.get("online"), bool) else None,
         _number(online.get("since")),
         max(times, default=None),
         lines.shown(info.get("version", "")),
-        backlog,
-        {lines.shown(name): lines.shown(word) for name, word in health.items() if word in ("warn", "fault")},
+        _count(health.get("backlog")),
+        lines.shown(health.get("health", "")),
+        {lines.shown(trouble.get("kind", "?")): lines.shown(trouble.get("message", "")) for trouble in troubles},
     )
 
 
@@ -146,16 +147,16 @@ def _print(rows: Sequence[StationRow], out: Callable[[str], None]) -> None:
     if not rows:
         out("no station has said anything here")
         return
-    out(f"{'station':<20} {'':<8} {'since':<17} {'seen':<17} {'backlog':>8}  version")
+    out(f"{'station':<20} {'':<8} {'health':<6} {'since':<17} {'seen':<17} {'backlog':>8}  version")
     for row in rows:
         word = {True: "online", False: "offline", None: "?"}[row.online]
         backlog = "?" if row.backlog is None else str(row.backlog)
         out(
-            f"{row.station:<20} {word:<8} {_date(row.since_utc):<17} {_date(row.seen_utc):<17} {backlog:>8}  "
-            f"{row.version or '?'}"
+            f"{row.station:<20} {word:<8} {row.health or '?':<6} {_date(row.since_utc):<17} "
+            f"{_date(row.seen_utc):<17} {backlog:>8}  {row.version or '?'}"
         )
-        for name, fault in row.health.items():
-            out(f"  {name}: {fault}")
+        for text in row.troubles.values():
+            out(f"  {text}")
 
 
 def _number(value: object) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.commands import COMMANDS, checked
+from edge_agent.commands import COMMANDS, Resource, checked
 from edge_agent.errors import BadData
 
 MAX_TTL_S: Final = 86_400.0
@@ -84,6 +84,11 @@ def pairs_of(words: Sequence[str], what: str) -> dict[str, str]:
     return found
 
 
+def needs_signature(command: str) -> bool:
+    """Say whether a station obeys a command only when it is signed."""
+    return COMMANDS[command].signed
+
+
 def request_of(
     command: str,
     given: Mapping[str, str],
@@ -116,6 +121,9 @@ def request_of(
         raise BadData(f"there is no command {command}", hint=f"there is {', '.join(COMMANDS)}")
     if not 0.0 < ttl_s <= MAX_TTL_S:
         raise BadData(f"a request lives for more than 0 and at most {MAX_TTL_S:.0f} s, not {ttl_s:g}")
+    for resource in expect:
+        if resource not in set(Resource):
+            raise BadData(f"there is no resource {resource}", hint=f"there is {', '.join(Resource)}")
     names = {field.encode_name for field in msgspec.structs.fields(row.arguments)}
     if "who" in given:
         raise BadData("who asks is said with --by", hint="leave who= out")

@@ -15,7 +15,7 @@ from edge_agent.console import lines
 from edge_agent.console.asking import Asking, Outcome
 from edge_agent.console.heard import Response
 from edge_agent.console.keyfile import load_key
-from edge_agent.console.request import Request, pairs_of, request_of, uuid7
+from edge_agent.console.request import Request, needs_signature, pairs_of, request_of, uuid7
 from edge_agent.console.visit import console_door, visit
 from edge_agent.console.watch import client_id
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
@@ -172,6 +172,8 @@ def send_command(config: UplinkConfig, order: Order, *, as_json: bool) -> int:
         ttl_s=order.ttl_s,
         expect=pairs_of(order.expect, "expectation"),
     )
+    if key is None and needs_signature(order.command):
+        raise BadData(f"{order.command} needs a signature: it may change something", hint="--sign KEYFILE")
     answer = _asked(config, order, request, key, clock, as_json)
     if as_json:
         say_json(answer)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from edge_agent.console.heard import CLASSES, Fact, Gap, Kind
 from edge_agent.console.ranges import Ranges, Span
 from edge_agent.errors import BadData
-from edge_agent.ledger.database import Migration, open_reader, open_writer
+from edge_agent.ledger.database import Migration, open_writer
 from edge_agent.ledger.driver import Schema
 
 FILE_NAME: Final = "console.db"
@@ -276,61 +276,6 @@ class Store:
 
 
 _SPANS: Final = "SELECT station, ledger, class, first, last FROM spans ORDER BY station, ledger, class, first"
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a store holds of one chain.
-
-    Attributes:
-        station: who told it.
-        ledger: from which database.
-        kind: its class.
-        facts: messages.
-        upto: without a hole up to this number.
-        missing: how many numbers are missing below the highest.
-    """
-
-    station: str
-    ledger: str
-    kind: str
-    facts: int
-    upto: int
-    missing: int
-
-
-def holdings(folder: Path) -> list[Held]:
-    """Say what a store holds, also while a console writes it.
-
-    Args:
-        folder: where it lies.
-
-    Returns:
-        One row for each chain.
-
-    Raises:
-        Unavailable: there is none, or the disk is in the way.
-    """
-    database = open_reader(folder / FILE_NAME, MIGRATIONS)
-    try:
-        counts = {
-            Chain(row["station"], row["ledger"], row["class"]): row["facts"]
-            for row in database.query("SELECT station, ledger, class, count(*) AS facts FROM facts GROUP BY 1, 2, 3")
-        }
-        known = {chain: Ranges(spans) for chain, spans in _spans(database.query(_SPANS)).items()}
-    finally:
-        database.close()
-    return [
-        Held(
-            chain.station,
-            chain.ledger,
-            chain.kind,
-            counts.get(chain, 0),
-            ranges.upto,
-            sum(hole.last - hole.first + 1 for hole in ranges.holes()),
-        )
-        for chain, ranges in known.items()
-    ]
 
 
 def _spans(rows: Iterator[dict[str, Any]]) -> dict[Chain, list[Span]]:

@@ -123,9 +123,15 @@ def watch_stations(
             counts = watch.collector.counts
             sys.stderr.write(
                 f"edge-console: {counts.kept} new, {counts.repeated} told again, {counts.malformed} not understood, "
-                f"{counts.refused} refused\n"
+                f"{counts.refused} refused{_missing(kept)}\n"
             )
     return 0
+
+
+def _missing(store: Store | None) -> str:
+    holes = {} if store is None else store.holes()
+    numbers = sum(hole.last - hole.first + 1 for spans in holes.values() for hole in spans)
+    return f"; {numbers} missing, to be told again: {', '.join(sorted({c.station for c in holes}))}" if numbers else ""
 
 
 def client_id(clock: Clock) -> str:

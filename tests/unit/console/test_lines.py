@@ -69,12 +69,12 @@ def test_a_long_text_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "states", [{}, {"online": {}}, {"online": {"online": "yes"}}, {"health": {"backlog": "many", "disk": 3}}]
+    "states", [{}, {"online": {}}, {"online": {"online": "yes"}}, {"health": {"backlog": "many", "troubles": [3]}}]
 )
 def test_a_station_that_does_not_say_is_left_open(states: dict[str, dict[str, Any]]) -> None:
     row = row_of("press-3", states)
 
-    assert (row.online, row.since_utc, row.backlog, row.health) == (None, None, None, {})
+    assert (row.online, row.since_utc, row.backlog, row.health, row.troubles) == (None, None, None, "", {})
 
 
 def test_the_newest_time_in_any_state_is_when_it_was_seen() -> None:

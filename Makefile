@@ -6,7 +6,7 @@ WORKSHOP := .venv-workshop
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint fuzz bench workshop test-workshop bundles cards clean
+.PHONY: help setup demo test check lint fuzz interop bench workshop test-workshop bundles cards clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
@@ -47,10 +47,15 @@ lint: $(VENV)/.test
 
 check: lint test  ## everything a change must pass: format, ruff, mypy, import contracts, docstrings, tests
 
-fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the wire, a minute each
+fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the wire and through requests, a minute each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_packet.py -max_total_time=60
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_request.py -max_total_time=60
 	$(MAKE) -C firmware_bridge/firmware fuzz
+
+interop: $(VENV)/.test  ## try the uplink with a broker and a console of other makes (needs Node.js, npm and mosquitto)
+	@npm --prefix tests/interop install --no-package-lock --no-audit --no-fund --silent
+	$(BIN)/python -m pytest tests/interop/peers.py $(ARGS)
 
 bench: $(VENV)/.runtime  ## measure latency, overhead and memory on this machine
 	@$(BIN)/edge-agent bench $(ARGS)

@@ -19,7 +19,7 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.health import Memory
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
-from edge_agent.journal import Journal
+from edge_agent.journal import Desk, Journal
 from edge_agent.ledger import Misses
 from edge_agent.line import Line
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
@@ -35,6 +35,7 @@ from edge_agent.station import Station
 from edge_agent.status import Status, Trouble, troubles_of
 from edge_agent.teacher import Teacher
 from edge_agent.trust import Trust
+from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink
 
 SOURCE_LOOK_S: Final = 0.2
@@ -76,6 +77,8 @@ class Agent:
     Attributes:
         on_stop: called first when the agent closes, for whoever holds something up.
         outbox: says how far the console knows what happened; for the way to it, where there is one.
+        say: publishes a message, without ever blocking; for the way to the console.
+        acknowledge: tells the broker that a message is safe here; the same.
         life: of this run; another one after each start.
         configuration: digest of what the station was started with.
         restarts: somebody wants the station to begin anew once it has ended.
@@ -93,6 +96,7 @@ class Agent:
     """
 
     journal: Journal
+    desk: Desk
     trust: Trust
     inspector: Inspector
     memory: Memory
@@ -124,6 +128,8 @@ class Agent:
         self.evictions = evictions
         self.on_stop: Callable[[], None] = lambda: None
         self.outbox: Callable[[], object] = lambda: {"broker": ""}
+        self.say: Callable[[Outgoing], object] = lambda outgoing: None
+        self.acknowledge: Callable[[Inbound], None] = lambda inbound: None
         self.life = secrets.token_hex(8)
         self.configuration = hashlib.sha256(msgspec.json.encode(station.config)).hexdigest()
         self.restarts = False

@@ -17,7 +17,7 @@ from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
-from edge_agent.journal import Counter, Journal
+from edge_agent.journal import Counter, Desk, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
 from edge_agent.line import line_of
@@ -42,6 +42,7 @@ from edge_agent.teacher import Teacher
 from edge_agent.trust import Trust
 from edge_agent.uplink.courier import Hearers
 from edge_agent.uplink.message import Door
+from edge_agent.uplink.topics import Topics
 from edge_agent.uplink.uplink import Uplink
 
 WATCHDOG_PERIOD_S: Final = 5.0
@@ -155,10 +156,23 @@ def _joined(
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
     agent.trust = Trust(Path(config.uplink.trusted))
+    if agent.trust.damage:
+        station.note("error", "trust", "trust_damaged", f"no key is trusted: {agent.trust.damage}")
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
+    agent.desk = desk = Desk(
+        config.station.name,
+        Topics(config.uplink.root, config.station.name),
+        journal,
+        handlers,
+        agent.trust,
+        StationAround(agent),
+        lambda outgoing: agent.say(outgoing),
+        lambda inbound: agent.acknowledge(inbound),
+        clock,
+    )
     with JournalReader(Path(config.station.state_dir)) as reader:
-        journal.load([c for c in reader.unsettled() if not c.answer], reader.newest_issued(), lambda stored: None)
+        desk.load(reader.unsettled(), reader.newest_issued())
     access = Access(config.api.operators, config.api.readers)
     agent.api = api = ApiServer(
         Path(config.api.socket), Counter(journal, clock).handlers(handlers), loop.poke, clock, access
@@ -174,7 +188,8 @@ def _joined(
         trusted = partial(agent.trust.keys, "acknowledge")
         agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
         uplink.states = Statements(agent, lambda: health.troubles).all
-        agent.outbox = uplink.status
+        uplink.requests, uplink.delivered, uplink.connected = desk.requests, desk.delivered, desk.connected
+        agent.say, agent.acknowledge, agent.outbox = uplink.say, uplink.acknowledge, uplink.status
         told_to = [uplink]
     components: tuple[Component, ...] = (
         dispatcher,

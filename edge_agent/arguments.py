@@ -228,6 +228,7 @@ class Info:
         keys: ids of the keys whose signature counts.
         clock_synchronised: something keeps the wall clock right.
         commands: what can be asked for.
+        counts: what became of commands, and of what came over the network, since the start.
     """
 
     station: str
@@ -240,6 +241,7 @@ class Info:
     keys: tuple[str, ...]
     clock_synchronised: bool
     commands: tuple[str, ...]
+    counts: dict[str, int]
 
 
 Arguments = (

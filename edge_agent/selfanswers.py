@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ class SelfAnswers:
                 keys=tuple(key.id for key in agent.trust.all()),
                 clock_synchronised=self._around.is_synchronised(),
                 commands=tuple(COMMANDS),
+                counts={**asdict(agent.journal.counts), **asdict(agent.desk.counts)},
             )
         )
 

@@ -27,6 +27,7 @@ MAX_DIGITS: Final = 20
 
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
+_SURROGATES: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_BYTES) -> T:
@@ -55,7 +56,11 @@ def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_BYTES) -> T:
             parse_float=_real,
             parse_constant=_constant,
         )
+        if _SURROGATES.search(data):
+            json.dumps(value, ensure_ascii=False).encode()
         return msgspec.convert(value, kind)
+    except UnicodeEncodeError as error:
+        raise BadData("half of a surrogate pair, which is no text") from error
     except UnicodeDecodeError as error:
         raise BadData(f"not UTF-8 at byte {error.start}") from error
     except msgspec.ValidationError as error:

@@ -56,6 +56,9 @@ class ConsoleClient:
         self._stop.set()
         self._thread.join()
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1)
+
     def _run(self) -> None:
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 3600
@@ -69,7 +72,7 @@ class ConsoleClient:
         self._client.disconnect()
 
     def _on_connect(self, client: paho.Client, data: object, flags: object, code: object, properties: object) -> None:
-        client.subscribe([(f"{self.book.base}/evt/#", 1), (f"{self.book.base}/state/#", 1)])
+        client.subscribe([(f"{self.book.base}/{what}/#", 1) for what in ("evt", "state", "rsp")])
         self.book.again = f"again-{self.book.counter}"
         self._said = {}
 

@@ -52,7 +52,7 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        state_dir, book = folder / "state", ConsoleBook("station-1")
+        state_dir, book = folder / "state", ConsoleBook("station-1", lean=True)
         began_s = CLOCK.now()
         fill(state_dir, asked.parts)
         size = sum(file.stat().st_size for file in state_dir.glob("ledger.db*"))

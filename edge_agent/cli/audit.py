@@ -19,7 +19,7 @@ def add_verbs(add: AddVerb) -> None:
     add_station(verb)
     add_json(verb)
 
-    example = "edge-agent trust add console --role administer console.pub"
+    example = "edge-agent trust add console console.pub --role administer"
     verb = add_verb(add, "trust", _trust, "list, add or remove the keys that are obeyed", example)
     verb.add_argument("to", metavar="TO", choices=("list", "add", "remove"), help="list, add or remove")
     verb.add_argument("name", nargs="?", metavar="NAME", help="whose key it is")

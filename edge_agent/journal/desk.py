@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -64,7 +64,7 @@ class DeskCounts:
         nowhere: wanted the answer where it does not belong.
         malformed: were no requests of this station.
         unauthorized: came without the signature that they need.
-        repeated: what only reads, asked again.
+        read_again: what only reads, asked again.
         untold_dropped: answers that gave up their place.
     """
 
@@ -73,7 +73,7 @@ class DeskCounts:
     nowhere: int = 0
     malformed: int = 0
     unauthorized: int = 0
-    repeated: int = 0
+    read_again: int = 0
     untold_dropped: int = 0
 
 
@@ -172,18 +172,27 @@ class Desk:
         for outgoing in list(self._untold.values()):
             self._say(outgoing)
 
-    def load(self, stored: StoredCommand) -> None:
-        """Take over an answer that a life before gave and nobody heard; it is said with the next `connected`."""
-        kept = msgspec.json.decode(stored.request, type=Kept)
-        if kept.way is Way.MQTT and kept.reply_to:
-            self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
+    def load(self, unsettled: Iterable[StoredCommand], newest_utc: Mapping[str, float]) -> None:
+        """Take over what a life before left: commands without an answer, and answers that nobody heard.
 
-    def teller(self, stored: StoredCommand) -> Tell | None:
-        """Give who is told about a command of a life before; None for nobody."""
+        Args:
+            unsettled: these, oldest first.
+            newest_utc: for each key, when its newest command was asked [s since the epoch].
+        """
+        left, told = [], self._clock.utc() - RESPONSE_EXPIRY_S
+        for stored in unsettled:
+            if not stored.answer:
+                left.append(stored)
+            elif stored.accepted_utc < told:
+                self._around.record(Told(stored.id), lambda receipt: None)
+            elif stored.request:
+                kept = msgspec.json.decode(stored.request, type=Kept)
+                self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
+        self._journal.load(left, newest_utc, self._teller)
+
+    def _teller(self, stored: StoredCommand) -> Tell | None:
         kept = msgspec.json.decode(stored.request, type=Kept)
-        if kept.way is not Way.MQTT or not kept.reply_to:
-            return None
-        return self._tells(kept.reply_to, kept.correlation)
+        return self._tells(kept.reply_to, kept.correlation) if kept.way is Way.MQTT else None
 
     def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
         bounded = len(inbound.payload) <= MAX_REQUEST_BYTES
@@ -239,10 +248,10 @@ class Desk:
             error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
             self._refuse(came, order.id, error, Code.E_DUPLICATE)
         elif under_way is not None:
-            self.counts.repeated += 1
+            self.counts.read_again += 1
             under_way.inbounds.append(came)
         elif known is not None:
-            self.counts.repeated += 1
+            self.counts.read_again += 1
             self._answer(came, known[1])
         elif late := self._late(order, came.now):
             self._refuse(came, order.id, Unavailable(late), Code.E_EXPIRED)

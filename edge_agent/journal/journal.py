@@ -23,7 +23,7 @@ from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.expiry import Moment, age_after_restart, too_late
 from edge_agent.journal.order import Order, Way, order_of
 from edge_agent.journal.response import Code, Response
-from edge_agent.ledger import Answered, Committed, Receipt, StoredCommand
+from edge_agent.ledger import Accepted, Answered, Committed, Receipt, StoredCommand
 from edge_agent.ledger.items import Effects, Item
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
@@ -76,6 +76,7 @@ class Surroundings(Protocol):
 class _Stage(Enum):
     LEFT = auto()  #: a life before left it without an answer
     STORING = auto()
+    UNSTORED = auto()  #: the ledger could not; it is asked again
     WAITING = auto()  #: for a moment between two parts
     RUNNING = auto()
     ANSWERING = auto()  #: the ledger writes the answer
@@ -90,6 +91,7 @@ class _Open:
     holds: Resource
     tells: list[Tell] = field(default_factory=list)
     stored: list[Callable[[], None]] = field(default_factory=list)
+    accepted: Accepted | None = None
     answer: Answered | None = None
     response: Response | None = None
     result: object = None
@@ -180,31 +182,23 @@ class Journal:
         Args:
             order: what is asked, by somebody who may.
             tell: hears what is said about it, at last that it is done.
-            stored: called when it is safe, or needs not be; never for what could not be stored.
+            stored: called when it is safe, or needs not be.
         """
         known = self._open.get(order.id)
         if known is not None:
             self._again(known, order, tell, stored)
             return
         if len(self._open) >= OPEN_COMMANDS:
-            self.counts.refused += 1
-            stored()
-            tell(
-                self._clerk.response(order, Unavailable("too many commands are under way", hint="ask again later")),
-                None,
-            )
+            self._refuse_more(order, tell, stored)
             return
         resource = order.command.resource
         opened = _Open(order, _Stage.STORING, self._around.fingerprint(resource), resource, [tell], [stored])
-        refusal = self._refusal(opened)
+        opened.response = refusal = self._refusal(opened)
+        opened.accepted = self._clerk.accepted(order, opened.before, refusal)
         self._open[order.id] = opened
-        item = self._clerk.accepted(order, opened.before, refusal)
         if refusal is None:
             self._hold(opened)
-        else:
-            opened.response = refusal
-        if not self._around.record(item, lambda receipt: self._stored(opened, receipt)):
-            self._unstored(opened, "the ledger has too much to do")
+        self._store(opened)
 
     def step(self, now: float) -> float:
         """Go on with what waits; say how far long work is."""
@@ -218,13 +212,15 @@ class Journal:
                 self._wait(opened, safe)
             elif opened.stage is _Stage.UNWRITTEN:
                 self._write(opened)
+            elif opened.stage is _Stage.UNSTORED:
+                self._store(opened)
         stages = {opened.stage for opened in self._open.values()}
         if _Stage.RUNNING in stages and now >= self._told_s + PROGRESS_S:
             self._told_s = now
             self._tell_progress()
         if _Stage.WAITING in stages:
             return now + 0.01
-        return now + RETRY_S if stages & {_Stage.LEFT, _Stage.UNWRITTEN, _Stage.RUNNING} else NEVER
+        return now + RETRY_S if stages & {_Stage.LEFT, _Stage.UNSTORED, _Stage.UNWRITTEN, _Stage.RUNNING} else NEVER
 
     def _again(self, known: _Open, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
         if known.order.digest != order.digest:
@@ -232,10 +228,27 @@ class Journal:
             return
         self.counts.repeated += 1
         known.tells.append(tell)
-        if known.stage is _Stage.STORING:
+        if known.stage in (_Stage.STORING, _Stage.UNSTORED):
             known.stored.append(stored)
         else:
             stored()
+
+    def _refuse_more(self, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
+        """Too much is under way; but what was answered before has that answer and no other."""
+
+        def known(found: StoredCommand | EdgeAgentError | None) -> None:
+            if isinstance(found, StoredCommand) and found.answer and found.digest == order.digest:
+                self.counts.repeated += 1
+                stored()
+                tell(msgspec.json.decode(found.answer, type=Response), None)
+                return
+            self.counts.refused += 1
+            stored()
+            error = Unavailable("too many commands are under way", hint="ask again later")
+            tell(self._clerk.response(order, error), None)
+
+        if not self._around.submit(Chore(lambda: self._around.stored(order.id), known)):
+            known(None)
 
     def _refuse_id(self, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
         self.counts.refused += 1
@@ -267,6 +280,12 @@ class Journal:
         newest = self._newest_utc.get(order.key, 0.0)
         moment = Moment(self._clock.utc(), self._around.is_synchronised(), age_s, newest)
         return too_late(order.issued_utc, order.ttl_s, moment)
+
+    def _store(self, opened: _Open) -> None:
+        assert opened.accepted is not None
+        opened.stage = _Stage.STORING
+        if not self._around.record(opened.accepted, lambda receipt: self._stored(opened, receipt)):
+            self._unstored(opened, "the ledger has too much to do")
 
     def _stored(self, opened: _Open, receipt: Receipt) -> None:
         if isinstance(receipt, Committed):
@@ -312,11 +331,14 @@ class Journal:
             self._safe(opened)  # ours: the transaction that was reported as failed has reached the disk
 
     def _unstored(self, opened: _Open, why: str) -> None:
-        """Nothing is done about what could not be stored; over the network it will come again."""
+        """Nothing is done about what is not stored; what came over the network waits for the ledger."""
+        if opened.order.way is not Way.LOCAL:
+            opened.stage = _Stage.UNSTORED
+            self._poke(self.name)
+            return
         self._drop(opened)
-        if opened.order.way is Way.LOCAL:
-            error = Unavailable(f"the command was not recorded: {why}", hint="see `edge-agent status`")
-            self._tell(opened, self._clerk.response(opened.order, error))
+        error = Unavailable(f"the command was not recorded: {why}", hint="see `edge-agent status`")
+        self._tell(opened, self._clerk.response(opened.order, error))
 
     def _begin(self, opened: _Open) -> None:
         if late := self._late(opened.order):
@@ -337,6 +359,7 @@ class Journal:
     def _run(self, opened: _Open) -> None:
         order = opened.order
         opened.stage = _Stage.RUNNING
+        self._told_s = self._clock.now()
         request = Request(order.command, order.arguments, order.body, then=lambda made: self._done(opened, made))
         try:
             self._handlers[order.command.name](request, self._clock.now())

@@ -38,6 +38,9 @@ READ_AGAIN_S: Final = 2.0
 STEADY_S: Final = 10.0
 """A connection that lasted so long is no reason to wait longer before the next [s]."""
 
+ASK_AGAIN_S: Final = 30.0
+"""A connection on which something found no room is made anew after so long, to have it sent again [s]."""
+
 FLUSH_S: Final = 0.5
 """How long a connection is kept open at the end, for what the broker has not confirmed [s]."""
 
@@ -47,7 +50,7 @@ class Hearers:
     """Who hears what the courier cannot decide; each is called on its thread and must not block.
 
     Attributes:
-        inbound: something waits in the mailbox.
+        inbound: something came, or a response was taken, or there is a new connection.
         failed: hears the bug that ended the thread.
     """
 
@@ -98,6 +101,7 @@ class Courier:
         self._account_s = self._look_s = float("-inf")
         self._begun = False
         self._read_s = float("-inf")
+        self._ask_again_s = float("inf")
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._poked = self._stopping = False
@@ -173,10 +177,12 @@ class Courier:
         self.sayer.begin()
         self._teller.drain.connect(session.in_flight)
         self._begun, self._read_s, self._look_s = False, float("-inf"), float("-inf")
+        self._ask_again_s = float("inf")
         connects = self._status.connects + 1
         self._status = replace(
             self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
         )
+        self._hearers.inbound()
 
     def _end(self, reason: str) -> None:
         self._door.close()
@@ -194,6 +200,8 @@ class Courier:
         if self._poked or now >= self._look_s:
             self._poked, self._look_s = False, now + LOOK_S
             drain.poke()
+        if now >= self._ask_again_s and not self.inbound.stats().waiting:
+            raise Unavailable("something that came found no room: it is asked for again")
         for inbound in self._acknowledged.take_all():
             self._door.acknowledge(inbound)
         self.sayer.say(self._door, drain.has_room)
@@ -228,7 +236,9 @@ class Courier:
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
         if isinstance(happening, Delivered):
-            if not self.sayer.delivered(happening.token, happening.reason):
+            if self.sayer.delivered(happening.token, happening.reason):
+                self._hearers.inbound()
+            else:
                 self._teller.delivered(happening.token, happening.reason, now, utc)
         elif self._teller.is_ack(happening.topic):
             if self._begun:
@@ -236,6 +246,7 @@ class Courier:
             self._door.acknowledge(happening)
         elif not self.inbound.offer(happening):
             self._status = replace(self._status, refused_inbound=self._status.refused_inbound + 1)
+            self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
 
     def _finish(self) -> None:
         """Hear what the broker still has to say, then remember how far the console is."""

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.uplink.drain import NOBODY, REFUSED
 from edge_agent.uplink.message import Door, Outgoing
 
 RESPONSES: Final = 256
 """Messages that wait for the broker at most."""
-
-REFUSED: Final = 0x80
 
 
 class Sayer:
@@ -20,6 +19,7 @@ class Sayer:
 
     Attributes:
         responses: what waits to be said once.
+        taken: those of them that the broker took, for whoever remembers that; more than fit are said again.
         unsent: messages that the broker refused, or that are larger than it takes.
 
     Args:
@@ -28,12 +28,13 @@ class Sayer:
 
     def __init__(self, poke: Callable[[], None]) -> None:
         self.responses = Mailbox[Outgoing](RESPONSES, Overflow.REFUSE, on_put=poke)
+        self.taken = Mailbox[Outgoing](RESPONSES, Overflow.REFUSE)
         self.unsent = 0
         self._poke = poke
         self._lock = threading.Lock()
         self._states: dict[str, Outgoing] = {}
         self._unsaid: set[str] = set()
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[int, Outgoing] = {}
 
     @property
     def in_flight(self) -> int:
@@ -80,12 +81,14 @@ class Sayer:
         if not door.fits(message):
             self.unsent += 1
         elif token := door.publish(message):
-            self._in_flight.add(token)
+            self._in_flight[token] = message
 
     def delivered(self, token: int, reason: int) -> bool:
         """Hear what the broker said; False where the message was none of these."""
-        if token not in self._in_flight:
+        message = self._in_flight.pop(token, None)
+        if message is None:
             return False
-        self._in_flight.discard(token)
         self.unsent += reason >= REFUSED
+        if reason < REFUSED and reason != NOBODY and not message.retain:
+            self.taken.offer(message)
         return True

@@ -33,6 +33,8 @@ class Uplink:
             or else when it has.
         requests: hears each request, on the loop thread; whoever it is acknowledges it.
         desired: hears what the console wants, in the same way.
+        delivered: hears each response that the broker has taken.
+        connected: hears of each new connection.
 
     Args:
         courier: speaks with the broker.
@@ -46,6 +48,9 @@ class Uplink:
         self.states: Callable[[], Mapping[str, State]] = dict
         self.requests: Callable[[Inbound, float], None] = self._pass_over
         self.desired: Callable[[Inbound, float], None] = self._pass_over
+        self.delivered: Callable[[Outgoing], None] = lambda response: None
+        self.connected: Callable[[], None] = lambda: None
+        self._connects = 0
         self._courier, self._topics, self._clock = courier, topics, clock
         self._said: dict[str, object] = {}
         self._look_s = self._repeat_s = float("-inf")
@@ -84,6 +89,12 @@ class Uplink:
 
     def step(self, now: float) -> float:
         """Hand on what came; say what has changed."""
+        for response in self._courier.sayer.taken.take_all():
+            self.delivered(response)
+        connects = self._courier.status().connects
+        if connects != self._connects:
+            self._connects = connects
+            self.connected()
         for inbound in self._courier.inbound.take_all():
             self._hand_on(inbound, now)
         if now >= self._look_s:

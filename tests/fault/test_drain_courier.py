@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 from courier_bench import CLOCK, TOPICS, Bench, bench
 
 from edge_agent.ledger.facts import FactReader
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.testing.door import FakeBroker
+from edge_agent.uplink import courier
 from edge_agent.uplink.message import Happening, Outgoing, Session
 
 
@@ -85,6 +87,15 @@ def test_states_are_said_and_said_again_after_a_new_connection(tmp_path: Path) -
     assert here.broker.retained[TOPICS.state("online")].payload == b'{"online":false}'
 
 
+@pytest.mark.parametrize(("reason", "taken"), [(0, True), (0x10, False), (0x87, False)])
+def test_a_response_that_the_broker_took_is_heard_of(tmp_path: Path, reason: int, taken: bool) -> None:
+    with bench(tmp_path, broker=FakeBroker(reason=lambda message: 0 if message.retain else reason)) as here:
+        here.courier.sayer.responses.offer(Outgoing(TOPICS.response(), b"{}"))
+        here.courier.sayer.state(Outgoing(TOPICS.state("health"), b"{}", retain=True))
+        here.until(lambda: here.broker.received == 2 and not here.courier.sayer.in_flight, console=False)
+        assert len(here.courier.sayer.taken.take_all()) == taken
+
+
 def test_a_broker_that_takes_two_at_a_time_is_never_given_three(tmp_path: Path) -> None:
     with bench(tmp_path, broker=FakeBroker(session=Session("5", False, 2, None, 30.0))) as here:
         for number in range(5):
@@ -152,6 +163,19 @@ def test_a_message_that_finds_no_room_is_not_acknowledged(tmp_path: Path) -> Non
         here.until(lambda: len(here.door.acknowledged) == 64, console=False)
 
         assert [int(inbound.payload) for inbound in here.door.acknowledged] == list(range(64))
+
+
+def test_what_found_no_room_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "ASK_AGAIN_S", 0.2)
+    with bench(tmp_path) as here:
+        here.until(lambda: here.courier.status().connects == 1, console=False)
+        for number in range(65):
+            here.broker.send(TOPICS.request("status"), str(number).encode())
+        here.until(lambda: here.courier.status().refused_inbound == 1, console=False)
+        CLOCK.wait(threading.Event(), CLOCK.now() + 0.5)
+        assert here.courier.status().connects == 1  # the loop has not taken what came before
+        here.courier.inbound.take_all()
+        here.until(lambda: here.courier.status().connects == 2, console=False)
 
 
 def test_a_bug_in_the_door_is_reported_and_ends_the_thread(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_handshake_that_drips_has_one_deadline_for_all_of_it(tmp_path: Path, m
     config = f"{DEFAULT}certfile {pair.certificate}\nkeyfile {pair.key}\n"
     with (
         broker(tmp_path, config) as safe,
-        ChaosProxy(("127.0.0.1", safe.port), [Step(bandwidth_bytes_s=200.0, piece_bytes=1)]) as slow,
+        ChaosProxy(("127.0.0.1", safe.port), [Step(direction="down", bandwidth_bytes_s=500.0, piece_bytes=1)]) as slow,
     ):
         used = door(slow.port, scheme="mqtts", ca=str(authority.certificate))
         with pytest.raises(Unavailable, match="took too long"):

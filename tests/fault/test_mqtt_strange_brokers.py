@@ -100,6 +100,19 @@ def test_a_broker_that_says_goodbye_gives_its_reason() -> None:
             used.close()
 
 
+@pytest.mark.parametrize(
+    ("protocol", "connack", "suback"),
+    [("5", CONNACK_5, b"\x90\x05\x00\x01\x00\x01\x87"), ("3.1.1", CONNACK_3, b"\x90\x04\x00\x01\x01\x80")],
+)
+def test_what_the_station_may_not_listen_to_is_named(protocol: str, connack: bytes, suback: bytes) -> None:
+    with scripted([connack, suback]) as broker:
+        used = door(broker.port, "in/#", "secret/#", protocol=protocol)
+        try:
+            assert used.connect().unheard == ("secret/#",)
+        finally:
+            used.close()
+
+
 @pytest.mark.parametrize("filters", [(), ("in/#",)])
 def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch, filters: tuple[str, ...]) -> None:
     """Also one that lets the station in and never answers its subscription."""

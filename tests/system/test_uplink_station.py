@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -50,6 +51,22 @@ def test_what_a_station_records_is_stored_at_the_console_and_its_states_are_ther
     numbers = recorded(state_dir)
     with client.lock:
         assert book.numbers() == sorted(book.numbers()) == numbers[: len(book.numbers())]
+
+
+def test_a_request_is_answered_through_the_broker(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    book = ConsoleBook(settings_of(state_dir, 1).station.name)
+    answers: list[bytes] = []
+    with broker(tmp_path) as mosquitto, console(mosquitto.port, book) as client:
+        client.heard = lambda topic, payload: answers.append(payload) if "/rsp/" in topic else None
+        with running(settings_of(state_dir, mosquitto.port)) as (agent, _):
+            wait_until(lambda: "online" in client.retained)
+            asked = {"v": 1, "id": str(uuid.uuid4()), "cmd": "info", "args": {}, "issued_at": agent.clock.utc()}
+            client.publish(f"{book.base}/cmd/info/req", msgspec.json.encode({**asked, "ttl_ms": 30_000, "by": "ada"}))
+            wait_until(lambda: bool(answers))
+    answer = msgspec.json.decode(answers[-1])
+
+    assert (answer["id"], answer["status"], answer["code"]) == (asked["id"], "ok", "OK"), answer
 
 
 def test_a_broker_that_is_killed_is_found_again_and_nothing_is_missing(tmp_path: Path) -> None:

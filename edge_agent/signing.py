@@ -12,11 +12,15 @@ import hashlib
 from collections.abc import Mapping
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from edge_agent import strictjson
 from edge_agent.errors import BadData
+
+SigningKey = Ed25519PrivateKey
+"""A key that signs, for whoever only holds one."""
 
 KEY_ID_DIGITS = 16
 """Hexadecimal digits of a key's id."""
@@ -97,3 +101,19 @@ def is_signed(data: bytes) -> Envelope | None:
 
 def _meant(text: str, topic: str) -> bytes:
     return b"edge-agent/1\n" + topic.encode() + b"\n" + text.encode()
+
+
+def made_key() -> bytes:
+    """Make a signing key; PEM, not encrypted, for its owner's eyes alone."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def key_of(pem: bytes) -> Ed25519PrivateKey:
+    """Read a signing key; raise `BadData` where there is none."""
+    try:
+        key = load_pem_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadData("no private key in PEM that is not encrypted", hint="edge-console key makes one") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadData("a key of another kind; Ed25519 is needed", hint="edge-console key makes one")
+    return key

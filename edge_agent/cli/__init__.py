@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.cli import audit, camera, learning, measuring, part, station
+from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
 from edge_agent.cli.verb import EXIT_CONFIG
 from edge_agent.errors import ConfigError, EdgeAgentError
 
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version of the program and its runtimes")
     top.set_defaults(verb=_version_or_help, parser=top)
     add = top.add_subparsers(title="verbs", metavar="VERB").add_parser
-    for verbs in (station, camera, part, learning, audit, measuring):
+    for verbs in (station, identity, camera, part, learning, audit, measuring):
         verbs.add_verbs(add)
     return top
 

@@ -22,6 +22,7 @@ class Identity:
         password: of that name.
         keepalive_s: how long the connection may be silent [s].
         will: what the broker says when the station is gone.
+        lasting: the broker keeps the session while nobody is there.
     """
 
     client_id: str
@@ -29,6 +30,7 @@ class Identity:
     password: str | None
     keepalive_s: int
     will: Outgoing | None
+    lasting: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def packet_bytes(message: Outgoing, version: Version) -> int:
     if version == "5":
         properties = (3 + len(message.correlation)) if message.correlation else 0
         properties += 5 if message.expiry_s is not None else 0
+        properties += (3 + len(message.reply_to.encode())) if message.reply_to else 0
         body += _length_bytes(properties) + properties
     return 1 + _length_bytes(body) + body
 

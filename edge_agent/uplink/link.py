@@ -90,7 +90,7 @@ class Link:
             clean_start=clean if version == "5" else paho.MQTT_CLEAN_START_FIRST_ONLY,
             properties=_properties(
                 PacketTypes.CONNECT,
-                SessionExpiryInterval=SESSION_S,
+                SessionExpiryInterval=SESSION_S if who.lasting else 0,
                 ReceiveMaximum=RECEIVE,
                 MaximumPacketSize=LARGEST_BYTES,
             )
@@ -225,6 +225,8 @@ class Link:
         given: dict[str, Any] = {}
         if message.correlation:
             given["CorrelationData"] = message.correlation
+        if message.reply_to:
+            given["ResponseTopic"] = message.reply_to
         if message.expiry_s is not None:
             given["MessageExpiryInterval"] = message.expiry_s
         return _properties(PacketTypes.PUBLISH, **given) if given else None

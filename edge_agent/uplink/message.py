@@ -18,6 +18,7 @@ class Outgoing:
         retain: the broker keeps it for whoever comes later.
         correlation: Correlation Data of the request that this answers; MQTT 5 only.
         expiry_s: after this nobody needs it any more [s]; None: for ever.
+        reply_to: Response Topic of a request; MQTT 5 only.
     """
 
     topic: str
@@ -26,6 +27,7 @@ class Outgoing:
     retain: bool = False
     correlation: bytes = b""
     expiry_s: int | None = None
+    reply_to: str = ""
 
 
 @dataclass(frozen=True)

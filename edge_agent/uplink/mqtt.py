@@ -57,6 +57,8 @@ class MqttDoor:
         subscriptions: filters to listen on.
         remembered: gives what `remember` was told last, by an earlier process too; "" for nothing.
         remember: keeps which filters the session at the broker may have; called only when they change.
+        per_s: messages that are taken [1/s].
+        lasting: the broker keeps the session while nobody is there; otherwise each connection begins anew.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class MqttDoor:
         subscriptions: tuple[str, ...],
         remembered: Callable[[], str],
         remember: Callable[[str], None],
+        per_s: float = PER_S,
+        lasting: bool = True,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -79,7 +83,8 @@ class MqttDoor:
         self._remember = remember
         self._bell = Bell()
         self._dialect = Dialect(config.protocol)
-        self._pace = TokenBucket(PER_S, BURST)
+        self._lasting = lasting
+        self._pace = TokenBucket(per_s, BURST)
         self._link: Link | None = None
         self._session: Session | None = None
         self._counts: Counter[str] = Counter()
@@ -179,7 +184,7 @@ class MqttDoor:
         """Be let in, with the subscriptions that are wanted and no others."""
         old = set(self._remembered().split("\n")) - {""}
         wanted = set(self._subscriptions)
-        version, welcome = self._enter(clean=False)
+        version, welcome = self._enter(clean=not self._lasting)
         kept = welcome.kept
         if kept and not old:  # nobody knows what the session listens to
             self._part()
@@ -188,7 +193,7 @@ class MqttDoor:
                 self._part()
             version, welcome = self._enter(clean=version == "5")
             kept = False
-        if old != wanted:
+        if self._lasting and old != wanted:
             self._remember("\n".join(sorted(old | wanted if kept else wanted)))
         link = self._living()
         if kept and old - wanted:
@@ -230,7 +235,7 @@ class MqttDoor:
         self._hang_up()
         config = self._config
         password = read_password(config.password_file) if config.password_file else None
-        who = Identity(self._client_id, config.username, password, config.keepalive_s, self._will)
+        who = Identity(self._client_id, config.username, password, config.keepalive_s, self._will, self._lasting)
         where = place(config)
         connection = Connection(dial(config, self._clock), Intake(self._pace, LARGEST_BYTES), self._clock, where)
         self._links += 1

@@ -14,6 +14,7 @@ from program_words import ROOT, arguments, beside_an_outcome, docs_named, hints,
 
 from edge_agent.bench import Measurement
 from edge_agent.camerawork import ShotReport
+from edge_agent.certificate import Certificate
 from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
@@ -24,6 +25,7 @@ from edge_agent.evaluate import Evaluation, GoodOnlyEvaluation, IncrementalEvalu
 from edge_agent.evaluate.goodonly import Detection
 from edge_agent.evaluate.incremental import Arrival, Forgetting
 from edge_agent.evaluate.unknown import OpenSet
+from edge_agent.identity import Hardware, Identity
 from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.featureshares import FeatureShares
 from edge_agent.learning.carry import Loss
@@ -156,6 +158,9 @@ def test_each_outcome_is_in_the_table_of_causes() -> None:
         ("status", Status),
         ("status", Trouble),
         ("events", Event),
+        ("identity", Identity),
+        ("identity", Hardware),
+        ("identity", Certificate),
         ("camera", ShotReport),
         ("camera", Settings),
         ("camera", Device),

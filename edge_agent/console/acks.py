@@ -1,0 +1,121 @@
+"""When a console says what it has, and with which number. Pure: values go in, what to say comes out.
+
+A station ignores an `ack` whose counter does not grow, so numbers come from the store, which never gives one twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from edge_agent.console.heard import Acknowledged, Kind
+
+PERIOD_S: Final = 0.2
+"""A station is told at most this often what is stored [s]."""
+
+HIGHEST: Final = 2**62
+"""A greater counter is nobody's: there would be no room above it."""
+
+
+@dataclass
+class _Station:
+    ledger: str
+    upto: dict[Kind, int]
+    changed: bool = True
+    said_s: float = float("-inf")
+    numbers: Iterator[int] = field(default_factory=lambda: iter(()))
+    seen: int = 0
+
+
+@dataclass(frozen=True)
+class Due:
+    """An `ack` that is to be published.
+
+    Attributes:
+        station: for whom.
+        ack: what it says.
+    """
+
+    station: str
+    ack: Acknowledged
+
+    @property
+    def text(self) -> str:
+        """The message, JSON, to be signed."""
+        return msgspec.json.encode(self.ack).decode()
+
+
+class Acks:
+    """Decides what is acknowledged now.
+
+    Args:
+        take: gives numbers for a station that were never used, greater than the second argument.
+        again: a token that no station has seen; a new one for each connection.
+    """
+
+    def __init__(self, take: Callable[[str, int], range], again: str = "") -> None:
+        self._take, self._again = take, again
+        self._stations: dict[str, _Station] = {}
+
+    def connected(self, again: str) -> None:
+        """Say everything again, with a token that asks the stations to do the same."""
+        self._again = again
+        for station in self._stations.values():
+            station.changed, station.said_s = True, float("-inf")
+
+    def stored(self, station: str, ledger: str, upto: Mapping[Kind, int]) -> None:
+        """Take note of what is on the disk.
+
+        Args:
+            station: whose.
+            ledger: of which of its databases; the last one that was named is the one that is acknowledged.
+            upto: for each class, how far without a hole.
+        """
+        known = self._stations.get(station)
+        if known is None:
+            self._stations[station] = _Station(ledger, dict(upto))
+        elif (known.ledger, known.upto) != (ledger, dict(upto)):
+            known.ledger, known.upto, known.changed = ledger, dict(upto), True
+
+    def heard(self, station: str, counter: int) -> None:
+        """Take note of a number that was used for a station, whoever did; the next one is greater.
+
+        Args:
+            station: whose `ack`.
+            counter: of an `ack` that lay at the broker.
+        """
+        known = self._stations.setdefault(station, _Station("", {}, changed=False))
+        if known.seen < counter <= HIGHEST:
+            known.seen, known.changed = counter, known.changed or bool(known.ledger)
+
+    def due(self, now: float) -> list[Due]:
+        """Give what is to be said.
+
+        Args:
+            now: host monotonic time [s].
+
+        Returns:
+            For each station whose turn it is, one message.
+        """
+        found = []
+        for name, station in self._stations.items():
+            if station.changed and station.ledger and now >= station.said_s + PERIOD_S:
+                counter = self._number(name, station)
+                found.append(Due(name, Acknowledged(1, counter, station.ledger, dict(station.upto), self._again)))
+                station.seen, station.changed, station.said_s = counter, False, now
+        return found
+
+    def next_s(self) -> float:
+        """Say when something is due [s, host monotonic]; infinity where nothing is."""
+        waiting = [s.said_s + PERIOD_S for s in self._stations.values() if s.changed and s.ledger]
+        return min(waiting, default=float("inf"))
+
+    def _number(self, name: str, station: _Station) -> int:
+        number = next(station.numbers, 0)
+        if number <= station.seen:
+            station.numbers = iter(self._take(name, station.seen))
+            number = next(station.numbers)
+        return number

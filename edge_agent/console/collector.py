@@ -1,0 +1,180 @@
+"""What becomes of each message that a console hears: kept and only then acknowledged, or counted with the reason.
+
+It connects to nothing: a door and a store are handed in. Nothing that a station says is fatal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from edge_agent import signing, strictjson
+from edge_agent.console.acks import Acks
+from edge_agent.console.heard import CLASSES, Acknowledged, Kind, State, fact_of, gap_of, state_of, station_of
+from edge_agent.console.store import Chain, Kept, Told
+from edge_agent.errors import BadData
+from edge_agent.uplink.message import Happening, Inbound
+from edge_agent.uplink.topics import Topics
+
+COMPLAINTS: Final = 20
+"""Complaints of one turn that are told one by one; the rest is only counted."""
+
+
+class Keeper(Protocol):
+    """Where facts are kept; `store.Store` is one."""
+
+    def keep(self, batch: Sequence[Told]) -> Kept:
+        """Commit messages; when it returns they are safe."""
+
+    def adopt(self, chain: Chain, upto: int) -> bool:
+        """Take over what had been acknowledged before this store began; say whether there was something."""
+
+    def upto(self, station: str, ledger: str) -> dict[Kind, int]:
+        """Say for each class of a ledger how far it is here without a hole."""
+
+
+class Acker(Protocol):
+    """What can tell the broker that a message is safe; a door is one."""
+
+    def acknowledge(self, inbound: Inbound) -> None:
+        """Tell the broker that a message is safe here."""
+
+
+@dataclass
+class Counts:
+    """What was heard since the start.
+
+    Attributes:
+        kept: messages that were new.
+        repeated: messages that were known already.
+        malformed: messages that say nothing that a console understands.
+        refused: messages that cannot be kept.
+    """
+
+    kept: int = 0
+    repeated: int = 0
+    malformed: int = 0
+    refused: int = 0
+
+
+@dataclass
+class News:
+    """What one turn brought.
+
+    Attributes:
+        told: facts and gaps that were new, in order.
+        states: states by station, in order.
+        complaints: what is wrong, a sentence each.
+    """
+
+    told: list[Told] = field(default_factory=list)
+    states: list[tuple[str, State]] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+class Collector:
+    """Takes what a door hears.
+
+    Args:
+        root: what all topics begin with.
+        store: where facts are kept; None: nothing is kept.
+        acks: what is acknowledged to stations; None: nothing is.
+        keys: public keys, 32 bytes each by id, whose acknowledgements of before this store are believed.
+    """
+
+    def __init__(
+        self, root: str, store: Keeper | None = None, acks: Acks | None = None, keys: dict[str, bytes] | None = None
+    ) -> None:
+        self._root, self._store, self._acks, self._keys = root, store, acks, keys or {}
+        self.counts = Counts()
+
+    def collect(self, happenings: Sequence[Happening], door: Acker) -> News:
+        """Take what happened; what is kept is committed before the broker hears that it arrived.
+
+        Args:
+            happenings: in order.
+            door: where they came from.
+
+        Returns:
+            What was new.
+
+        Raises:
+            Unavailable: the store's disk is in the way; the broker was told nothing and will say it all again.
+        """
+        news = News()
+        batch: list[Told] = []
+        heard = [happening for happening in happenings if isinstance(happening, Inbound)]
+        for inbound in heard:
+            try:
+                told = self._understood(inbound, news)
+            except BadData as error:
+                self.counts.malformed += 1
+                self._complain(news, f"{inbound.topic}: {error.message}")
+                continue
+            if told is not None:
+                batch.append(told)
+        self._keep(batch, news)
+        for inbound in heard:
+            door.acknowledge(inbound)
+        return news
+
+    def _understood(self, inbound: Inbound, news: News) -> Told | None:
+        place = station_of(inbound.topic, self._root)
+        if place is None:
+            raise BadData("is no topic of a station")
+        station, rest = place
+        what, _, name = rest.partition("/")
+        if what == "evt" and name == "gap":
+            return Told(station, gap_of(inbound.payload))
+        if what == "evt" and name in CLASSES:
+            return Told(station, fact_of(inbound.payload, station, name), inbound.payload.decode())
+        if what == "state" and name:
+            if inbound.payload:
+                news.states.append((station, state_of(inbound.payload, name)))
+        elif rest == "ack":
+            self._acknowledged(inbound, station, news)
+        else:
+            raise BadData("is no topic that a station tells something on")
+        return None
+
+    def _acknowledged(self, inbound: Inbound, station: str, news: News) -> None:
+        if self._acks is None or not inbound.payload:
+            return
+        envelope = strictjson.decode(inbound.payload, signing.Envelope)
+        ack = strictjson.decode(envelope.signed.encode(), Acknowledged)
+        self._acks.heard(station, ack.counter)
+        if not inbound.retain or self._store is None or envelope.key not in self._keys:
+            return
+        signing.opened(envelope, Topics(self._root, station).ack, self._keys)
+        for kind, upto in ack.upto.items():
+            if self._store.adopt(Chain(station, ack.ledger, kind), upto):
+                text = f"{kind} up to number {upto} was acknowledged before this store, and not all of it is here"
+                self._complain(news, f"{station}: {text}")
+        self._stored(station, ack.ledger)
+
+    def _keep(self, batch: Sequence[Told], news: News) -> None:
+        if self._store is None:
+            self.counts.kept += len(batch)
+            news.told += batch
+            return
+        if not batch:
+            return
+        kept = self._store.keep(batch)
+        self.counts.kept += len(kept.fresh)
+        self.counts.repeated += kept.repeated
+        self.counts.refused += len(kept.refused)
+        news.told += kept.fresh
+        for told, reason in kept.refused:
+            self._complain(news, f"{told.station}: {told.what.kind} is not kept: {reason}")
+        for station, ledger in {told.station: told.what.ledger for told in batch}.items():
+            self._stored(station, ledger)
+
+    def _stored(self, station: str, ledger: str) -> None:
+        if self._acks is not None and self._store is not None:
+            self._acks.stored(station, ledger, self._store.upto(station, ledger))
+
+    @staticmethod
+    def _complain(news: News, text: str) -> None:
+        if len(news.complaints) < COMPLAINTS:
+            news.complaints.append(text)

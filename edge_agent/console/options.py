@@ -1,0 +1,44 @@
+"""Options that verbs of the console share, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+
+
+def add_json(verb: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    verb.add_argument("--json", action="store_true", help="answer as JSON, for programs")
+
+
+def add_broker(verb: argparse.ArgumentParser) -> None:
+    """Add the way to the broker."""
+    verb.add_argument("-c", "--config", metavar="FILE", help="a console.toml: the way to the broker")
+    verb.add_argument("--broker", metavar="URL", help="mqtts://HOST, mqtts://HOST:PORT")
+    verb.add_argument("--root", metavar="ROOT", help="what all topics begin with (default: insp/v1)")
+    for name, what in (
+        ("ca", "certificates of the broker's authority"),
+        ("certificate", "the console's certificate"),
+        ("key", "the certificate's private key"),
+    ):
+        verb.add_argument(f"--{name}", metavar="FILE", help=what)
+
+
+def default_by() -> str:
+    """Give who asks where nobody says so: the login at the console."""
+    try:
+        return f"{getpass.getuser()}@console"
+    except (KeyError, OSError):
+        return f"user {os.getuid()}@console"  # one without a name, as in some containers
+
+
+def seconds(text: str) -> float:
+    """Read how long something may take [s]."""
+    try:
+        asked = float(text)
+    except ValueError:
+        asked = 0.0
+    if not 0.1 <= asked <= 86_400.0:
+        raise argparse.ArgumentTypeError(f"between 0.1 and 86400 seconds, not {text!r}")
+    return asked

@@ -1,0 +1,286 @@
+"""Everything that stations told, in one SQLite file, and how far each chain reaches without a hole.
+
+A fact and the span that it closes are committed together: what `upto` says is on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from edge_agent.console.heard import CLASSES, Fact, Gap, Kind
+from edge_agent.console.ranges import Ranges, Span
+from edge_agent.errors import BadData
+from edge_agent.ledger.database import Migration, open_writer
+from edge_agent.ledger.driver import Schema
+
+FILE_NAME: Final = "console.db"
+"""The database's name in the folder of `--store`."""
+
+RESERVED: Final = 1000
+"""Counters of `ack` that are taken at once: one commit for as many messages."""
+
+_FIRST: Final = (
+    """
+    CREATE TABLE facts (
+        station TEXT NOT NULL,
+        ledger TEXT NOT NULL,
+        class TEXT NOT NULL CHECK (class IN ('audit', 'alarm', 'part')),
+        seq INTEGER NOT NULL CHECK (seq >= 1),
+        utc REAL NOT NULL,                  -- as the station says, seconds since the epoch
+        body TEXT NOT NULL,                 -- the message, JSON
+        PRIMARY KEY (station, ledger, class, seq)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE spans (                    -- which numbers are known, as facts, as gaps, or as never given out
+        station TEXT NOT NULL,
+        ledger TEXT NOT NULL,
+        class TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (station, ledger, class, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE gaps (                     -- what will never be told, or was told to a store that is gone
+        station TEXT NOT NULL,
+        ledger TEXT NOT NULL,
+        class TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        count INTEGER,                      -- messages; NULL where nobody knows
+        why TEXT NOT NULL,
+        PRIMARY KEY (station, ledger, class, first, last)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE stations (
+        station TEXT PRIMARY KEY,
+        ledger TEXT NOT NULL,               -- the one that it told from last; empty before it told anything
+        taken INTEGER NOT NULL              -- counters of `ack` that may have been used
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+
+def _first_release(schema: Schema) -> None:
+    for statement in _FIRST:
+        schema.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release,)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What numbers belong to.
+
+    Attributes:
+        station: who counts.
+        ledger: in which database.
+        kind: one of the classes.
+    """
+
+    station: str
+    ledger: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something that closes a piece of a chain.
+
+    Attributes:
+        station: on whose topic it came.
+        what: the fact, or the gap.
+        text: the message itself, of a fact.
+    """
+
+    station: str
+    what: Fact | Gap
+    text: str = ""
+
+    @property
+    def chain(self) -> Chain:
+        """Which chain it belongs to."""
+        return Chain(self.station, self.what.ledger, self.what.kind)
+
+    @property
+    def span(self) -> Span:
+        """Which numbers are known with it."""
+        if isinstance(self.what, Gap):
+            return Span(self.what.first, self.what.last)
+        return Span(self.what.prev + 1, self.what.seq)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a batch.
+
+    Attributes:
+        fresh: what was not known before, in the order in which it came.
+        repeated: messages that were known already.
+        refused: messages that cannot be kept, with the reason.
+    """
+
+    fresh: tuple[Told, ...]
+    repeated: int
+    refused: tuple[tuple[Told, str], ...]
+
+
+class Store:
+    """The one writer of a console's store. One thread at a time.
+
+    Args:
+        folder: where it lies; made where it is missing, for its owner alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = open_writer(folder / FILE_NAME, MIGRATIONS)
+        self._known = {chain: Ranges(spans) for chain, spans in _spans(self._database.query(_SPANS)).items()}
+        rows = self._database.query("SELECT station, ledger FROM stations WHERE ledger <> ''")
+        self._ledgers = {row["station"]: row["ledger"] for row in rows}
+
+    @property
+    def ledgers(self) -> dict[str, str]:
+        """The ledger that each station told from last."""
+        return dict(self._ledgers)
+
+    def keep(self, batch: Sequence[Told]) -> Kept:
+        """Commit messages; when it returns they are on the disk.
+
+        Args:
+            batch: as they came.
+
+        Returns:
+            What became of them.
+
+        Raises:
+            Unavailable: the disk is in the way; nothing of the batch counts.
+            StateDamaged: the file is damaged.
+        """
+        fresh: list[Told] = []
+        refused: list[tuple[Told, str]] = []
+        repeated = 0
+        known = dict[Chain, Ranges]()
+        ledgers = {told.station: told.what.ledger for told in batch}
+        with self._database.transaction():
+            for told in batch:
+                chain = told.chain
+                ranges = known.get(chain)
+                if ranges is None:
+                    ranges = known[chain] = Ranges(self._ranges(chain).spans)
+                try:
+                    new = self._insert(told)
+                    ranges.add(told.span)
+                except BadData as error:
+                    refused.append((told, error.message))
+                    continue
+                if new:
+                    fresh.append(told)
+                else:
+                    repeated += 1
+            for chain, ranges in known.items():
+                self._rewrite(chain, ranges)
+            for station, ledger in ledgers.items():
+                self._name(station, ledger)
+        self._known.update(known)
+        self._ledgers.update(ledgers)
+        return Kept(tuple(fresh), repeated, tuple(refused))
+
+    def adopt(self, chain: Chain, upto: int) -> bool:
+        """Take over what a console had acknowledged before this store began, as a gap that nobody will fill.
+
+        Args:
+            chain: of which chain.
+            upto: how far it was acknowledged.
+
+        Returns:
+            There was something to take over: numbers that are not in this store, and will not be told again.
+        """
+        ranges = Ranges(self._ranges(chain).spans)
+        if ranges.upto >= upto:
+            return False
+        first = ranges.upto + 1
+        ranges.add(Span(1, upto))
+        with self._database.transaction():
+            values = (chain.station, chain.ledger, chain.kind, first, upto, None, "before")
+            self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            self._rewrite(chain, ranges)
+            self._name(chain.station, chain.ledger)
+        self._known[chain] = ranges
+        self._ledgers[chain.station] = chain.ledger
+        return True
+
+    def upto(self, station: str, ledger: str) -> dict[Kind, int]:
+        """Say for each class of a ledger how far it is here without a hole."""
+        return {kind: self._ranges(Chain(station, ledger, kind)).upto for kind in CLASSES}
+
+    def holes(self) -> dict[Chain, tuple[Span, ...]]:
+        """Give what is missing in each chain that has a hole."""
+        found = {chain: ranges.holes() for chain, ranges in self._known.items()}
+        return {chain: holes for chain, holes in found.items() if holes}
+
+    def take_counters(self, station: str, above: int = 0) -> range:
+        """Take numbers for `ack` that were never used before, also not before a kill.
+
+        Args:
+            station: for whose `ack`.
+            above: they are to be greater than this.
+
+        Returns:
+            As many as are taken at once.
+        """
+        with self._database.transaction():
+            taken = self._database.value("SELECT taken FROM stations WHERE station = ?", (station,)) or 0
+            first = max(taken, above) + 1
+            last = first + RESERVED - 1
+            sql = "INSERT INTO stations VALUES (?1, '', ?2) ON CONFLICT (station) DO UPDATE SET taken = ?2"
+            self._database.execute(sql, (station, last))
+        return range(first, last + 1)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._database.close()
+
+    def _ranges(self, chain: Chain) -> Ranges:
+        return self._known.get(chain) or Ranges()
+
+    def _insert(self, told: Told) -> bool:
+        what = told.what
+        of = (told.station, what.ledger, what.kind)
+        if isinstance(what, Gap):
+            gap = (*of, what.first, what.last, what.count, what.why)
+            return self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", gap).rows > 0
+        fact = (*of, what.seq, what.utc, told.text)
+        return self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?, ?)", fact).rows > 0
+
+    def _name(self, station: str, ledger: str) -> None:
+        """Write which ledger a station tells from, where that has changed."""
+        if self._ledgers.get(station) != ledger:
+            sql = "INSERT INTO stations VALUES (?1, ?2, 0) ON CONFLICT (station) DO UPDATE SET ledger = ?2"
+            self._database.execute(sql, (station, ledger))
+
+    def _rewrite(self, chain: Chain, ranges: Ranges) -> None:
+        """Write the spans of a chain that are no longer those on the disk."""
+        of = (chain.station, chain.ledger, chain.kind)
+        before, after = set(self._ranges(chain).spans), set(ranges.spans)
+        for span in before - after:
+            sql = "DELETE FROM spans WHERE station = ? AND ledger = ? AND class = ? AND first = ?"
+            self._database.execute(sql, (*of, span.first))
+        for span in after - before:
+            self._database.execute("INSERT OR REPLACE INTO spans VALUES (?, ?, ?, ?, ?)", (*of, *span))
+
+
+_SPANS: Final = "SELECT station, ledger, class, first, last FROM spans ORDER BY station, ledger, class, first"
+
+
+def _spans(rows: Iterator[dict[str, Any]]) -> dict[Chain, list[Span]]:
+    found: dict[Chain, list[Span]] = {}
+    for row in rows:
+        chain = Chain(row["station"], row["ledger"], row["class"])
+        found.setdefault(chain, []).append(Span(row["first"], row["last"]))
+    return found

@@ -1,0 +1,158 @@
+"""The verbs that listen: `watch`, and `tail`, which is the same for one station's parts alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Final
+
+from edge_agent import signing
+from edge_agent.console import lines
+from edge_agent.console.acks import Acks
+from edge_agent.console.collector import Collector, News
+from edge_agent.console.keyfile import load_key
+from edge_agent.console.request import uuid7
+from edge_agent.console.store import Store
+from edge_agent.console.visit import console_door, visit
+from edge_agent.errors import ConfigError, EdgeAgentError, Unavailable
+from edge_agent.printing import say
+from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.uplink.message import Door, Happening, Outgoing
+from edge_agent.uplink.topics import Topics
+from edge_agent.uplinkconfig import UplinkConfig
+
+IDLE_S: Final = 3600.0
+
+
+class Watch:
+    """Listens to stations: shows what they tell, and where there is a store keeps it and says so.
+
+    Args:
+        root: what all topics begin with.
+        show: takes what was new.
+        clock: tells the time.
+        store: where facts are kept; None for nowhere.
+        key: signs what is acknowledged; None: nothing is.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        show: Callable[[News], None],
+        clock: Clock,
+        store: Store | None = None,
+        key: signing.SigningKey | None = None,
+    ) -> None:
+        self._root, self._show, self._clock, self._key = root, show, clock, key
+        self._acks = Acks(store.take_counters) if store is not None and key is not None else None
+        keys = {} if key is None else {signing.key_id(signing.public_bytes(key)): signing.public_bytes(key)}
+        self.collector = Collector(root, store, self._acks, keys)
+        if self._acks is not None and store is not None:
+            for station, ledger in store.ledgers.items():
+                self._acks.stored(station, ledger, store.upto(station, ledger))
+
+    def connected(self, door: Door, now: float) -> None:
+        """Ask each station to tell again what is not stored."""
+        if self._acks is not None:
+            self._acks.connected(uuid7(self._clock.utc(), os.urandom(10)))
+
+    def happened(self, happenings: Sequence[Happening], door: Door, now: float) -> None:
+        """Keep what came, then let the broker forget it, then show it."""
+        self._show(self.collector.collect(happenings, door))
+
+    def step(self, door: Door, now: float) -> float | None:
+        """Say what is stored."""
+        if self._acks is None or self._key is None:
+            return now + IDLE_S
+        for due in self._acks.due(now):
+            topic = Topics(self._root, due.station).ack
+            door.publish(Outgoing(topic, signing.sealed(due.text, topic, self._key), 1, retain=True))
+        return min(self._acks.next_s(), now + IDLE_S)
+
+    def over(self, now: float) -> bool:
+        """A watch is never over."""
+        return False
+
+
+def filters_of(root: str, stations: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+    """Give what to subscribe to, for these stations or for all."""
+    return tuple(f"{root}/{station}/{kind}" for station in stations or ("+",) for kind in kinds)
+
+
+def watch_stations(
+    config: UplinkConfig,
+    stations: Sequence[str],
+    *,
+    parts_only: bool = False,
+    store: Path | None = None,
+    ack: Path | None = None,
+    as_json: bool,
+) -> int:
+    """Show what stations tell until it is interrupted.
+
+    Args:
+        config: the way to the broker.
+        stations: whom to listen to; none for all.
+        parts_only: only their parts.
+        store: folder where everything is kept; None for nowhere.
+        ack: file of the key that signs what is acknowledged; None: nothing is.
+        as_json: print JSON.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: something that was typed does not fit.
+        Unavailable: another console writes the store.
+    """
+    if ack is not None and store is None:
+        raise ConfigError("only what is stored can be acknowledged", hint="--ack needs --store DIR; docs/console.md")
+    clock = SystemClock()
+    kinds = ("evt/part",) if parts_only else ("evt/#", "state/#", *(("ack",) if ack is not None else ()))
+    with ExitStack() as stack:
+        key = None if ack is None else load_key(ack)
+        kept = None if store is None else stack.enter_context(closing(Store(store)))
+        watch = Watch(config.root, lambda news: show(news, as_json=as_json), clock, kept, key)
+        door = console_door(config, clock, client_id(clock), filters_of(config.root, stations, kinds))
+        try:
+            visit(door, watch, clock, complain, patient=True)
+        except KeyboardInterrupt:
+            counts = watch.collector.counts
+            sys.stderr.write(
+                f"edge-console: {counts.kept} new, {counts.repeated} told again, {counts.malformed} not understood, "
+                f"{counts.refused} refused{_missing(kept)}\n"
+            )
+    return 0
+
+
+def _missing(store: Store | None) -> str:
+    holes = {} if store is None else store.holes()
+    numbers = sum(hole.last - hole.first + 1 for spans in holes.values() for hole in spans)
+    return f"; {numbers} missing, to be told again: {', '.join(sorted({c.station for c in holes}))}" if numbers else ""
+
+
+def client_id(clock: Clock) -> str:
+    """Make a name for a session that nobody else has."""
+    return f"console-{uuid7(clock.utc(), os.urandom(10))}"
+
+
+def show(news: News, *, as_json: bool) -> None:
+    """Print what was new, as it comes."""
+    colour = sys.stdout.isatty()
+    for station, state in news.states:
+        say(lines.state_json(station, state) if as_json else lines.state_line(station, state, colour=colour))
+    for told in news.told:
+        say(lines.told_json(told) if as_json else lines.told_line(told, colour=colour))
+    sys.stdout.flush()
+    for text in news.complaints:
+        sys.stderr.write(f"edge-console: {lines.shown(text)}\n")
+
+
+def complain(error: EdgeAgentError) -> None:
+    """Say what is in the way, while it is tried again."""
+    hint = f" ({error.hint})" if error.hint else ""
+    again = "; trying again" if isinstance(error, Unavailable) else ""
+    sys.stderr.write(f"edge-console: {error.message}{hint}{again}\n")

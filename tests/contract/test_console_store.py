@@ -1,0 +1,159 @@
+"""What a console's store promises, the one on the disk and the one in memory alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_fakes import LEDGER, MemoryStore, fact, gap
+
+from edge_agent.console.heard import fact_of, gap_of
+from edge_agent.console.ranges import Span
+from edge_agent.console.store import Chain, Store, Told
+from edge_agent.errors import Unavailable
+
+PARTS = Chain("press-3", LEDGER, "part")
+Made = Store | MemoryStore
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
+    made: Made = Store(tmp_path) if request.param == "disk" else MemoryStore()
+    yield made
+    made.close()
+
+
+def told(message: dict[str, Any]) -> Told:
+    text = json.dumps(message)
+    if "from" in message:
+        return Told("press-3", gap_of(text.encode()))
+    return Told(message["station"], fact_of(text.encode(), message["station"], message["class"]), text)
+
+
+def parts(*numbers: int) -> list[Told]:
+    return [told(fact(number)) for number in numbers]
+
+
+def test_what_is_told_twice_is_kept_once(store: Made) -> None:
+    first = store.keep([*parts(1, 2), *parts(2)])
+    again = store.keep(parts(1, 3))
+
+    assert [kept.what.seq for kept in first.fresh] == [1, 2]
+    assert first.repeated == 1
+    assert [kept.what.seq for kept in again.fresh] == [3]
+    assert store.upto("press-3", LEDGER) == {"part": 3, "alarm": 0, "audit": 0}
+
+
+def test_a_hole_holds_up_what_is_said_until_it_is_filled(store: Made) -> None:
+    store.keep(parts(1, 2, 5))
+    assert store.upto("press-3", LEDGER)["part"] == 2
+    assert store.holes() == {PARTS: (Span(3, 4),)}
+
+    store.keep(parts(4, 3))
+    assert store.upto("press-3", LEDGER)["part"] == 5
+    assert store.holes() == {}
+
+
+def test_numbers_that_were_never_given_out_are_no_hole(store: Made) -> None:
+    store.keep([told(fact(4, 0, "alarm")), told(fact(9, 4, "alarm"))])
+
+    assert store.upto("press-3", LEDGER)["alarm"] == 9
+
+
+def test_a_gap_that_was_said_fills_its_hole(store: Made) -> None:
+    store.keep(parts(1, 5))
+    kept = store.keep([told(gap(2, 4)), told(gap(2, 4))])
+
+    assert (len(kept.fresh), kept.repeated) == (1, 1)
+    assert store.upto("press-3", LEDGER)["part"] == 5
+
+
+def test_stations_ledgers_and_classes_are_counted_apart(store: Made) -> None:
+    other = "0" * 16
+    store.keep([*parts(1), told(fact(1, station="press-4")), told(fact(2, ledger=other, id=f"{other}.part.2"))])
+
+    assert store.upto("press-3", LEDGER)["part"] == 1
+    assert store.upto("press-4", LEDGER)["part"] == 1
+    assert store.upto("press-3", other)["part"] == 0
+    assert store.upto("press-4", other)["part"] == 0
+
+
+def test_what_was_acknowledged_before_the_store_began_is_taken_over_once(store: Made) -> None:
+    assert store.adopt(PARTS, 40)
+    assert not store.adopt(PARTS, 40)
+    store.keep(parts(41))
+
+    assert store.upto("press-3", LEDGER)["part"] == 41
+
+
+def test_a_counter_is_given_once(store: Made) -> None:
+    first = store.take_counters("press-3")
+    second = store.take_counters("press-3")
+    far = store.take_counters("press-3", above=100_000)
+
+    assert first.start == 1
+    assert second.start == first.stop
+    assert far.start == 100_001
+    assert store.take_counters("press-4").start == 1
+
+
+@pytest.fixture
+def reopened(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    made: list[Store] = []
+
+    def reopen() -> Store:
+        for store in made:
+            store.close()
+        made.append(Store(tmp_path))
+        return made[-1]
+
+    yield reopen
+    for store in made:
+        store.close()
+
+
+def test_a_store_goes_on_where_it_ended(reopened: Callable[[], Store]) -> None:
+    store = reopened()
+    store.keep(parts(1, 2, 7, 8))
+    used = store.take_counters("press-3")
+
+    store = reopened()
+    assert store.ledgers == {"press-3": LEDGER}
+    assert store.upto("press-3", LEDGER)["part"] == 2
+    assert store.holes() == {PARTS: (Span(3, 6),)}
+    assert store.keep(parts(8)).repeated == 1
+    assert store.take_counters("press-3").start == used.stop
+    assert [row["seq"] for row in store_rows(store)] == [1, 2, 7, 8]
+
+
+def test_a_batch_that_was_not_committed_counts_for_nothing(
+    reopened: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = reopened()
+    store.keep(parts(1))
+
+    def fail(*_: object) -> None:
+        raise Unavailable("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "_rewrite", fail)
+        with pytest.raises(Unavailable):
+            store.keep(parts(2, 3))
+
+    assert store.upto("press-3", LEDGER)["part"] == 1
+    assert reopened().upto("press-3", LEDGER)["part"] == 1
+    assert len(store_rows(reopened())) == 1
+
+
+def test_one_console_writes_a_store(reopened: Callable[[], Store], tmp_path: Path) -> None:
+    reopened()
+
+    with pytest.raises(Unavailable, match="another process"):
+        Store(tmp_path)
+
+
+def store_rows(store: Store) -> list[dict[str, Any]]:
+    return list(store._database.query("SELECT * FROM facts"))

@@ -1,0 +1,94 @@
+"""When a console says what it has: not too often, each time with a greater number, and nothing that is not stored."""
+
+from __future__ import annotations
+
+from console_fakes import LEDGER, MemoryStore
+
+from edge_agent.console.acks import PERIOD_S, Acks, Due
+
+UPTO = {"part": 3, "alarm": 0, "audit": 0}
+
+
+def acks() -> Acks:
+    return Acks(MemoryStore().take_counters, "first")
+
+
+def upto(due: list[Due]) -> list[int]:
+    return [one.ack.upto["part"] for one in due]
+
+
+def test_nothing_is_said_of_a_station_that_told_nothing() -> None:
+    book = acks()
+    book.heard("press-3", 7)
+
+    assert book.due(0.0) == []
+    assert book.next_s() == float("inf")
+
+
+def test_what_is_stored_is_said_once_and_not_sooner_than_its_period() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    assert upto(book.due(10.0)) == [3]
+    book.stored("press-3", LEDGER, UPTO)
+    assert book.due(20.0) == []
+
+    book.stored("press-3", LEDGER, UPTO | {"part": 4})
+    assert upto(book.due(20.0)) == [4]
+    book.stored("press-3", LEDGER, UPTO | {"part": 5})
+    assert book.due(20.0 + PERIOD_S / 2) == []
+    assert book.next_s() == 20.0 + PERIOD_S
+    book.stored("press-3", LEDGER, UPTO | {"part": 6})
+    assert upto(book.due(20.0 + PERIOD_S)) == [6]
+
+
+def test_each_has_a_greater_number_than_any_before() -> None:
+    book = acks()
+    counters = []
+    for turn in range(30):
+        book.stored("press-3", LEDGER, UPTO | {"part": turn})
+        if turn == 15:
+            book.heard("press-3", 500)
+        counters += [due.ack.counter for due in book.due(float(turn))]
+
+    assert len(counters) == 30
+    assert counters == sorted(set(counters))
+    assert counters[15] > 500
+
+
+def test_a_number_that_leaves_no_room_is_nobody_s() -> None:
+    book = acks()
+    book.heard("press-3", 2**63 - 1)
+    book.stored("press-3", LEDGER, UPTO)
+
+    assert book.due(0.0)[0].ack.counter == 1
+
+
+def test_a_number_that_somebody_else_used_has_it_said_anew() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    said = book.due(0.0)[0].ack.counter
+    book.heard("press-3", said)
+    assert book.due(1.0) == []
+
+    book.heard("press-3", said + 5)
+    assert book.due(2.0)[0].ack.counter > said + 5
+
+
+def test_a_new_connection_asks_each_station_to_tell_again() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    assert book.due(0.0)[0].ack.again == "first"
+
+    book.connected("second")
+    again = book.due(0.01)
+    assert [due.ack.again for due in again] == ["second"]
+    assert upto(again) == [3]
+
+
+def test_the_ledger_that_told_last_is_the_one_that_is_acknowledged() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    book.due(0.0)
+    book.stored("press-3", "0" * 16, {"part": 0, "alarm": 0, "audit": 0})
+
+    assert book.due(1.0)[0].ack.ledger == "0" * 16

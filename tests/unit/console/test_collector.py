@@ -1,0 +1,138 @@
+"""What becomes of each message: kept before it is acknowledged, or counted with the reason; never fatal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from console_fakes import LEDGER, DeafBroker, MemoryStore, fact, gap, inbound
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent import signing
+from edge_agent.console.acks import Acks
+from edge_agent.console.collector import COMPLAINTS, Collector, Keeper
+from edge_agent.console.store import Kept, Told
+from edge_agent.errors import Unavailable
+from edge_agent.uplink.message import Happening
+
+ROOT = "insp/v1"
+
+
+class FullDisk(MemoryStore):
+    def keep(self, batch: Sequence[Told]) -> Kept:
+        raise Unavailable("no room on the disk")
+
+
+class EagerCollector(Collector):
+    """Wrong: tells the broker before the disk has it."""
+
+    def collect(self, happenings: Sequence[Happening], door: DeafBroker) -> object:  # type: ignore[override]
+        for happening in happenings:
+            door.acknowledge(happening)  # type: ignore[arg-type]
+        return super().collect(happenings, DeafBroker())
+
+
+def collector(store: Keeper | None = None) -> tuple[Collector, Acks]:
+    acks = Acks(MemoryStore().take_counters, "now")
+    return Collector(ROOT, store or MemoryStore(), acks), acks
+
+
+def acknowledged_without_a_disk(kind: type[Collector]) -> int:
+    door = DeafBroker()
+    with pytest.raises(Unavailable):
+        kind(ROOT, FullDisk()).collect([inbound("press-3/evt/part", fact(1))], door)
+    return len(door.acknowledged)
+
+
+def test_the_broker_hears_of_nothing_that_the_disk_does_not_have() -> None:
+    assert acknowledged_without_a_disk(Collector) == 0
+    assert acknowledged_without_a_disk(EagerCollector) == 1
+
+
+def test_what_is_kept_is_new_once_and_acknowledged_to_its_station() -> None:
+    found, acks = collector()
+    door = DeafBroker()
+    first = [inbound("press-3/evt/part", fact(n)) for n in (1, 2)]
+    news = found.collect(first, door)
+    again = found.collect([inbound("press-3/evt/part", fact(2)), inbound("press-3/evt/gap", gap(3, 9))], door)
+
+    assert [told.what.seq for told in news.told] == [1, 2]
+    assert len(again.told) == 1
+    assert (found.counts.kept, found.counts.repeated) == (3, 1)
+    assert len(door.acknowledged) == 4
+    assert acks.due(0.0)[0].ack.upto == {"part": 9, "alarm": 0, "audit": 0}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        inbound("press-3/evt/part", b"nonsense"),
+        inbound("press-3/evt/part", fact(1, station="press-4")),
+        inbound("press-3/evt/gossip", {}),
+        inbound("press-3/state/online", b"\xff"),
+        inbound("press-3/ack", {"signed": "{}", "key": "x", "sig": "x"}),
+        inbound("press-3", {}),
+        inbound("press-3/evt/part", {}, root="else/where"),
+    ],
+)
+def test_what_a_station_says_wrongly_is_counted_and_said_and_taken_from_the_broker(wrong: Happening) -> None:
+    found, _ = collector()
+    door = DeafBroker()
+    news = found.collect([wrong, inbound("press-3/evt/part", fact(1))], door)
+
+    assert found.counts.malformed == 1
+    assert len(news.complaints) == 1
+    assert len(news.told) == 1
+    assert len(door.acknowledged) == 2
+
+
+def test_a_flood_of_nonsense_is_counted_and_a_part_of_it_said() -> None:
+    found, _ = collector()
+    news = found.collect([inbound("press-3/evt/part", b"x")] * 500, DeafBroker())
+
+    assert found.counts.malformed == 500
+    assert len(news.complaints) == COMPLAINTS
+
+
+def test_states_are_news_and_an_empty_one_is_none() -> None:
+    found, _ = collector()
+    news = found.collect([inbound("press-3/state/online", {"online": True}), inbound("a/state/x", b"")], DeafBroker())
+
+    assert [(station, state.name, state.value) for station, state in news.states] == [
+        ("press-3", "online", {"online": True})
+    ]
+    assert found.counts.malformed == 0
+
+
+def lying_at_the_broker(key: Ed25519PrivateKey, *, retain: bool = True) -> tuple[Collector, Acks, list[str]]:
+    mine = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+    public = signing.public_bytes(mine)
+    acks = Acks(MemoryStore().take_counters, "now")
+    found = Collector(ROOT, MemoryStore(), acks, {signing.key_id(public): public})
+    said = {"v": 1, "counter": 70, "ledger": LEDGER, "upto": {"part": 40}, "again": ""}
+    topic = f"{ROOT}/press-3/ack"
+    news = found.collect(
+        [inbound("press-3/ack", signing.sealed(json.dumps(said), topic, key), retain=retain)], DeafBroker()
+    )
+    return found, acks, news.complaints
+
+
+def test_a_store_that_begins_anew_takes_over_its_own_word_and_says_so() -> None:
+    found, acks, complaints = lying_at_the_broker(Ed25519PrivateKey.from_private_bytes(b"m" * 32))
+    found.collect([inbound("press-3/evt/part", fact(41))], DeafBroker())
+    due = acks.due(0.0)
+
+    assert "part up to number 40" in complaints[0]
+    assert due[0].ack.upto["part"] == 41
+    assert due[0].ack.counter > 70
+
+
+def test_the_word_of_another_key_is_only_a_number_that_was_used() -> None:
+    found, acks, complaints = lying_at_the_broker(Ed25519PrivateKey.from_private_bytes(b"o" * 32))
+    found.collect([inbound("press-3/evt/part", fact(41))], DeafBroker())
+    due = acks.due(0.0)
+
+    assert complaints == []
+    assert due[0].ack.upto["part"] == 0
+    assert due[0].ack.counter > 70

@@ -75,7 +75,7 @@ class Session:
     Attributes:
         protocol: the version of MQTT.
         kept: the broker still had the session of before, with its subscriptions.
-        in_flight: unacknowledged messages of QoS 1 that it takes at most.
+        in_flight: unacknowledged messages of QoS 1 that it takes at most; a few more wait in the door.
         max_bytes: of one packet, header and all; None without a limit.
         keepalive_s: how long the connection may be silent [s].
         retains: it keeps retained messages; where not, they are sent as ordinary ones.
@@ -111,7 +111,7 @@ class Door(Protocol):
         """Say whether the broker takes a message of this size."""
 
     def publish(self, message: Outgoing) -> int:
-        """Send a message.
+        """Send a message; one of QoS 0 may be dropped and counted while the network takes nothing.
 
         Args:
             message: one that fits.

@@ -88,6 +88,20 @@ def test_a_flood_is_held_off_while_requests_and_publishing_go_on(plain: Broker) 
     assert delivered == REQUESTS
 
 
+def test_pings_are_answered_through_a_flood(plain: Broker) -> None:
+    """A station that says nothing itself lives by them."""
+    with (
+        peer(plain.port, client_id="flooder") as flooder,
+        opened(plain.port, "in/#", keepalive_s=1) as used,
+        flood(flooder),
+    ):
+        until_s = CLOCK.now() + 4.0
+        while CLOCK.now() < until_s:
+            used.turn(until_s)
+
+        assert used.counts["flooded"] > 0
+
+
 def test_without_a_pace_the_flood_would_come_through(plain: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail."""
     burst = mqtt.BURST

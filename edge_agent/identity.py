@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,6 @@ from edge_agent import certificate
 from edge_agent.certificate import Certificate
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.runtime.disk import Disk, Missing, replace
-from edge_agent.status import Trouble
 
 STATION: Final = "identity/station.pem"
 """Key and certificate in use; `uplink.certificate` and `uplink.key` both point there."""
@@ -28,9 +26,6 @@ CA: Final = "identity/ca.pem"
 
 MAX_BYTES: Final = 64 * 1024
 """Of a file with keys or certificates; a chain of five has 10 KiB."""
-
-WARN_DAYS: Final = 30.0
-"""A certificate that is valid for fewer days is a trouble [d]."""
 
 NO_KEY_HINT: Final = "make one: edge-agent identity make"
 
@@ -215,25 +210,6 @@ class Identities:
 
 
 _END: Final = b"-----END PRIVATE KEY-----\n"
-
-
-def expiry_troubles(said: Certificate, utc: float) -> list[Trouble]:
-    """Say that a certificate ends within a month, or has ended.
-
-    Args:
-        said: the certificate in use.
-        utc: the time now [s since the epoch].
-
-    Returns:
-        One trouble, or none.
-    """
-    days = said.days_left(utc)
-    if days >= WARN_DAYS:
-        return []
-    when = datetime.fromtimestamp(said.valid_to_utc, UTC).strftime("%Y-%m-%d")
-    text = f"has expired on {when}: brokers refuse it" if days < 0 else f"expires on {when}, in {days:.0f} days"
-    hint = "edge-agent identity renew FILE, have it signed, edge-agent identity install FILE"
-    return [Trouble("certificate", f"the station's certificate {text}", hint)]
 
 
 def hardware_of(root: Path = Path("/")) -> Hardware:

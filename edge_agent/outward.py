@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ import msgspec
 
 from edge_agent.config import Config
 from edge_agent.desired import Wishes
+from edge_agent.errors import BadData
 from edge_agent.ledger import LedgerWriter, Mark
 from edge_agent.ledger.facts import FactReader, Lateness
 from edge_agent.runtime.clock import Clock
@@ -63,7 +65,7 @@ def uplink_of(
         offline,
         random.Random(secrets.randbits(64)),
     )
-    return Uplink(courier, topics, clock)
+    return Uplink(courier, topics, clock, partial(_valid_until, config.uplink.certificate))
 
 
 def desires_of(wishes: Wishes, uplink: Uplink) -> Callable[[Inbound, float], None]:
@@ -77,6 +79,18 @@ def desires_of(wishes: Wishes, uplink: Uplink) -> Callable[[Inbound, float], Non
             uplink.acknowledge(inbound)
 
     return hear
+
+
+def _valid_until(path: str) -> float | None:
+    """Read until when a certificate is valid; None where there is none to be read, as connecting will say."""
+    if not path:
+        return None
+    from edge_agent.certificate import certificate_of  # noqa: PLC0415
+
+    try:
+        return certificate_of(Path(path).read_bytes()).valid_to_utc
+    except (OSError, BadData):
+        return None
 
 
 def _door(config: Config, clock: Clock, ledger: LedgerWriter, topics: Topics, will: Outgoing) -> Door:

@@ -124,7 +124,11 @@ class SelfAnswers:
                 keys=tuple(key.id for key in agent.trust.all()),
                 clock_synchronised=self._around.is_synchronised(),
                 commands=tuple(COMMANDS),
-                counts={**asdict(agent.journal.counts), **asdict(agent.desk.counts)},
+                counts={
+                    **asdict(agent.journal.counts),
+                    **asdict(agent.desk.counts),
+                    "read_again": agent.desk.read_again,
+                },
             )
         )
 

@@ -47,10 +47,14 @@ class Statements:
         return {
             "online": {"online": True, "life": self._agent.life, "since": self._since_utc},
             "info": self._info(),
-            "health": health_of(self._troubles()),
+            "health": {**health_of(self._troubles()), "backlog": self._backlog()},
             "config": msgspec.to_builtins(self._agent.wishes.reported()),
             "model": self._model(),
         }
+
+    def _backlog(self) -> Mapping[str, int]:
+        uplink = self._agent.uplink
+        return {} if uplink is None else uplink.status().backlog
 
     def _info(self) -> dict[str, object]:
         return {

@@ -46,6 +46,10 @@ STARVED_S = 60.0
 """Background work that waits longer than this does not get done [s]."""
 
 
+CERTIFICATE_DAYS = 30.0
+"""Whoever signs certificates is told so long before one ends [days]."""
+
+
 @dataclass(frozen=True)
 class Trouble:
     """One thing that is wrong.
@@ -369,6 +373,14 @@ def _uplink_troubles(uplink: UplinkStatus, untold: int) -> Iterator[Trouble]:
                 f"the broker refuses evt/{kind} with reason 0x{reason:02x}; it waits and is tried again",
                 "see the broker's access rules, and docs/uplink.md",
             )
+    days = uplink.certificate_days
+    if days is not None and days < CERTIFICATE_DAYS:
+        yield Trouble(
+            "certificate",
+            "the station's certificate "
+            + ("has expired: brokers refuse it" if days < 0 else f"ends in {days:.0f} days"),
+            "edge-agent identity renew FILE, have it signed, edge-agent identity install FILE",
+        )
     if uplink.reader:
         yield Trouble("uplink_reader", f"nothing can be told: {uplink.reader}", "check the disk of the state directory")
     for word, count, said in (

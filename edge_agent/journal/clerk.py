@@ -59,6 +59,22 @@ class Clerk:
             took_ms=round(1e3 * max(0.0, min(self._clock.now() - order.arrived_s, 1e6)), 3),
         )
 
+    def refusal(self, order_id: str, arrived_s: float, error: EdgeAgentError, code: Code) -> Response:
+        """Say why something is no order.
+
+        Args:
+            order_id: the id that it would have, "" where that cannot be read.
+            arrived_s: when it came [s, host monotonic].
+            error: why.
+            code: what that is.
+
+        Returns:
+            What whoever asked is told.
+        """
+        took_ms = round(1e3 * max(0.0, self._clock.now() - arrived_s), 3)
+        said = error.message, error.hint
+        return Response(order_id, "done", "error", code, *said, NO_RESULT, self._station, self._clock.utc(), took_ms)
+
     def accepted(self, order: Order, before: str, refusal: Response | None) -> Accepted:
         """Give what the ledger keeps of an order.
 
@@ -79,7 +95,7 @@ class Clerk:
             utc=self._clock.utc(),
             ttl_s=order.ttl_s,
             key=order.key,
-            issued_utc=order.issued_utc,
+            issued_utc=order.issued_utc if refusal is None or refusal.code is not Code.E_EXPIRED else 0.0,
             answer="" if refusal is None else msgspec.json.encode(refusal).decode(),
             told=order.way is Way.LOCAL,
             audit=None if refusal is None else self.row(order, refusal),

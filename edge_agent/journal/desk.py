@@ -6,46 +6,38 @@ answered: to read twice does no harm. What may change something is acknowledged 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from edge_agent.api import Handler, Request
-from edge_agent.commands import Command, Resource
-from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.api import Handler
+from edge_agent.commands import Command
+from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.journal.asking import (
     MAX_CORRELATION_BYTES,
     MAX_REQUEST_BYTES,
-    Asked,
     arguments_of,
     asked_of,
     command_of,
     id_of,
     reply_topic,
 )
+from edge_agent.journal.case import Surroundings, Tell
 from edge_agent.journal.clerk import Clerk
-from edge_agent.journal.expiry import Moment, too_late
-from edge_agent.journal.journal import Journal, Surroundings, Tell
+from edge_agent.journal.journal import Journal
 from edge_agent.journal.order import Kept, Order, Way
+from edge_agent.journal.readings import Came, Readings
 from edge_agent.journal.refusals import Refusals
-from edge_agent.journal.response import NO_RESULT, Code, Response
+from edge_agent.journal.response import Code, Response
 from edge_agent.ledger import StoredCommand, Told
-from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import Envelope, is_signed
+from edge_agent.signing import is_signed
 from edge_agent.trust import Trust, Unauthorized
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
-
-KEPT_READINGS: Final = 64
-"""Answers to what only reads that are kept for who asks again; the oldest goes first."""
-
-READINGS: Final = 8
-"""Readings for the network at once; more are told to ask later."""
 
 UNTOLD: Final = 256
 """Answers that wait to be heard; the oldest goes first, and is said again after the next start."""
@@ -64,7 +56,6 @@ class DeskCounts:
         nowhere: wanted the answer where it does not belong.
         malformed: were no requests of this station.
         unauthorized: came without the signature that they need.
-        read_again: what only reads, asked again.
         untold_dropped: answers that gave up their place.
     """
 
@@ -73,26 +64,7 @@ class DeskCounts:
     nowhere: int = 0
     malformed: int = 0
     unauthorized: int = 0
-    read_again: int = 0
     untold_dropped: int = 0
-
-
-@dataclass(frozen=True)
-class _Came:
-    """A request on its way through the desk."""
-
-    inbound: Inbound
-    text: bytes
-    envelope: Envelope | None
-    name: str
-    reply_to: str
-    now: float
-
-
-@dataclass
-class _Reading:
-    digest: str
-    inbounds: list[_Came] = field(default_factory=list)
 
 
 class Desk:
@@ -126,7 +98,6 @@ class Desk:
         self._station = station
         self._topics = topics
         self._journal = journal
-        self._handlers = handlers
         self._trust = trust
         self._around = around
         self._say = say
@@ -135,8 +106,12 @@ class Desk:
         self._clerk = Clerk(station, clock)
         self._refusals = Refusals(lambda item: around.record(item, lambda receipt: None), clock)
         self._untold: OrderedDict[str, Outgoing] = OrderedDict()
-        self._readings: dict[str, _Reading] = {}
-        self._read: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._readings = Readings(handlers, around, self._clerk, clock, self._answer)
+
+    @property
+    def read_again(self) -> int:
+        """How often what only reads was asked again."""
+        return self._readings.repeated
 
     def requests(self, inbound: Inbound, now: float) -> None:
         """Take what came on a topic of requests.
@@ -198,7 +173,7 @@ class Desk:
         bounded = len(inbound.payload) <= MAX_REQUEST_BYTES
         envelope = is_signed(inbound.payload) if bounded else None
         text = inbound.payload if envelope is None else envelope.signed.encode(errors="replace")
-        came = _Came(inbound, text, envelope, name, reply_to, now)
+        came = Came(inbound, text, envelope, reply_to, now)
         try:
             command = command_of(name)
             self._check_signature(came, command)
@@ -232,95 +207,18 @@ class Desk:
             tell = self._tells(reply_to, inbound.correlation)
             self._journal.take(order, tell, lambda: self._acknowledge(inbound))
         else:
-            self._reads(came, order, asked)
+            self._readings.take(came, order)
 
-    def _check_signature(self, came: _Came, command: Command) -> None:
+    def _check_signature(self, came: Came, command: Command) -> None:
         if came.envelope is not None:
             self._trust.open(came.envelope, came.inbound.topic, command.privilege, came.now)
         elif command.signed:
             raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
 
-    def _reads(self, came: _Came, order: Order, asked: Asked) -> None:
-        digest = hashlib.sha256(order.digest.encode() + came.reply_to.encode()).hexdigest()
-        under_way, known = self._readings.get(order.id), self._read.get(order.id)
-        earlier = under_way.digest if under_way is not None else known[0] if known is not None else digest
-        if earlier != digest:
-            error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
-            self._refuse(came, order.id, error, Code.E_DUPLICATE)
-        elif under_way is not None:
-            self.counts.read_again += 1
-            under_way.inbounds.append(came)
-        elif known is not None:
-            self.counts.read_again += 1
-            self._answer(came, known[1])
-        elif late := self._late(order, came.now):
-            self._refuse(came, order.id, Unavailable(late), Code.E_EXPIRED)
-        elif mismatch := self._mismatch(order):
-            self._refuse(came, order.id, BadData(mismatch), Code.E_PRECONDITION)
-        elif len(self._readings) >= READINGS:
-            self._refuse(came, order.id, Unavailable("too much is asked at once", hint="ask again later"), Code.E_BUSY)
-        else:
-            self._readings[order.id] = _Reading(digest, [came])
-            self._begin_reading(order, came.now)
+    def _refuse(self, came: Came, order_id: str, error: EdgeAgentError, code: Code) -> None:
+        self._answer(came, msgspec.json.encode(self._clerk.refusal(order_id, came.inbound.arrived_s, error, code)))
 
-    def _late(self, order: Order, now: float) -> str:
-        moment = Moment(self._clock.utc(), self._around.is_synchronised(), now - order.arrived_s)
-        return too_late(order.issued_utc, order.ttl_s, moment)
-
-    def _mismatch(self, order: Order) -> str:
-        for name, wanted in order.expect.items():
-            present = self._around.fingerprint(Resource(name))
-            if present != wanted:
-                return f"{name} is {present}, not {wanted}"
-        return ""
-
-    def _begin_reading(self, order: Order, now: float) -> None:
-        request = Request(order.command, order.arguments, then=lambda made: self._complete(order, made))
-        try:
-            self._handlers[order.command.name](request, now)
-        except EdgeAgentError as error:
-            request.failed(error)
-
-    def _complete(self, order: Order, request: Request) -> None:
-        """Have what was asked read in the background."""
-
-        def read() -> Response:
-            result, error = request.outcome()
-            return self._clerk.response(order, error, result=result)
-
-        def then(made: Response | EdgeAgentError) -> None:
-            response = self._clerk.response(order, made) if isinstance(made, EdgeAgentError) else made
-            self._finish_reading(order, response)
-
-        if not self._around.submit(Chore(read, then)):
-            self._finish_reading(order, self._clerk.response(order, Unavailable("the station has too much to do")))
-
-    def _finish_reading(self, order: Order, response: Response) -> None:
-        reading = self._readings.pop(order.id)
-        payload = msgspec.json.encode(response)
-        self._read[order.id] = (reading.digest, payload)
-        if len(self._read) > KEPT_READINGS:
-            self._read.popitem(last=False)
-        for came in reading.inbounds:
-            self._answer(came, payload)
-
-    def _refuse(self, came: _Came, order_id: str, error: EdgeAgentError, code: Code) -> None:
-        now = self._clock.now()
-        response = Response(
-            id=order_id,
-            phase="done",
-            status="error",
-            code=code,
-            message=error.message,
-            hint=error.hint,
-            result=NO_RESULT,
-            station=self._station,
-            at=self._clock.utc(),
-            took_ms=round(1e3 * max(0.0, now - came.inbound.arrived_s), 3),
-        )
-        self._answer(came, msgspec.json.encode(response))
-
-    def _answer(self, came: _Came, payload: bytes) -> None:
+    def _answer(self, came: Came, payload: bytes) -> None:
         self._say(self._message(came.reply_to, came.inbound.correlation, payload))
         self._acknowledge(came.inbound)
 

@@ -142,8 +142,8 @@ class FactReader:
 
     def oldest_utc(self, kind: str, after: int) -> float | None:
         """Give when the first fact after a number happened [s since the epoch]; None without one."""
-        row = next(self._rows(kind, after, _BEYOND, 1), None)
-        return None if row is None else float(row[_UTC[kind]])
+        rows = list(self._rows(kind, after, _BEYOND, 1))
+        return float(rows[0][_UTC[kind]]) if rows else None
 
     def after(self, kind: str, seq: int, upto: int | None, most: int, utc: float) -> list[Fact]:
         """Give what comes after a number, in order, each with the number before it.

@@ -37,14 +37,16 @@ from edge_agent.ledger.tables import ACK_COUNTER, KEPT_EVENTS, MIGRATIONS
 from edge_agent.records import Event, Part
 
 _INSERT_PART: Final = (
-    f"INSERT INTO parts ({', '.join(PART_COLUMNS)}) VALUES ({', '.join('?' * len(PART_COLUMNS))}) "
+    f"INSERT INTO parts ({', '.join(PART_COLUMNS)}) SELECT {', '.join('?' * len(PART_COLUMNS))} "
+    "WHERE NOT EXISTS (SELECT 1 FROM trimmed WHERE series = ? AND number >= ?) "
     "ON CONFLICT (series, number) DO NOTHING"
 )
 _INSERT_MISSES: Final = """
     INSERT INTO parts (series, number, outcome, cause, degraded, recipe, knowledge, picture, committed_late,
                        decided_utc)
     WITH RECURSIVE missed (number) AS (SELECT ? UNION ALL SELECT number + 1 FROM missed WHERE number < ?)
-    SELECT ?, number, 'MISSED', ?, '[]', ?, '', '', 0, ? FROM missed WHERE true
+    SELECT ?, number, 'MISSED', ?, '[]', ?, '', '', 0, ? FROM missed
+    WHERE number > coalesce((SELECT number FROM trimmed WHERE series = ?), 0)
     ON CONFLICT (series, number) DO NOTHING
     """
 _UPDATE_PART: Final = """
@@ -190,10 +192,10 @@ class Store:
             return error
 
     def _insert_part(self, database: Database, part: Part, again: bool) -> int:
-        effect = database.execute(_INSERT_PART, part_values(part))
+        key = (part.trigger.series, int(part.trigger.number))
+        effect = database.execute(_INSERT_PART, (*part_values(part), *key))
         if effect.rows:
             return effect.rowid
-        key = (part.trigger.series, part.trigger.number)
         if again:
             own = "SELECT id FROM parts WHERE series = ? AND number = ? AND decided_utc = ?"
             if found := database.value(own, (*key, part.decided_utc)):
@@ -226,7 +228,7 @@ class Store:
 
 
 def _misses_values(missed: Misses, utc: float) -> tuple[object, ...]:
-    return (missed.first, missed.last, missed.series, missed.cause, missed.recipe, utc)
+    return (missed.first, missed.last, missed.series, missed.cause, missed.recipe, utc, missed.series)
 
 
 def _late_values(key: tuple[str, int], late: Late) -> tuple[object, ...]:

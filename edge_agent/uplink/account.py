@@ -33,6 +33,7 @@ class UplinkStatus:
         refused_inbound: messages that found no room, and come again with the next connection.
         unsent: states and responses that the broker refused.
         reader: why the ledger cannot be read; "" while it can.
+        certificate_days: how long the station's certificate is still valid [days]; None without one.
     """
 
     broker: str
@@ -55,6 +56,7 @@ class UplinkStatus:
     refused_inbound: int = 0
     unsent: int = 0
     reader: str = ""
+    certificate_days: float | None = None
 
 
 def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, utc: float, reader: str = "") -> UplinkStatus:

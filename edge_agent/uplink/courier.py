@@ -165,7 +165,7 @@ class Courier:
             while not self._stopping:
                 self._turn(self._clock.now() + LOOK_S)
             self._finish()
-        except Unavailable as error:
+        except (Unavailable, StateDamaged, ConfigError) as error:  # whatever it is, parts are judged all the same
             self._end(error.message)
             if self._clock.now() - began_s >= STEADY_S:
                 self._backoff_s = FIRST_BACKOFF_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -19,6 +20,9 @@ STATES_S: Final = 2.0
 
 REPEAT_S: Final = 60.0
 """How often the health is said though it is the same [s]."""
+
+CERTIFICATE_S: Final = 600.0
+"""How often it is looked whether the station has another certificate [s]."""
 
 HEALTH: Final = "health"
 
@@ -41,11 +45,18 @@ class Uplink:
         courier: speaks with the broker.
         topics: of the station.
         clock: tells the time.
+        certificate_until: reads until when the station's certificate is valid [s since the epoch]; None without one.
     """
 
     name = "uplink"
 
-    def __init__(self, courier: Courier, topics: Topics, clock: Clock) -> None:
+    def __init__(
+        self,
+        courier: Courier,
+        topics: Topics,
+        clock: Clock,
+        certificate_until: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self.states: Callable[[], Mapping[str, State]] = dict
         self.requests: Callable[[Inbound, float], None] = self._pass_over
         self.desired: Callable[[Inbound, float], None] = self._pass_over
@@ -53,6 +64,9 @@ class Uplink:
         self.connected: Callable[[], None] = lambda: None
         self._connects = 0
         self.topics = topics
+        self._certificate_until = certificate_until
+        self._until_utc: float | None = None
+        self._certificate_s = float("-inf")
         self._courier, self._clock = courier, clock
         self._said: dict[str, object] = {}
         self._look_s = self._repeat_s = float("-inf")
@@ -66,8 +80,9 @@ class Uplink:
         self._courier.close()
 
     def join(self, until: float) -> bool:
-        """Wait for it to end until `until` [s, host monotonic]; say whether it has. One that hangs is left behind."""
-        return self._courier.join(until)
+        """Wait for it to end until `until` [s, host monotonic]; one that hangs at the broker is left behind: True."""
+        self._courier.join(until)
+        return True
 
     def poke(self) -> None:
         """Say that the ledger has something new. Safe from any thread."""
@@ -83,7 +98,11 @@ class Uplink:
 
     def status(self) -> UplinkStatus:
         """Say how it is."""
-        return self._courier.status()
+        now = self._clock.now()
+        if now >= self._certificate_s:
+            self._certificate_s, self._until_utc = now + CERTIFICATE_S, self._certificate_until()
+        days = None if self._until_utc is None else (self._until_utc - self._clock.utc()) / 86_400.0
+        return replace(self._courier.status(), certificate_days=days)
 
     def mailboxes(self) -> dict[str, MailboxStats]:
         """Count what waited, by name."""

@@ -419,7 +419,7 @@ def test_reading_needs_no_signature_and_is_answered_once_from_memory(life: Life,
 
     assert first == again
     assert first[0]["result"] == {"up": True}
-    assert (life.desk.counts.read_again, life.stored(ID)) == (1, None)
+    assert (life.desk.read_again, life.stored(ID)) == (1, None)
     assert code(life, request("status", {}, key=None, clock=world.clock, by="bob@console")) == "E_DUPLICATE"
     assert world.rows("SELECT count(*) FROM audit") == [(0,)]
 

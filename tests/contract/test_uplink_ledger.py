@@ -14,7 +14,7 @@ from ledger_parts import SERIES, missed, part
 
 from edge_agent.errors import Unavailable
 from edge_agent.ledger import Misses, Reader, Word, WordKind
-from edge_agent.ledger.batch import Batch, Late
+from edge_agent.ledger.batch import Batch, Duplicate, Late
 from edge_agent.ledger.facts import Fact, FactReader, Lateness
 from edge_agent.ledger.items import Reached, SetAside
 from edge_agent.ledger.retention import KEPT_PARTS, TRIM_PARTS, used_bytes
@@ -336,6 +336,17 @@ def test_counts_words_and_triggers_stay_true_when_parts_go(store: Store) -> None
             Misses(SERIES, KEPT_PARTS + 351, KEPT_PARTS + 352, "restart")
         ]
         assert reader.problems() == []
+
+
+def test_a_trigger_whose_part_is_gone_is_not_answered_again(store: Store) -> None:
+    full(store)
+    while store.trim(0, UTC) is not None:
+        pass
+    written = store.write(Batch([part(350), part(KEPT_PARTS + 351)], misses=[Misses(SERIES, 349, 352, "restart")]))
+
+    assert isinstance(written.rows[0], Duplicate)
+    assert isinstance(written.rows[1], int)
+    assert written.declared == 0
 
 
 def test_a_series_whose_parts_are_all_gone_is_not_counted_again(store: Store) -> None:

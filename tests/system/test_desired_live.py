@@ -20,7 +20,7 @@ from edge_agent.records import Outcome
 from edge_agent.signing import public_bytes, sealed
 from edge_agent.trust import key_of, write_keys
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 KEY, STRANGER = Ed25519PrivateKey.from_private_bytes(b"k" * 32), Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 DESIRED, CONFIG = "insp/v1/press-3/desired/config", "insp/v1/press-3/state/config"

@@ -16,11 +16,9 @@ from edge_agent.identity import (
     PENDING,
     PREVIOUS,
     STATION,
-    WARN_DAYS,
     Hardware,
     Identities,
     Identity,
-    expiry_troubles,
 )
 from edge_agent.testing.disk import FakeDisk, power_cuts
 
@@ -211,13 +209,3 @@ def test_the_sweep_has_teeth() -> None:
             torn += 1
 
     assert torn > 0
-
-
-@pytest.mark.parametrize(("days", "said"), [(WARN_DAYS, ""), (12.0, "in 12 days"), (-1.0, "has expired")])
-def test_a_certificate_that_ends_is_a_trouble(days: float, said: str) -> None:
-    _, request = csr()
-    leaf = certificate.certificate_of(AUTHORITY.signed(request, begins=-40, ends=days))
-    troubles = expiry_troubles(leaf, UTC)
-
-    assert [trouble.kind for trouble in troubles] == (["certificate"] if said else [])
-    assert all(said in trouble.message for trouble in troubles)

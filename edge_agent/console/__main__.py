@@ -81,6 +81,24 @@ def parser() -> argparse.ArgumentParser:
     add_broker(made)
     add_json(made)
 
+    made = verb(
+        "configure",
+        _configure,
+        "change settings of a station, or show what is wanted of it",
+        "edge-console configure press-3 recipe.false_reject=0.005 --sign ada.key",
+    )
+    made.add_argument("station", metavar="STATION", help="whose settings")
+    made.add_argument("given", nargs="*", metavar="KEY=VALUE", help="settings; none: show what is wanted")
+    made.add_argument(
+        "--drop", action="append", default=[], metavar="KEY", help="as the station's file says; may be given again"
+    )
+    made.add_argument("--sign", type=Path, metavar="KEYFILE", help="sign with this key, which may administer")
+    made.add_argument("--dry-run", action="store_true", help="only ask what it would change")
+    made.add_argument("--wait", type=seconds, default=30.0, metavar="S", help="for the station's word (default: 30)")
+    made.add_argument("--by", default=default_by(), metavar="NAME", help="who wants it, for the record")
+    add_broker(made)
+    add_json(made)
+
     made = verb("tail", _tail, "show the parts of one station as they come", "edge-console tail press-3")
     made.add_argument("station", metavar="STATION", help="whose")
     add_broker(made)
@@ -148,6 +166,24 @@ def _send(arguments: argparse.Namespace) -> int:
     )
     try:
         return send_command(_way(arguments), order, as_json=arguments.json)
+    except BadData as error:
+        return _fail(error, EXIT_USAGE)
+
+
+def _configure(arguments: argparse.Namespace) -> int:
+    from edge_agent.console.configure import Change, configure_station
+
+    change = Change(
+        station=arguments.station,
+        given=arguments.given,
+        dropped=arguments.drop,
+        by=arguments.by,
+        sign=arguments.sign,
+        dry_run=arguments.dry_run,
+        wait_s=arguments.wait,
+    )
+    try:
+        return configure_station(_way(arguments), change, as_json=arguments.json)
     except BadData as error:
         return _fail(error, EXIT_USAGE)
 

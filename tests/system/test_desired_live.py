@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from broker import broker
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from peer import Peer, peer
 
 from edge_agent.desired import Wish
@@ -97,3 +98,32 @@ def test_a_station_that_was_off_converges_when_it_connects(tmp_path: Path) -> No
             state = reported(console, 7, "trial")
             while not (state["trial"] and state["version"] == 7):
                 state = msgspec.json.decode(console.hear(60.0).payload)
+
+
+def console_says(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent.console", "configure", "press-3", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_console_asks_changes_and_keeps_what_it_wanted_before(tmp_path: Path) -> None:
+    with broker(tmp_path) as mosquitto:
+        key = tmp_path / "ada.key"
+        key.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key.chmod(0o600)
+        at, signed = ("--broker", f"mqtt://127.0.0.1:{mosquitto.port}"), ("--sign", str(key))
+        path = written(tmp_path, mosquitto.port)
+        absent = console_says("recipe.draw_one_in=50", *signed, *at, "--wait", "2")
+        with station(path), peer(mosquitto.port, CONFIG) as ear:
+            reported(ear, 1, "trial")
+            asked = console_says("recipe.false_reject=0.05", *signed, *at, "--dry-run")
+            changed = console_says("recipe.false_reject=0.05", *signed, *at, "--json")
+        wanted = console_says(*at)
+
+    assert absent.returncode == 1
+    assert "lies at the broker" in absent.stderr
+    assert (asked.returncode, changed.returncode, wanted.returncode) == (0, 0, 0), (asked.stderr, changed.stderr)
+    assert "recipe.false_reject: 0.01 → 0.05" in asked.stdout
+    answer = msgspec.json.decode(changed.stdout)
+    assert answer["state"]["last"]["phase"] == "trial"
+    assert answer["wanted"]["settings"] == {"recipe.draw_one_in": 50, "recipe.false_reject": 0.05}
+    assert "recipe.draw_one_in = 50" in wanted.stdout

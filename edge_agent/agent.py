@@ -31,8 +31,9 @@ from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.sources.source import Position, Source
 from edge_agent.station import Station
-from edge_agent.status import Status, Trouble, troubles_of
+from edge_agent.status import Status, Trouble
 from edge_agent.teacher import Teacher
+from edge_agent.troubles import troubles_of
 from edge_agent.trust import Trust
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink

@@ -15,7 +15,8 @@ from edge_agent.ledger import LedgerStatus
 from edge_agent.printing import print_status
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.loop import StepTimes
-from edge_agent.status import Status, Trouble, drawn_of, troubles_of
+from edge_agent.status import Status, Trouble, drawn_of
+from edge_agent.troubles import troubles_of
 
 
 def only(status: Status) -> Trouble:

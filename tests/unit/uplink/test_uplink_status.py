@@ -11,7 +11,8 @@ from status_values import status_of
 from edge_agent.ledger import LedgerStatus
 from edge_agent.printing import print_status
 from edge_agent.statements import health_of
-from edge_agent.status import Trouble, troubles_of
+from edge_agent.status import Trouble
+from edge_agent.troubles import troubles_of
 from edge_agent.uplink.account import UplinkStatus
 
 UP = UplinkStatus("mqtts://console", "5", 1_700_000_000.0)

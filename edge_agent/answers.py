@@ -26,7 +26,7 @@ from edge_agent.commands import (
     UseArguments,
     Used,
 )
-from edge_agent.errors import EdgeAgentError, Unavailable
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import unpack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
@@ -213,7 +213,7 @@ class Answers:
         station, line = self._agent.station, self._agent.line
         wire, gate = line.wire, line.gate
         if wire is None or gate is None:
-            raise Unavailable("this station has no reject gate", hint='a gate needs [source] kind = "wire"')
+            raise BadData("this station has no reject gate", hint='a gate needs [source] kind = "wire"')
 
         def answer(fate: str = "", off_us: float | None = None) -> None:
             status = wire.status()

@@ -41,7 +41,7 @@ def serve(make: Callable[[], Agent]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     while True:
         code, again = _serve_once(make)
-        if not again:
+        if not again or signal.sigtimedwait(STOP_SIGNALS, 0) is not None:
             return code
 
 

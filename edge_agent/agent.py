@@ -231,6 +231,8 @@ class Agent:
         """Answer what is in flight, commit it and stop; give the components that did not end in time."""
         self.on_stop()
         unclean = self.supervisor.stop(self.clock.now() + STOP_TIMEOUT_S)
+        if self.supervisor.ending is None:
+            self.wishes.ended()
         return unclean if self.station.close() else (*unclean, "ledger")
 
     def status(self) -> Status:

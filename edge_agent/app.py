@@ -12,7 +12,7 @@ from edge_agent.answers import Answers
 from edge_agent.api import Access, ApiServer
 from edge_agent.commands import Privilege
 from edge_agent.config import Config
-from edge_agent.desired import Desired, Wishes
+from edge_agent.desired import Desired, Prospect, Wishes
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.inspection.act import RejectOutput
@@ -193,8 +193,12 @@ def _joined(
         lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER, clock.now()),
         background,
         clock,
-        is_up=lambda: agent.is_up,
-        idle=lambda: not inspector.in_flight,
+        line=Prospect(
+            is_up=lambda: agent.is_up,
+            triggers=lambda: inspector.counts.triggers,
+            judged=lambda: inspector.counts.judged,
+            is_idle=lambda: not inspector.in_flight,
+        ),
         restart=agent.restart,
         note=lambda severity, kind, message: station.note(severity, Wishes.name, kind, message),
         poke=loop.poke,

@@ -60,7 +60,7 @@ def _settings(desired: Desired) -> Iterator[Setting]:
 
 
 def _wish(standing: Standing) -> str:
-    last = standing.last
+    last = standing.newest
     if standing.trial is not None:
         return f"the console's wish {standing.trial.version} of {standing.trial.by} is on trial"
     if standing.holds is None:

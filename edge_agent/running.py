@@ -27,6 +27,6 @@ def begin(path: Path) -> Agent:
     try:
         return build(desired.begin(), desired=desired)
     except ConfigError as error:
-        if not desired.take_back(error.message):
+        if desired.trying is None or not desired.take_back(desired.trying, error.message):
             raise
         return build(desired.present(), desired=desired)

@@ -3,6 +3,6 @@
 from edge_agent.desired.settings import REMOTE
 from edge_agent.desired.standing import Standing, Wish
 from edge_agent.desired.store import Desired
-from edge_agent.desired.wishes import Wishes
+from edge_agent.desired.wishes import Prospect, Wishes
 
-__all__ = ["REMOTE", "Desired", "Standing", "Wish", "Wishes"]
+__all__ = ["REMOTE", "Desired", "Prospect", "Standing", "Wish", "Wishes"]

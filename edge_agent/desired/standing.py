@@ -1,11 +1,13 @@
-"""What became of the console's wishes: the one that holds, the one on trial, the last one that did not do. Pure.
+"""What became of the console's wishes: the one that holds, the one on trial, the fate of the newest. Pure.
 
-A wish is the whole of what the console wants, not a change of it, and its version only grows. A new one is on trial
-until the station has run with it for a while; a station that does not come up with it goes back by itself.
+A wish is the whole of what the console wants, not a change of it, and its version only grows: one that is older than
+the newest that was considered is nothing, whatever became of that. A new one is on trial until the station has judged
+parts with it for a while; a station that does not come up with it goes back by itself. A dry run leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -20,6 +22,8 @@ TRIES: Final = 2
 
 MAX_SETTINGS: Final = 200
 """In one wish; there are fewer that may be set."""
+
+DIGEST_DIGITS: Final = 16
 
 Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Phase = Literal["checked", "refused", "trial", "holds", "taken_back"]
@@ -42,18 +46,26 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: Annotated[str, Meta(min_length=1, max_length=80)]
     dry_run: bool = False
 
+    @property
+    def digest(self) -> str:
+        """What tells wishes apart, whoever says them: a digest of version and settings."""
+        said = msgspec.json.encode((self.version, self.settings), order="sorted")
+        return hashlib.sha256(said).hexdigest()[:DIGEST_DIGITS]
+
 
 class Fate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of the last wish.
+    """What became of a wish.
 
     Attributes:
         version: of it.
+        digest: of it, as `Wish.digest`.
         phase: `checked` (a dry run), `refused`, `trial`, `holds` or `taken_back`.
         errors: why it was refused or taken back.
         changes: what it changes, or would change.
     """
 
     version: int
+    digest: str
     phase: Phase
     errors: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -67,14 +79,14 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         held_since_utc: since when [s since the epoch].
         trial: what it tries; None without one.
         tries: starts that the trial has left.
-        last: what became of the last wish; None before the first.
+        newest: fate of the newest wish that was considered; None before the first.
     """
 
     holds: Wish | None = None
     held_since_utc: float = 0.0
     trial: Wish | None = None
     tries: Annotated[int, Meta(ge=0, le=TRIES)] = 0
-    last: Fate | None = None
+    newest: Fate | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,63 +94,59 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wish = self.trial or self.holds
         return {} if wish is None else wish.settings
 
-    def is_old(self, wish: Wish) -> bool:
-        """Say whether there is nothing to do about a wish.
+    def is_known(self, wish: Wish) -> bool:
+        """Say whether a wish is the newest that was considered.
 
         Args:
-            wish: what came.
+            wish: no dry run.
 
         Returns:
-            It is known already: it holds, is on trial, or did not do.
+            There is nothing to do about it; False: it is new.
 
         Raises:
-            BadData: it is older than what is known, or another one of the same version.
+            BadData: it is older, or another one of the same version.
         """
-        known = self.trial or self.holds
-        if known is not None and wish.version == known.version:
-            if wish.settings != known.settings:
-                raise BadData(f"there is another wish of version {wish.version} already")
-            return not wish.dry_run
-        latest = max((w.version for w in (self.trial, self.holds) if w is not None), default=0)
-        if wish.version < latest:
-            raise BadData(f"version {wish.version} is older than {latest}, which is known")
-        return (
-            self.last is not None
-            and self.last.version == wish.version
-            and self.last.phase in ("refused", "taken_back")
-            and not wish.dry_run
-        )
-
-    def checked(self, wish: Wish, made: tuple[Change, ...]) -> Self:
-        """Remember what a wish would change."""
-        return replace(self, last=Fate(wish.version, "checked", (), made))
+        if self.newest is None or wish.version > self.newest.version:
+            return False
+        if wish.version < self.newest.version:
+            raise BadData(f"version {wish.version} is older than {self.newest.version}, which is known")
+        if wish.digest != self.newest.digest:
+            raise BadData(f"there is another wish of version {wish.version} already")
+        return True
 
     def refused(self, wish: Wish, errors: tuple[str, ...]) -> Self:
         """Remember why a wish cannot be."""
-        return replace(self, last=Fate(wish.version, "refused", errors))
+        return replace(self, newest=Fate(wish.version, wish.digest, "refused", errors))
 
     def on_trial(self, wish: Wish, made: tuple[Change, ...]) -> Self:
         """Have a wish tried at the next start."""
-        return replace(self, trial=wish, tries=TRIES, last=Fate(wish.version, "trial", (), made))
+        return replace(self, trial=wish, tries=TRIES, newest=Fate(wish.version, wish.digest, "trial", (), made))
+
+    def held(self, wish: Wish, now_utc: float) -> Self:
+        """Hold on to a wish, at once where it changes nothing."""
+        return self._settled(wish, "holds", replace(self, holds=wish, held_since_utc=now_utc))
+
+    def taken_back(self, reason: str) -> Self:
+        """Go back to what held before the trial."""
+        return self if self.trial is None else self._settled(self.trial, "taken_back", self, (reason,))
 
     def started(self) -> Self:
         """Count one start with the trial; the one on trial is taken back where none was left."""
         if self.trial is None:
             return self
-        if self.tries == 0:
-            return self.taken_back("the station did not come up with it")
-        return replace(self, tries=self.tries - 1)
+        return self.taken_back("the station did not come up with it") if self.tries == 0 else self._with_tries(-1)
 
-    def proven(self, now_utc: float) -> Self:
-        """Hold on to what was tried."""
-        if self.trial is None or self.last is None:
-            return self
-        fate = Fate(self.trial.version, "holds", (), self.last.changes)
-        return replace(self, holds=self.trial, held_since_utc=now_utc, trial=None, tries=0, last=fate)
+    def stopped(self) -> Self:
+        """Take one start back from the count: it ended because somebody wanted it to."""
+        return self if self.trial is None else self._with_tries(1)
 
-    def taken_back(self, reason: str) -> Self:
-        """Go back to what held before."""
-        if self.trial is None:
-            return self
-        made = () if self.last is None else self.last.changes
-        return replace(self, trial=None, tries=0, last=Fate(self.trial.version, "taken_back", (reason,), made))
+    def _with_tries(self, more: int) -> Self:
+        return replace(self, tries=min(self.tries + more, TRIES))
+
+    def _settled(self, wish: Wish, phase: Phase, standing: Self, errors: tuple[str, ...] = ()) -> Self:
+        """End the trial; the fate of the newest wish changes where this is the one."""
+        newest = self.newest
+        made = newest.changes if newest is not None and newest.digest == wish.digest else ()
+        if newest is None or newest.version <= wish.version:
+            newest = Fate(wish.version, wish.digest, phase, errors, made)
+        return replace(standing, trial=None, tries=0, newest=newest)

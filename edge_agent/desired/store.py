@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,10 @@ import msgspec
 from edge_agent.config import Config
 from edge_agent.configfile import check_config, format_problems, load_config, read_config, written_keys
 from edge_agent.desired.settings import changes, strangers
-from edge_agent.desired.standing import MAX_SETTINGS, Standing, Wish
-from edge_agent.errors import BadData, ConfigError, StateDamaged
+from edge_agent.desired.standing import MAX_SETTINGS, Fate, Standing, Wish
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
+from edge_agent.ledger.files import make_private, take_lock
+from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.runtime.disk import Disk, Missing, RealDisk, load_checked, save_checked
 
 FILE: Final = "desired.json"
@@ -21,7 +24,13 @@ FILE: Final = "desired.json"
 
 
 class Desired:
-    """The settings of one station. Loop thread or before it; what looks at the disk is said.
+    """The settings of one station. Before the loop runs, or in the background: each call looks at the disk.
+
+    Attributes:
+        standing: where the wishes stand.
+        trying: what this life of the station tries; None while it runs by what holds.
+        went_back: the fate of the wish that `begin` took back; None where it took none back.
+        damage: why what was kept could not be read; "" where it could.
 
     Args:
         path: the station's file.
@@ -33,7 +42,10 @@ class Desired:
 
     def __init__(self, path: Path, disk_of: Callable[[Path], Disk] = RealDisk) -> None:
         self._path = path
-        self._disk = disk_of(Path(load_config(path).station.state_dir))
+        self._state_dir = Path(load_config(path).station.state_dir)
+        self._disk = disk_of(self._state_dir)
+        self.trying: Wish | None = None
+        self.went_back: Fate | None = None
         self.damage = ""
         try:
             self.standing = msgspec.json.decode(load_checked(self._disk, FILE), type=Standing)
@@ -44,24 +56,38 @@ class Desired:
             self.damage = f"{FILE} is damaged, so the station runs by its own file: {error}"
 
     def begin(self) -> Config:
-        """Count a start and give the settings to run by; looks at the disk.
+        """Count a start and give the settings to run by.
 
-        A trial that the file no longer agrees with, or that had its starts, is taken back first.
+        A trial that the file no longer agrees with, or that had its starts, is taken back first; one whose start cannot
+        be counted because the disk fails is left for the next start.
 
         Returns:
             The settings, resolved.
 
         Raises:
             ConfigError: the file is wrong, with what holds.
-            Unavailable: the disk fails.
+            Unavailable: another process runs this station; nothing was counted.
         """
-        self._keep(self.standing.started())
-        if self.standing.trial is not None:
-            config, problems = read_config(self._path, self.standing.settings)
-            if not problems:
-                return config
-            self.take_back(format_problems(self._path, problems))
+        if self.standing.trial is None:
+            return self.present()
+        self._check_alone()
+        try:
+            self._keep(self.standing.started())
+            if self.standing.trial is not None:
+                config, problems = read_config(self._path, self.standing.settings)
+                if not problems:
+                    self.trying = self.standing.trial
+                    return config
+                self._keep(self.standing.taken_back(format_problems(self._path, problems)))
+            self.went_back = self.standing.newest
+        except Unavailable:
+            pass  # it cannot be counted, so it is not tried
         return self.present()
+
+    def end(self) -> None:
+        """Take the start of this life back from the count: it ended because somebody wanted it to."""
+        if self.trying is not None and self.trying == self.standing.trial:
+            self._keep(self.standing.stopped())
 
     def present(self) -> Config:
         """Give the settings that hold; raises as `begin` does."""
@@ -84,50 +110,59 @@ class Desired:
         """Give the settings that the station's file names."""
         return written_keys(self._path)
 
-    def consider(self, wish: Wish, running: Config) -> bool:
-        """Say what becomes of a wish; looks at the disk.
+    def consider(self, wish: Wish, running: Config, now_utc: float) -> Fate:
+        """Say what becomes of a wish.
 
         Args:
             wish: what the console wants.
             running: the settings that the station runs by.
+            now_utc: wall time [s since the epoch].
 
         Returns:
-            It is on trial: the station is to begin anew.
+            Its fate. `trial` with changes: the station is to begin anew; without, it runs by it already.
 
         Raises:
             BadData: it is out of its turn; nothing changed.
             Unavailable: the disk fails; nothing changed.
         """
-        if self.standing.is_old(wish):
-            return False
+        if not wish.dry_run and self.standing.is_known(wish) and self.standing.newest is not None:
+            return self.standing.newest
         if len(wish.settings) > MAX_SETTINGS:
             raise BadData(f"{len(wish.settings)} settings, at most {MAX_SETTINGS} are read")
         config, problems = read_config(self._path, wish.settings)
-        problems = [*strangers(wish.settings), *problems]
-        if problems:
-            self._keep(self.standing.refused(wish, tuple(format_problems(self._path, [p]) for p in problems)))
-            return False
-        made = changes(running, config)
+        errors = tuple(format_problems(self._path, [p]) for p in (*strangers(wish.settings), *problems))
+        made = () if errors else changes(running, config)
         if wish.dry_run:
-            self._keep(self.standing.checked(wish, made))
+            return Fate(wish.version, wish.digest, "refused" if errors else "checked", errors, made)
+        if errors:
+            self._keep(self.standing.refused(wish, errors))
+        elif made or self.standing.trial is not None:
+            self._keep(self.standing.on_trial(wish, made))
+            self.trying = self.trying if made else wish
+        else:
+            self._keep(self.standing.held(wish, now_utc))
+        assert self.standing.newest is not None
+        return self.standing.newest
+
+    def prove(self, wish: Wish, now_utc: float) -> bool:
+        """Hold on to a wish where it is on trial; say whether it was."""
+        if self.standing.trial != wish:
             return False
-        trial = self.standing.on_trial(wish, made)
-        self._keep(trial)
-        return bool(made)
+        self._keep(self.standing.held(wish, now_utc))
+        return True
 
-    def prove(self, now_utc: float) -> bool:
-        """Hold on to what is on trial; say whether there was something. Looks at the disk."""
-        tried = self.standing.trial is not None
-        if tried:
-            self._keep(self.standing.proven(now_utc))
-        return tried
+    def take_back(self, wish: Wish, reason: str) -> bool:
+        """Go back to what held before a wish, where that is on trial; say whether it was."""
+        if self.standing.trial != wish:
+            return False
+        self._keep(self.standing.taken_back(reason))
+        return True
 
-    def take_back(self, reason: str) -> bool:
-        """Go back to what held before; say whether there was something to take back. Looks at the disk."""
-        tried = self.standing.trial is not None
-        if tried:
-            self._keep(self.standing.taken_back(reason))
-        return tried
+    def _check_alone(self) -> None:
+        """Raise `Unavailable` where another process runs this station: its trial is none of ours."""
+        path = self._state_dir / FILE_NAME
+        make_private(path)
+        os.close(take_lock(path))
 
     def _keep(self, standing: Standing) -> None:
         if standing != self.standing:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +23,7 @@ PROBATION_S: Final = 60.0
 """A station that has judged parts for so long with new settings keeps them [s]."""
 
 COMING_UP_S: Final = 120.0
-"""A station that judges no part after so long goes back to the old ones [s]; as long as systemd waits for a start."""
+"""A station that does not come up for so long, or judges none of its parts, goes back [s]: what a start may take."""
 
 PATIENCE_S: Final = 10.0
 """How long a moment without a part between trigger and action is waited for before the station begins anew [s]."""
@@ -29,7 +31,33 @@ PATIENCE_S: Final = 10.0
 LOOK_S: Final = 0.05
 """How often it is looked whether that moment has come [s]."""
 
+TRIAL_LOOK_S: Final = 1.0
+"""How often a trial is looked at [s]."""
+
+RETRY_S: Final = 10.0
+"""What the disk or a busy station did not take is tried again after this [s]."""
+
+QUIET_S: Final = 60.0
+"""Refusals are an event at most so often [s]: nobody fills the ledger by being refused."""
+
 Note = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a trial has to know of the running station; each is asked on the loop thread.
+
+    Attributes:
+        is_up: the source has been opened.
+        triggers: parts that were announced since the start.
+        judged: parts that were answered in time by what they looked and sounded like, since the start.
+        is_idle: no part is between trigger and action.
+    """
+
+    is_up: Callable[[], bool]
+    triggers: Callable[[], int]
+    judged: Callable[[], int]
+    is_idle: Callable[[], bool]
 
 
 class Reported(msgspec.Struct, frozen=True):
@@ -40,8 +68,8 @@ class Reported(msgspec.Struct, frozen=True):
         sha256: digest of all settings in force.
         applied_at: since when that wish holds [s since the epoch]; None while it is on trial, and without one.
         trial: it has yet to prove itself.
-        last: what became of the last wish; None before the first.
-        errors: why the last one was refused or taken back.
+        last: what became of the last wish or dry run; None before the first.
+        errors: why that was refused or taken back.
     """
 
     version: int
@@ -55,14 +83,19 @@ class Reported(msgspec.Struct, frozen=True):
 class Wishes:
     """The console's word on the settings of a running station. A component; loop thread.
 
+    One thing at a time: while a wish is considered, or a trial ended, the newest wish waits and those between are
+    dropped.
+
+    Attributes:
+        refused: messages that were no wishes of somebody who may have them.
+
     Args:
         desired: what is kept; None at a station without a file of settings.
         config: what the station runs by.
         opens: gives what is in an envelope that came on a topic, from somebody who may decide on settings.
         background: does what looks at the disk.
         clock: tells the time.
-        is_up: parts are judged.
-        idle: no part is between trigger and action.
+        line: the running station.
         restart: has the station begin anew.
         note: records an event: severity, kind, message.
         poke: asks the loop to step this component.
@@ -77,26 +110,29 @@ class Wishes:
         opens: Callable[[Envelope, str], str],
         background: Background,
         clock: Clock,
-        *,
-        is_up: Callable[[], bool],
-        idle: Callable[[], bool],
+        line: Prospect,
         restart: Callable[[], None],
         note: Note,
         poke: Callable[[str], None],
     ) -> None:
         self.refused = 0
         self._desired, self._config, self._opens = desired, config, opens
-        self._background, self._clock = background, clock
-        self._is_up, self._idle, self._restart = is_up, idle, restart
-        self._note, self._poke = note, poke
+        self._background, self._clock, self._line = background, clock, line
+        self._restart, self._note, self._poke = restart, note, poke
         self._sha256 = fingerprint(config)
-        self._began_s = clock.now()
-        self._up_s: float | None = None
-        self._leaving_by_s: float | None = None
-        self._busy = False
         self._next: tuple[Wish, Callable[[], None]] | None = None
-        if desired is not None and desired.damage:
-            self._note("error", "desired_damaged", desired.damage)
+        self._doing = False
+        self._again_s = self._quiet_until_s = float("-inf")
+        self._leaving_by_s: float | None = None
+        self._word: Fate | None = None
+        self._begin_trial()
+        if desired is not None:
+            if desired.damage:
+                self._note("error", "desired_damaged", desired.damage)
+            if (fate := desired.went_back) is not None:
+                self._note(
+                    "error", "desired_taken_back", f"wish {fate.version} is taken back: {'; '.join(fate.errors)}"
+                )
 
     def came(self, topic: str, payload: bytes, settled: Callable[[], None]) -> None:
         """Hear a message on the topic of the wishes.
@@ -109,68 +145,61 @@ class Wishes:
         try:
             wish = self._read(topic, payload)
         except BadData as error:
-            self.refused += 1
-            self._note("warning", "desired_refused", f"settings from the console were refused: {error.message}")
+            self._turn_away(f"settings from the console were refused: {error.message}")
             settled()
             return
         if self._desired is None:
-            self._note("warning", "desired_refused", "this station has no file of settings that could be changed")
+            self._turn_away("this station has no file of settings that could be changed")
             settled()
             return
         if self._next is not None:
             self._next[1]()
         self._next = wish, settled
-        self._consider(self._desired)
+        self._poke(self.name)
 
     def step(self, now: float) -> float:
-        """Begin anew when it is time to; hold on to what has proven itself, take back what does not come up."""
+        """Consider the newest wish; end a trial that has ended; begin anew when it is time to."""
         if self._leaving_by_s is not None:
-            if self._idle() or now >= self._leaving_by_s:
+            if self._line.is_idle() or now >= self._leaving_by_s:
                 self._leaving_by_s = None
                 self._restart()
             return now + LOOK_S
-        if self._desired is None or self._desired.standing.trial is None:
+        if self._doing or self._desired is None:
             return NEVER
-        if self._up_s is None and self._is_up():
-            self._up_s = now
-        due_s = self._began_s + COMING_UP_S if self._up_s is None else self._up_s + PROBATION_S
-        if now < due_s:
-            return min(due_s, now + 1.0)
-        self._settle(proven=self._up_s is not None)
-        return NEVER
+        if now < self._again_s:
+            return self._again_s
+        if self._next is not None:
+            wish, settled = self._next
+            work = partial(self._desired.consider, wish, self._config, self._clock.utc())
+            if self._do(work, partial(self._considered, wish, settled)):
+                self._next = None
+            return self._again_s if not self._doing else NEVER
+        return self._look_at_trial(self._desired, now)
+
+    def ended(self) -> None:
+        """Take note that this life of the station ended because somebody wanted it to; after the loop has ended."""
+        if self._desired is not None:
+            try:
+                self._desired.end()
+            except Unavailable as error:
+                self._note("warning", "desired_refused", f"the start of a trial stays counted: {error.message}")
 
     def reported(self) -> Reported:
         """Give what `state/config` is to say."""
         if self._desired is None:
             return Reported(0, self._sha256, None, False, None, ())
         standing = self._desired.standing
-        runs_by = standing.trial or standing.holds
+        runs_by = self._desired.trying or standing.holds
+        is_trial = self._desired.trying is not None and self._desired.trying == standing.trial
+        last = self._word or standing.newest
         return Reported(
             version=0 if runs_by is None else runs_by.version,
             sha256=self._sha256,
-            applied_at=standing.held_since_utc if standing.holds is not None and standing.trial is None else None,
-            trial=standing.trial is not None,
-            last=standing.last,
-            errors=() if standing.last is None else standing.last.errors,
+            applied_at=None if standing.holds is None or is_trial else standing.held_since_utc,
+            trial=is_trial,
+            last=last,
+            errors=() if last is None else last.errors,
         )
-
-    def _consider(self, desired: Desired) -> None:
-        """Have the newest wish considered, one at a time."""
-        if self._busy or self._next is None:
-            return
-        (wish, settled), self._next = self._next, None
-
-        def considered(result: bool | EdgeAgentError) -> None:
-            self._busy = False
-            if isinstance(result, EdgeAgentError):
-                self._note("warning", "desired_refused", f"wish {wish.version} was not taken: {result.message}")
-            else:
-                self._tell(wish, result)
-            if not isinstance(result, Unavailable):
-                settled()  # where the disk fails it comes again
-            self._consider(desired)
-
-        self._busy = self._background.submit(Chore(lambda: desired.consider(wish, self._config), considered))
 
     def _read(self, topic: str, payload: bytes) -> Wish:
         envelope = is_signed(payload)
@@ -178,45 +207,92 @@ class Wishes:
             raise BadData("they are not signed")
         return decode(self._opens(envelope, topic).encode(), Wish)
 
-    def _tell(self, wish: Wish, begins_anew: bool) -> None:
-        assert self._desired is not None
-        standing = self._desired.standing
-        last = standing.last
-        if last is None or last.version != wish.version:
+    def _turn_away(self, message: str) -> None:
+        self.refused += 1
+        now = self._clock.now()
+        if now >= self._quiet_until_s:
+            self._quiet_until_s = now + QUIET_S
+            self._note("warning", "desired_refused", f"{_printable(message)}; {self.refused} since the start")
+
+    def _do(self, work: Callable[[], Any], then: Callable[[Any], None]) -> bool:
+        """Do something in the background; say whether it was taken."""
+
+        def finish(result: Any) -> None:
+            self._doing = False
+            if isinstance(result, Unavailable):
+                self._again_s = self._clock.now() + RETRY_S
+            then(result)
+            self._poke(self.name)
+
+        self._doing = self._background.submit(Chore(work, finish))
+        if not self._doing:
+            self._again_s = self._clock.now() + RETRY_S
+        return self._doing
+
+    def _considered(self, wish: Wish, settled: Callable[[], None], result: Fate | EdgeAgentError) -> None:
+        if isinstance(result, Unavailable):
+            if self._next is None:
+                self._next = wish, settled
+            else:
+                settled()
             return
-        said = ", ".join(f"{change.key} {change.before} → {change.after}" for change in last.changes)
-        match last.phase:
+        settled()
+        if isinstance(result, EdgeAgentError):
+            self._word = Fate(wish.version, wish.digest, "refused", (result.message,))
+            self._turn_away(f"wish {wish.version} was not taken: {result.message}")
+            return
+        self._word = result if wish.dry_run else None
+        if wish.dry_run:
+            return
+        by, said = _printable(wish.by), ", ".join(f"{c.key} {c.before} → {c.after}" for c in result.changes)
+        match result.phase:
             case "refused":
-                self._note("warning", "desired_refused", f"wish {wish.version} of {wish.by}: {'; '.join(last.errors)}")
-            case "trial" if begins_anew:
-                self._note("info", "desired_trial", f"wish {wish.version} of {wish.by} is tried: {said}")
+                self._turn_away(f"wish {wish.version} of {by}: {'; '.join(result.errors)}")
+            case "trial" if result.changes and self._desired is not None and self._desired.trying != wish:
+                self._note("info", "desired_trial", f"wish {wish.version} of {by} is tried: {said}")
                 self._leaving_by_s = self._clock.now() + PATIENCE_S
-                self._poke(self.name)
             case "trial":
-                self._poke(self.name)
+                self._begin_trial()
             case _:
                 pass
 
-    def _settle(self, *, proven: bool) -> None:
-        desired = self._desired
-        assert desired is not None
+    def _begin_trial(self) -> None:
+        self._began_s = self._clock.now()
+        self._triggers, self._judged = self._line.triggers(), self._line.judged()
+        self._first_trigger_s: float | None = None
+        self._first_judged_s: float | None = None
 
-        def kept(result: Any) -> None:
-            if isinstance(result, EdgeAgentError):
-                self._began_s = self._clock.now()  # the disk fails: it is tried again
-                self._poke(self.name)
-                return
-            last = desired.standing.last
-            version = 0 if last is None else last.version
-            if proven:
-                self._note("info", "desired_holds", f"wish {version} has proven itself and holds")
-            else:
-                self._note("error", "desired_taken_back", f"wish {version} is taken back: no part was judged with it")
+    def _look_at_trial(self, desired: Desired, now: float) -> float:
+        wish = desired.trying
+        if wish is None or wish != desired.standing.trial:
+            return NEVER
+        if self._first_trigger_s is None and self._line.triggers() > self._triggers:
+            self._first_trigger_s = now
+        if self._first_judged_s is None and self._line.judged() > self._judged:
+            self._first_judged_s = now
+        if self._first_judged_s is not None:
+            if now >= self._first_judged_s + PROBATION_S:
+                self._do(partial(desired.prove, wish, self._clock.utc()), partial(self._proven, wish))
+        elif not self._line.is_up():
+            if now >= self._began_s + COMING_UP_S:
+                self._take_back(desired, wish, "the station did not come up with it")
+        elif self._first_trigger_s is not None and now >= self._first_trigger_s + COMING_UP_S:
+            self._take_back(desired, wish, "no part could be judged with it")
+        return NEVER if self._doing else now + TRIAL_LOOK_S
+
+    def _proven(self, wish: Wish, result: bool | EdgeAgentError) -> None:
+        if result is True:
+            self._note("info", "desired_holds", f"wish {wish.version} has proven itself and holds")
+
+    def _take_back(self, desired: Desired, wish: Wish, reason: str) -> None:
+        def taken(result: bool | EdgeAgentError) -> None:
+            if result is True:
+                self._note("error", "desired_taken_back", f"wish {wish.version} is taken back: {reason}")
                 self._restart()
 
-        utc = self._clock.utc()
-        work: Callable[[], object] = (
-            (lambda: desired.prove(utc)) if proven else (lambda: desired.take_back("no part was judged with it"))
-        )
-        if not self._background.submit(Chore(work, kept)):
-            self._began_s = self._clock.now()
+        self._do(partial(desired.take_back, wish, reason), taken)
+
+
+def _printable(text: str) -> str:
+    """Give a text from outside without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

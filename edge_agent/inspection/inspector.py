@@ -63,6 +63,7 @@ class InspectionCounts:
     """What the inspector has seen since it started."""
 
     triggers: int = 0
+    judged: int = 0  #: answered in time by what the part looked and sounded like
     late: int = 0  #: UNSURE because the answer did not come in time
     overdue: int = 0  #: told to the output after the deadline; must stay 0
     overloaded: int = 0  #: UNSURE because the device could not take the part
@@ -244,6 +245,7 @@ class Inspector:
                 verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
             case _:
                 verdict = Verdict(Outcome.UNSURE, cause="device", degraded=words)
+        self.counts.judged += isinstance(result, Embedding) and self._clock.now() <= flight.deadline_s - ACT_MARGIN_S
         if self._clock.now() > flight.deadline_s - ACT_MARGIN_S:
             self.counts.late += verdict.cause != "late"
             verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)

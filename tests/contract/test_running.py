@@ -10,12 +10,14 @@ from edge_agent.configfile import load_config
 from edge_agent.desired import Desired, Wish
 from edge_agent.errors import ConfigError, Unavailable
 
+WISH = Wish(1, 1, {"recipe.false_reject": 0.05}, "ada")
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "station.toml"
     path.write_text("[recipe]\nfalse_reject = 0.02\n")
-    Desired(path).consider(Wish(1, 1, {"recipe.false_reject": 0.05}, "ada"), load_config(path))
+    Desired(path).consider(WISH, load_config(path), 1.7e9)
     return path
 
 
@@ -44,7 +46,7 @@ def test_what_cannot_be_built_is_taken_back_with_its_reason(file: Path, monkeypa
     agent = running.begin(file)
 
     assert shares == [0.05, 0.02]
-    assert agent.desired.standing.last.errors == ("no bundle can do this",)
+    assert agent.desired.standing.newest.errors == ("no bundle can do this",)
 
 
 def test_what_may_pass_costs_a_try_and_nothing_more(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +58,7 @@ def test_what_may_pass_costs_a_try_and_nothing_more(file: Path, monkeypatch: pyt
 
 
 def test_a_fault_that_is_not_the_wishes_ends_the_start(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Desired(file).take_back("no")
+    Desired(file).take_back(WISH, "no")
     monkeypatch.setattr(running, "build", lambda config, *, desired: (_ for _ in ()).throw(ConfigError("no bundle")))
 
     with pytest.raises(ConfigError, match="no bundle"):

@@ -8,12 +8,14 @@ import pytest
 
 from edge_agent.configfile import load_config, read_config
 from edge_agent.desired import Desired, Standing, Wish
+from edge_agent.desired.settings import Change
 from edge_agent.desired.standing import TRIES
 from edge_agent.desired.store import FILE
 from edge_agent.runtime.disk import Disk, save_checked
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 
 OLD, NEW = Wish(1, 1, {"recipe.false_reject": 0.005}, "ada"), Wish(1, 2, {"recipe.false_reject": 0.05}, "ada")
+MADE = (Change("recipe.false_reject", 0.005, 0.05),)
 HELD = Standing(holds=OLD, held_since_utc=1e9)
 
 
@@ -35,10 +37,10 @@ def desired(file: Path, disk: Disk) -> Desired:
 
 
 ACTIONS: dict[str, tuple[Standing, Callable[[Desired, Path], object]]] = {
-    "a wish": (HELD, lambda d, file: d.consider(NEW, load_config(file))),
-    "a start": (HELD.on_trial(NEW, ()), lambda d, file: d.begin()),
-    "a proof": (HELD.on_trial(NEW, ()), lambda d, file: d.prove(2e9)),
-    "taken back": (HELD.on_trial(NEW, ()), lambda d, file: d.take_back("no")),
+    "a wish": (HELD, lambda d, file: d.consider(NEW, load_config(file), 2e9)),
+    "a start": (HELD.on_trial(NEW, MADE), lambda d, file: d.begin()),
+    "a proof": (HELD.on_trial(NEW, MADE), lambda d, file: d.prove(NEW, 2e9)),
+    "taken back": (HELD.on_trial(NEW, MADE), lambda d, file: d.take_back(NEW, "no")),
 }
 
 
@@ -56,7 +58,7 @@ def test_a_cut_leaves_what_was_or_what_is_to_be(file: Path, name: str) -> None:
 
 
 def test_a_station_that_dies_at_each_start_goes_back_by_itself(file: Path) -> None:
-    disk = FakeDisk(kept(HELD.on_trial(NEW, ())))
+    disk = FakeDisk(kept(HELD.on_trial(NEW, MADE)))
     shares = [desired(file, disk).begin().recipe.false_reject for _ in range(TRIES + 2)]
 
     assert shares == [0.05] * TRIES + [0.005] * 2
@@ -67,7 +69,7 @@ def test_a_start_that_is_not_counted_would_be_found_out(file: Path) -> None:
         def begin(self):
             return read_config(self._path, self.standing.settings)[0]
 
-    disk = FakeDisk(kept(HELD.on_trial(NEW, ())))
+    disk = FakeDisk(kept(HELD.on_trial(NEW, MADE)))
     shares = [Hopeful(file, lambda folder: disk).begin().recipe.false_reject for _ in range(TRIES + 2)]
 
     assert shares[-1] != 0.005

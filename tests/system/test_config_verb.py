@@ -21,14 +21,17 @@ def typed(*words: str) -> int:
     return main(["config", *words], serve=lambda make: 1)
 
 
+WISH = Wish(1, 41, {"recipe.false_reject": 0.005}, "ada")
+
+
 def wished(file: Path) -> Desired:
     desired = Desired(file)
-    desired.consider(Wish(1, 41, {"recipe.false_reject": 0.005}, "ada"), load_config(file))
+    desired.consider(WISH, load_config(file), 1.7e9)
     return desired
 
 
 def test_each_setting_says_who_set_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wished(file).prove(1.7e9)
+    wished(file).prove(WISH, 1.7e9)
 
     assert typed("-c", str(file)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -57,7 +60,7 @@ def test_looking_counts_no_start(file: Path) -> None:
 
 
 def test_what_was_refused_says_why(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Desired(file).consider(Wish(1, 2, {"recipe.false_reject": 7}, "ada"), load_config(file))
+    Desired(file).consider(Wish(1, 2, {"recipe.false_reject": 7}, "ada"), load_config(file), 1.7e9)
     typed("-c", str(file))
 
     assert "2 was refused" in capsys.readouterr().out

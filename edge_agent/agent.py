@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -80,7 +81,6 @@ class Agent:
         say: publishes a message, without ever blocking; for the way to the console.
         acknowledge: tells the broker that a message is safe here; the same.
         life: of this run; another one after each start.
-        configuration: digest of what the station was started with.
         restarts: somebody wants the station to begin anew once it has ended.
         uplink: the way to the console; None without one.
 
@@ -132,7 +132,6 @@ class Agent:
         self.say: Callable[[Outgoing], object] = lambda outgoing: None
         self.acknowledge: Callable[[Inbound], None] = lambda inbound: None
         self.life = secrets.token_hex(8)
-        self.configuration = fingerprint(station.config)
         self.restarts = False
         self.uplink: Uplink | None = None
         self.evidence_dropped = 0
@@ -140,6 +139,11 @@ class Agent:
         self._opened = False
         self._waits = False
         self._found: Position | None = None
+
+    @cached_property
+    def configuration(self) -> str:
+        """Digest of what the station was started with."""
+        return fingerprint(self.station.config)
 
     def open_source(self) -> None:
         """Open the source; declare the triggers that the life before, or an outage, left unanswered."""

@@ -77,6 +77,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from edge_agent.configfile import load_config
+
+    load_config(arguments.config)  # what is wrong with the file is said before anything begins
+
     def make() -> Agent:
         from edge_agent.running import begin
 

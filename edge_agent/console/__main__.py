@@ -93,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
         "--drop", action="append", default=[], metavar="KEY", help="as the station's file says; may be given again"
     )
     made.add_argument("--sign", type=Path, metavar="KEYFILE", help="sign with this key, which may administer")
+    made.add_argument(
+        "--trusted", type=Path, metavar="FILE", help="keys whose wishes count here, as a station's trusted.toml"
+    )
+    made.add_argument("--anew", action="store_true", help="what was wanted before does not matter")
     made.add_argument("--dry-run", action="store_true", help="only ask what it would change")
     made.add_argument("--wait", type=seconds, default=30.0, metavar="S", help="for the station's word (default: 30)")
     made.add_argument("--by", default=default_by(), metavar="NAME", help="who wants it, for the record")
@@ -179,6 +183,8 @@ def _configure(arguments: argparse.Namespace) -> int:
         dropped=arguments.drop,
         by=arguments.by,
         sign=arguments.sign,
+        trusted=arguments.trusted,
+        anew=arguments.anew,
         dry_run=arguments.dry_run,
         wait_s=arguments.wait,
     )

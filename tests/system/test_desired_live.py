@@ -49,9 +49,13 @@ def station(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     assert process.returncode == 0, said.decode()
 
 
-def wants(console: Peer, version: int, key: Ed25519PrivateKey = KEY, **settings: object) -> None:
+def wish_of(version: int, **settings: object) -> str:
     wish = Wish(1, version, {name.replace("__", "."): value for name, value in settings.items()}, "ada")
-    console.say(DESIRED, sealed(msgspec.json.encode(wish).decode(), DESIRED, key), retain=True)
+    return msgspec.json.encode(wish).decode()
+
+
+def wants(console: Peer, version: int, key: Ed25519PrivateKey = KEY, **settings: object) -> None:
+    console.say(DESIRED, sealed(wish_of(version, **settings), DESIRED, key), retain=True)
 
 
 def reported(console: Peer, version: int, phase: str) -> dict:
@@ -117,13 +121,20 @@ def test_the_console_asks_changes_and_keeps_what_it_wanted_before(tmp_path: Path
             reported(ear, 1, "trial")
             asked = console_says("recipe.false_reject=0.05", *signed, *at, "--dry-run")
             changed = console_says("recipe.false_reject=0.05", *signed, *at, "--json")
+            forged = wish_of(9, recipe__draw_one_in=7), Ed25519PrivateKey.generate()
+            ear.say(DESIRED, sealed(forged[0], DESIRED, forged[1]), retain=True)
+            spoiled = console_says("recipe.draw_one_in=20", *signed, *at)
+            anew = console_says("recipe.draw_one_in=20", *signed, *at, "--anew", "--json")
         wanted = console_says(*at)
 
     assert absent.returncode == 1
     assert "lies at the broker" in absent.stderr
     assert (asked.returncode, changed.returncode, wanted.returncode) == (0, 0, 0), (asked.stderr, changed.stderr)
-    assert "recipe.false_reject: 0.01 → 0.05" in asked.stdout
+    assert "changes recipe.false_reject: 0.01 → 0.05" in asked.stdout
     answer = msgspec.json.decode(changed.stdout)
     assert answer["state"]["last"]["phase"] == "trial"
     assert answer["wanted"]["settings"] == {"recipe.draw_one_in": 50, "recipe.false_reject": 0.05}
-    assert "recipe.draw_one_in = 50" in wanted.stdout
+    assert (spoiled.returncode, anew.returncode) == (2, 0), (spoiled.stderr, anew.stderr)
+    assert "is not trusted here" in spoiled.stderr
+    assert msgspec.json.decode(anew.stdout)["wanted"]["settings"] == {"recipe.draw_one_in": 20}
+    assert "which is not known here" in wanted.stdout

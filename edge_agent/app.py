@@ -197,7 +197,7 @@ def _joined(
             is_up=lambda: agent.is_up,
             triggers=lambda: inspector.counts.triggers,
             judged=lambda: inspector.counts.judged,
-            is_idle=lambda: not inspector.in_flight,
+            is_idle=lambda: agent.is_settled and not inspector.in_flight,
         ),
         restart=agent.restart,
         note=lambda severity, kind, message: station.note(severity, Wishes.name, kind, message),

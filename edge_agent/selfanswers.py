@@ -58,8 +58,8 @@ class StationAround:
         return self._agent.is_settled
 
     def is_safe(self) -> bool:
-        """Say whether no part is between its trigger and its action."""
-        return not self._agent.inspector.in_flight
+        """Say whether nothing is begun that should be ended first: a start, or a part between trigger and action."""
+        return self._agent.is_settled and not self._agent.inspector.in_flight
 
     def is_synchronised(self) -> bool:
         """Say whether something keeps the wall clock right."""

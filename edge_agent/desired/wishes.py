@@ -51,7 +51,7 @@ class Prospect:
         is_up: the source has been opened.
         triggers: parts that were announced since the start.
         judged: parts that were answered in time by what they looked and sounded like, since the start.
-        is_idle: no part is between trigger and action.
+        is_idle: nothing is begun that should be ended first: a start, or a part between trigger and action.
     """
 
     is_up: Callable[[], bool]
@@ -250,7 +250,8 @@ class Wishes:
                 self._turn_away(f"wish {wish.version} of {by}: {'; '.join(result.errors)}")
             case "trial" if result.changes and self._desired is not None and self._desired.trying != wish:
                 self._note("info", "desired_trial", f"wish {wish.version} of {by} is tried: {said}")
-                self._leaving_by_s = self._clock.now() + PATIENCE_S
+                patience_s = PATIENCE_S if self._line.is_up() else COMING_UP_S
+                self._leaving_by_s = self._clock.now() + patience_s
             case "trial":
                 self._begin_trial()
             case _:

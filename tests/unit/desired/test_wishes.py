@@ -165,6 +165,17 @@ def test_a_wish_has_the_station_begin_anew_between_two_parts(cell: Cell) -> None
     assert any("recipe.false_reject 0.01 → 0.02" in event for event in cell.events)
 
 
+def test_a_station_that_is_starting_is_given_the_time_to(cell: Cell) -> None:
+    cell.up = cell.idle = False
+    cell.says(1)
+    cell.turn()
+    cell.after(COMING_UP_S - 1.0)
+    early = cell.restarts
+    cell.after(2.0)
+
+    assert (early, cell.restarts) == (0, 1)
+
+
 def test_a_line_that_never_rests_is_not_waited_for_for_ever(cell: Cell) -> None:
     cell.idle = False
     cell.says(1)

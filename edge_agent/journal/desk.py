@@ -18,11 +18,10 @@ from edge_agent.commands import Command
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.journal.asking import (
     MAX_CORRELATION_BYTES,
-    MAX_REQUEST_BYTES,
     arguments_of,
     asked_of,
     command_of,
-    id_of,
+    read,
     reply_topic,
 )
 from edge_agent.journal.case import Surroundings, Tell
@@ -34,7 +33,6 @@ from edge_agent.journal.refusals import Refusals
 from edge_agent.journal.response import Code, Response
 from edge_agent.ledger import StoredCommand, Told
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import is_signed
 from edge_agent.trust import Trust, Unauthorized
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
@@ -170,23 +168,22 @@ class Desk:
         return self._tells(kept.reply_to, kept.correlation) if kept.way is Way.MQTT else None
 
     def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
-        bounded = len(inbound.payload) <= MAX_REQUEST_BYTES
-        envelope = is_signed(inbound.payload) if bounded else None
-        text = inbound.payload if envelope is None else envelope.signed.encode(errors="replace")
-        came = Came(inbound, text, envelope, reply_to, now)
+        said = read(inbound.payload)
+        came = Came(inbound, said, reply_to, now)
+        key = "" if said.envelope is None else said.envelope.key
         try:
             command = command_of(name)
             self._check_signature(came, command)
-            asked = asked_of(text, name)
+            asked = asked_of(said, name)
             arguments = arguments_of(command, asked)
         except Unauthorized as error:
             self.counts.unauthorized += 1
-            self._refusals.record(name, id_of(text), "" if envelope is None else envelope.key, error.message)
-            self._refuse(came, id_of(text), error, Code.E_UNAUTH)
+            self._refusals.record(name, said.id, key, error.message)
+            self._refuse(came, said.id, error, Code.E_UNAUTH)
             return
         except BadData as error:
             self.counts.malformed += 1
-            self._refuse(came, id_of(text), error, Code.E_SCHEMA)
+            self._refuse(came, said.id, error, Code.E_SCHEMA)
             return
         order = Order(
             id=asked.id,
@@ -194,11 +191,11 @@ class Desk:
             arguments=arguments,
             who=asked.by,
             way=Way.MQTT,
-            caller="" if envelope is None else f"key {envelope.key}",
+            caller=f"key {key}" if key else "",
             arrived_s=inbound.arrived_s,
             issued_utc=asked.issued_at,
             ttl_s=asked.ttl_ms / 1e3,
-            key="" if envelope is None or not command.signed else envelope.key,
+            key=key if command.signed else "",
             expect={str(resource): wanted for resource, wanted in asked.expect.items()},
             reply_to=reply_to,
             correlation=inbound.correlation,
@@ -210,8 +207,8 @@ class Desk:
             self._readings.take(came, order)
 
     def _check_signature(self, came: Came, command: Command) -> None:
-        if came.envelope is not None:
-            self._trust.open(came.envelope, came.inbound.topic, command.privilege, came.now)
+        if came.said.envelope is not None:
+            self._trust.open(came.said.envelope, came.inbound.topic, command.privilege, came.now)
         elif command.signed:
             raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
 

@@ -13,6 +13,7 @@ import msgspec
 from edge_agent.api import Handler, Request
 from edge_agent.commands import Resource
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.journal.asking import Said
 from edge_agent.journal.case import Surroundings
 from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.expiry import Moment, too_late
@@ -20,7 +21,6 @@ from edge_agent.journal.order import Order
 from edge_agent.journal.response import Code, Response
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import Envelope
 from edge_agent.uplink.message import Inbound
 
 KEPT_READINGS: Final = 64
@@ -36,15 +36,13 @@ class Came:
 
     Attributes:
         inbound: as it came.
-        text: the request itself, JSON.
-        envelope: what it came in; None without a signature.
+        said: what it says.
         reply_to: where it is answered.
         now: host monotonic time [s].
     """
 
     inbound: Inbound
-    text: bytes
-    envelope: Envelope | None
+    said: Said
     reply_to: str
     now: float
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from journal_rig import ACKNOWLEDGER, CONSOLE, ID, OPERATOR, STRANGER, TOPICS, Life, World, request
 
+from edge_agent import strictjson
 from edge_agent.api import Caller, Request
 from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, Unavailable
@@ -505,3 +506,20 @@ def test_signing_does_not_help_who_asks_for_another_name(life: Life, world: Worl
     inbound = replace(request("use", USE, clock=world.clock), payload=sealed(text, TOPICS.request("use"), CONSOLE))
 
     assert code(life, inbound) == "E_SCHEMA"
+
+
+@pytest.mark.parametrize("key", [None, STRANGER, CONSOLE])
+def test_each_byte_of_a_request_is_read_once(
+    life: Life, world: World, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a signature counts, anybody may have sent it: the loop thread does no more than it must."""
+    texts: list[bytes] = []
+    plain = strictjson.plain
+    monkeypatch.setattr(
+        strictjson,
+        "plain",
+        lambda data, **limits: texts.append(data) or plain(data, **limits),  # type: ignore[func-returns-value]
+    )
+    ask(life, request("use", USE, key=key, clock=world.clock))
+
+    assert len(texts) == len(set(texts)) == (1 if key is None else 2)

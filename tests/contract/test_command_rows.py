@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from ledger_parts import part
 
 from edge_agent.errors import BadData
+from edge_agent.journal import Code, Response
 from edge_agent.ledger import Accepted, Answered, Audited, JournalReader, Told, Word, WordKind, commandrows
 from edge_agent.ledger.auditchain import verify
 from edge_agent.ledger.batch import Batch, Duplicate
@@ -18,6 +21,9 @@ from edge_agent.ledger.items import Receipted
 from edge_agent.ledger.store import Store
 
 UTC = 1_764_500_000.1234
+ANSWER = msgspec.json.encode(
+    Response("id-1", "done", "ok", Code.OK, "", "", msgspec.Raw(b'{"a":1}'), "press-3", UTC, 1.0)
+).decode()
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_ids_of_signed_commands_are_kept_and_others_are_bounded(
 ) -> None:
     monkeypatch.setattr(commandrows, "KEPT_COMMANDS", 4)
     for number in range(10):
-        write(store, accepted(number, "key" if number % 2 else ""), answered(number, told=True))
+        write(store, accepted(number, "key" if number % 2 else ""), answered(number, ANSWER, told=True))
     with JournalReader(tmp_path) as reader:
         found = {number: reader.command(f"id-{number}") for number in range(10)}
         newest = reader.newest_issued()
@@ -100,8 +106,10 @@ def test_ids_of_signed_commands_are_kept_and_others_are_bounded(
     assert [number for number, command in found.items() if command is None] == [0, 2, 4]
     old, new = found[1], found[9]
     assert old is not None and new is not None
-    assert (old.answer, old.request, old.digest) == ('{"code":"OK"}', "", "d")
-    assert (new.answer, new.request) == ('{"code":"OK","result":{"a":1}}', "{}")
+    assert (old.request, old.digest, new.request) == ("", "d", "{}")
+    assert json.loads(old.answer) == {**json.loads(ANSWER), "result": {}}
+    assert msgspec.json.decode(old.answer, type=Response).code is Code.OK  # whoever asks again is told that much
+    assert new.answer == ANSWER
     assert newest == {"key": UTC + 9}
 
 

@@ -19,6 +19,7 @@ from edge_agent.errors import BadData, Unavailable
 from edge_agent.journal import Counter
 from edge_agent.journal.journal import OPEN_COMMANDS
 from edge_agent.journal.refusals import ROWS
+from edge_agent.ledger import commandrows
 from edge_agent.signing import public_bytes, sealed
 from edge_agent.trust import added, key_of, read_keys, write_keys
 from edge_agent.uplink.message import Inbound
@@ -523,3 +524,16 @@ def test_each_byte_of_a_request_is_read_once(
     ask(life, request("use", USE, key=key, clock=world.clock))
 
     assert len(texts) == len(set(texts)) == (1 if key is None else 2)
+
+
+def test_what_was_answered_long_ago_answers_the_same_without_its_result(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commandrows, "KEPT_COMMANDS", 2)
+    recorded = request("use", USE, clock=world.clock)
+    (first,) = ask(life, recorded)[-1:]
+    for number in range(4):
+        ask(life, request("identify", clock=world.clock, asked_id=f"{ID[:-3]}{number + 100:03}"))
+
+    assert first["result"] == {"recipe": "bolts"}
+    assert ask(life, recorded) == [{**first, "result": {}}]

@@ -27,7 +27,7 @@ from edge_agent.journal.asking import (
 from edge_agent.journal.case import Surroundings, Tell
 from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.journal import Journal
-from edge_agent.journal.order import Kept, Order, Way
+from edge_agent.journal.order import Order, Way, kept_of
 from edge_agent.journal.readings import Came, Readings
 from edge_agent.journal.refusals import Refusals
 from edge_agent.journal.response import Code, Response
@@ -156,16 +156,15 @@ class Desk:
         for stored in unsettled:
             if not stored.answer:
                 left.append(stored)
-            elif stored.accepted_utc < told:
+            elif stored.accepted_utc < told or (kept := kept_of(stored)) is None:
                 self._around.record(Told(stored.id), lambda receipt: None)
-            elif stored.request:
-                kept = msgspec.json.decode(stored.request, type=Kept)
+            else:
                 self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
         self._journal.load(left, newest_utc, self._teller)
 
     def _teller(self, stored: StoredCommand) -> Tell | None:
-        kept = msgspec.json.decode(stored.request, type=Kept)
-        return self._tells(kept.reply_to, kept.correlation) if kept.way is Way.MQTT else None
+        kept = kept_of(stored)
+        return None if kept is None or kept.way is not Way.MQTT else self._tells(kept.reply_to, kept.correlation)
 
     def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
         said = read(inbound.payload)

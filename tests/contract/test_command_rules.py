@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -537,3 +539,25 @@ def test_what_was_answered_long_ago_answers_the_same_without_its_result(
 
     assert first["result"] == {"recipe": "bolts"}
     assert ask(life, recorded) == [{**first, "result": {}}]
+
+
+@pytest.mark.parametrize("kept", ["", "{}", '{"way":"carrier pigeon"}', "\xe9"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_stored_command_that_cannot_be_read_does_not_keep_the_station_from_starting(
+    tmp_path: Path, kept: str, answered: bool
+) -> None:
+    """A release before this one wrote it otherwise."""
+    world = World(tmp_path)
+    first = Life(world)
+    first.handlers["use"] = lambda request, now: first.held.append(request)
+    first.receive(request("use", USE, clock=world.clock))
+    first.turn()
+    first.end()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
+        database.execute("UPDATE commands SET request = ?, answer = ?", (kept, "{}" if answered else None))
+    second = Life(world)
+    second.run()
+    second.end()
+
+    assert world.rows("SELECT told, answer IS NULL FROM commands") == [(1, 0)]
+    assert world.codes() == ([] if answered else ["E_INTERNAL"])

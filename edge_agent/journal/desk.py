@@ -150,7 +150,7 @@ class Desk:
 
         Args:
             unsettled: these, oldest first.
-            newest_utc: for each key, when its newest command was asked [s since the epoch].
+            newest_utc: for each key, when its newest command counts as asked [s since the epoch].
         """
         left, told = [], self._clock.utc() - RESPONSE_EXPIRY_S
         for stored in unsettled:

@@ -20,7 +20,7 @@ from edge_agent.commands import Resource
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.journal.case import Case, Held, Stage, Surroundings, Tell
 from edge_agent.journal.clerk import Clerk
-from edge_agent.journal.expiry import Moment, age_after_restart, too_late
+from edge_agent.journal.expiry import Moment, age_after_restart, counted_utc, too_late
 from edge_agent.journal.order import Order, Way, order_of
 from edge_agent.journal.performer import LONG_S, Performer
 from edge_agent.journal.response import Code, Response
@@ -99,7 +99,7 @@ class Journal:
 
         Args:
             left: commands without an answer.
-            newest_utc: for each key, when its newest command was asked [s since the epoch].
+            newest_utc: for each key, when its newest command counts as asked [s since the epoch].
             teller: gives who is told about one of them; None for nobody.
         """
         self._newest_utc.update(newest_utc)
@@ -243,7 +243,8 @@ class Journal:
         """The disk has the order: whoever brought it may forget it."""
         order = case.order
         if order.key and case.response is None:
-            self._newest_utc[order.key] = max(order.issued_utc, self._newest_utc.get(order.key, 0.0))
+            asked_utc = counted_utc(order.issued_utc, self._clock.utc())
+            self._newest_utc[order.key] = max(asked_utc, self._newest_utc.get(order.key, 0.0))
         for stored in case.stored:
             stored()
         case.stored.clear()

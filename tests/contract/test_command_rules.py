@@ -561,3 +561,16 @@ def test_a_stored_command_that_cannot_be_read_does_not_keep_the_station_from_sta
 
     assert world.rows("SELECT told, answer IS NULL FROM commands") == [(1, 0)]
     assert world.codes() == ([] if answered else ["E_INTERNAL"])
+
+
+def test_one_request_from_a_clock_that_is_years_ahead_does_not_lock_its_key_out(world: World) -> None:
+    world.synchronised = False
+    life = Life(world)
+    ahead = request("use", USE, clock=world.clock, issued_at=world.clock.utc() + 1e9)
+    assert code(life, ahead) == "OK"
+    assert code(life, request("use", USE, clock=world.clock, asked_id=OTHER_ID)) == "OK"
+    life.end()
+    world.clock.advance(60.0)
+    after = Life(world)  # the ledger remembers no more than that, either
+    assert code(after, request("use", USE, clock=world.clock, asked_id=f"{ID}a")) == "OK"
+    after.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections import deque
@@ -38,6 +39,10 @@ OPERATOR = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ACKNOWLEDGER = Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35)))
 ID = "0192f0c1-0000-7000-8000-000000000001"
+
+
+MARKS = itertools.count(1)
+"""What the door acknowledges a message by."""
 
 
 class Cut(BaseException):
@@ -186,7 +191,7 @@ class Life:
 
     def acknowledge(self, inbound: Inbound) -> None:
         self.cross()
-        self.world.unacknowledged = [kept for kept in self.world.unacknowledged if kept is not inbound]
+        self.world.unacknowledged = [kept for kept in self.world.unacknowledged if kept.mark != inbound.mark]
         self.cross()
 
     # what commands do
@@ -292,4 +297,4 @@ def request(
     text = json.dumps(body)
     payload = text.encode() if key is None else sealed(text, topic, key)
     arrived = clock.now() if arrived_s is None else arrived_s
-    return Inbound(topic, payload, 1, retain, False, arrived, reply_to, b"c-1")
+    return Inbound(topic, payload, 1, retain, False, arrived, reply_to, b"c-1", next(MARKS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from edge_agent.api import Handler
 from edge_agent.commands import Command
 from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.journal.askers import Asker
 from edge_agent.journal.asking import (
     MAX_CORRELATION_BYTES,
     arguments_of,
@@ -24,7 +25,7 @@ from edge_agent.journal.asking import (
     read,
     reply_topic,
 )
-from edge_agent.journal.case import Surroundings, Tell
+from edge_agent.journal.case import Surroundings
 from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.order import Order, Way, kept_of
@@ -33,6 +34,7 @@ from edge_agent.journal.refusals import Refusals
 from edge_agent.journal.response import Code, Response
 from edge_agent.ledger import StoredCommand, Told
 from edge_agent.runtime.clock import Clock
+from edge_agent.signing import Envelope
 from edge_agent.trust import Trust, Unauthorized
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
@@ -104,7 +106,7 @@ class Desk:
         self._clerk = Clerk(station, clock)
         self._refusals = Refusals(lambda item: around.record(item, lambda receipt: None), clock)
         self._untold: OrderedDict[str, Outgoing] = OrderedDict()
-        self._readings = Readings(handlers, around, self._clerk, clock, self._answer)
+        self._readings = Readings(handlers, around, self._clerk, clock, self._answer, acknowledge)
 
     @property
     def read_again(self) -> int:
@@ -160,19 +162,19 @@ class Desk:
                 self._around.record(Told(stored.id), lambda receipt: None)
             else:
                 self._keep(stored.id, self._message(kept.reply_to, kept.correlation, stored.answer.encode()))
-        self._journal.load(left, newest_utc, self._teller)
+        self._journal.load(left, newest_utc, self._asker_of)
 
-    def _teller(self, stored: StoredCommand) -> Tell | None:
+    def _asker_of(self, stored: StoredCommand) -> Asker | None:
         kept = kept_of(stored)
-        return None if kept is None or kept.way is not Way.MQTT else self._tells(kept.reply_to, kept.correlation)
+        return None if kept is None or kept.way is not Way.MQTT else self._asker(kept.reply_to, kept.correlation)
 
     def _take(self, inbound: Inbound, name: str, reply_to: str, now: float) -> None:
         said = read(inbound.payload)
-        came = Came(inbound, said, reply_to, now)
+        came = Came(replace(inbound, payload=b""), reply_to, now)
         key = "" if said.envelope is None else said.envelope.key
         try:
             command = command_of(name)
-            self._check_signature(came, command)
+            self._check_signature(came, said.envelope, command)
             asked = asked_of(said, name)
             arguments = arguments_of(command, asked)
         except Unauthorized as error:
@@ -200,14 +202,14 @@ class Desk:
             correlation=inbound.correlation,
         )
         if command.signed:
-            tell = self._tells(reply_to, inbound.correlation)
-            self._journal.take(order, tell, lambda: self._acknowledge(inbound))
+            asker = self._asker(reply_to, inbound.correlation, lambda: self._acknowledge(came.inbound))
+            self._journal.take(order, asker)
         else:
             self._readings.take(came, order)
 
-    def _check_signature(self, came: Came, command: Command) -> None:
-        if came.said.envelope is not None:
-            self._trust.open(came.said.envelope, came.inbound.topic, command.privilege, came.now)
+    def _check_signature(self, came: Came, envelope: Envelope | None, command: Command) -> None:
+        if envelope is not None:
+            self._trust.open(envelope, came.inbound.topic, command.privilege, came.now)
         elif command.signed:
             raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
 
@@ -218,14 +220,14 @@ class Desk:
         self._say(self._message(came.reply_to, came.inbound.correlation, payload))
         self._acknowledge(came.inbound)
 
-    def _tells(self, reply_to: str, correlation: bytes) -> Tell:
+    def _asker(self, reply_to: str, correlation: bytes, stored: Callable[[], None] = lambda: None) -> Asker:
         def tell(response: Response, made: object) -> None:
             outgoing = self._message(reply_to, correlation, msgspec.json.encode(response))
             if response.phase == "done" and response.id:
                 self._keep(response.id, outgoing)
             self._say(outgoing)
 
-        return tell
+        return Asker((reply_to, correlation), tell, stored=stored)
 
     def _keep(self, order_id: str, outgoing: Outgoing) -> None:
         self._untold[order_id] = outgoing

@@ -19,6 +19,7 @@ from edge_agent.api import Caller, Request
 from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.journal import Counter
+from edge_agent.journal.askers import MOST
 from edge_agent.journal.journal import OPEN_COMMANDS
 from edge_agent.journal.refusals import ROWS
 from edge_agent.ledger import commandrows
@@ -574,3 +575,54 @@ def test_one_request_from_a_clock_that_is_years_ahead_does_not_lock_its_key_out(
     after = Life(world)  # the ledger remembers no more than that, either
     assert code(after, request("use", USE, clock=world.clock, asked_id=f"{ID}a")) == "OK"
     after.end()
+
+
+def brought(inbound: Inbound, number: int, **more: Any) -> Inbound:
+    """The same request once more, as another message."""
+    return replace(inbound, mark=10_000 + number, **more)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_who_asks_again_and_again_waits_once(life: Life, world: World, signed: bool) -> None:
+    """As one does who has recorded it; each message is acknowledged, and one answer is given."""
+    name, args = ("forget", {"what": "pit"}) if signed else ("events", {})
+    asked = request(name, args, key=CONSOLE if signed else None, clock=world.clock)
+    for number in range(200):
+        world.send(brought(asked, number))
+    life.deliver()
+    assert len(world.unacknowledged) == 1  # the newest waits: for the disk, or for the answer
+    life.turn()
+    before = len(world.said)
+    life.held[0].done([])
+    life.turn()
+
+    assert len(life.held) == 1
+    assert len(world.said) == before + 1
+    assert world.unacknowledged == []
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_only_so_many_wait_for_one_answer(life: Life, world: World, signed: bool) -> None:
+    """To other places only what is signed: the place is part of what an unsigned id stands for, but not its mark."""
+    name, args = ("forget", {"what": "pit"}) if signed else ("events", {})
+    asked = request(name, args, key=CONSOLE if signed else None, clock=world.clock)
+    for number in range(MOST + 3):
+        world.send(brought(asked, number, correlation=b"%d" % number))
+    life.deliver()
+    life.turn()
+    refused = [json.loads(m.payload)["code"] for m in world.said if json.loads(m.payload)["phase"] == "done"]
+    life.held[0].done([])
+    life.turn()
+
+    assert refused == ["E_BUSY"] * 3
+    assert [m.correlation for m in world.said[-MOST:]] == [b"%d" % number for number in range(MOST)]
+    assert world.unacknowledged == []
+
+
+def test_of_what_waits_the_desk_keeps_no_payload(life: Life, world: World) -> None:
+    kept: list[Inbound] = []
+    life.desk._acknowledge = kept.append
+    ask(life, request("use", USE, clock=world.clock))
+    ask(life, request("status", key=None, clock=world.clock, asked_id=OTHER_ID))
+
+    assert [(inbound.payload, inbound.qos) for inbound in kept] == [(b"", 1), (b"", 1)]

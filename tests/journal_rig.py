@@ -100,6 +100,8 @@ class Life:
         self.ready = True
         self.held: list[Request] = []
         self.failing = False
+        self.full = False
+        self.refusing = False
         self.open()
         self.handlers: dict[str, Handler] = {
             "status": lambda request, now: request.done({"up": True}),
@@ -183,11 +185,15 @@ class Life:
         else:
             then(Rejected(item, "duplicate" if isinstance(row, Duplicate) else "unrecordable", str(row)))
 
-    def say(self, outgoing: Outgoing) -> None:
+    def say(self, outgoing: Outgoing) -> bool:
+        if self.full:
+            return False
         self.cross()
         self.world.said.append(outgoing)
         self.cross()
-        self.pending.append(lambda: self.desk.delivered(outgoing))
+        if not self.refusing:
+            self.pending.append(lambda: self.desk.delivered(outgoing))
+        return True
 
     def acknowledge(self, inbound: Inbound) -> None:
         self.cross()

@@ -20,8 +20,10 @@ from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.journal import Counter
 from edge_agent.journal.askers import MOST
+from edge_agent.journal.desk import UNSAID
 from edge_agent.journal.journal import OPEN_COMMANDS
 from edge_agent.journal.refusals import ROWS
+from edge_agent.journal.untold import AGAIN_S
 from edge_agent.ledger import commandrows
 from edge_agent.signing import public_bytes, sealed
 from edge_agent.trust import added, key_of, read_keys, write_keys
@@ -626,3 +628,50 @@ def test_of_what_waits_the_desk_keeps_no_payload(life: Life, world: World) -> No
     ask(life, request("status", key=None, clock=world.clock, asked_id=OTHER_ID))
 
     assert [(inbound.payload, inbound.qos) for inbound in kept] == [(b"", 1), (b"", 1)]
+
+
+def test_an_answer_without_a_record_waits_for_room_and_its_request_with_it(life: Life, world: World) -> None:
+    life.full = True
+    asked = [request("status", key=None, clock=world.clock, asked_id=f"{ID[:-3]}{n:03}") for n in range(UNSAID + 2)]
+    for inbound in asked:
+        world.send(inbound)
+        life.receive(inbound)
+        life.turn()
+    assert (world.said, world.unacknowledged) == ([], asked)
+    life.full = False
+    life.desk.say_again(world.clock.now())
+
+    assert len(world.said) == UNSAID
+    assert world.unacknowledged == asked[UNSAID:]  # they come again with the next connection, and are counted
+    assert life.desk.counts.unsaid == 2
+
+
+def test_an_answer_on_record_is_said_again_until_the_broker_takes_it(life: Life, world: World) -> None:
+    life.refusing = True
+    ask(life, request("use", USE, clock=world.clock))
+    told = "SELECT told FROM commands"
+    for _ in range(3):
+        world.clock.advance(AGAIN_S)
+        life.desk.say_again(world.clock.now())
+    done = [m for m in world.said if json.loads(m.payload)["phase"] == "done"]
+    assert (len(done), world.rows(told)) == (1 + 3, [(0,)])
+    life.refusing = False
+    world.clock.advance(AGAIN_S)
+    life.desk.say_again(world.clock.now())
+    life.turn()
+
+    assert world.rows(told) == [(1,)]
+
+
+def test_who_uses_the_id_of_another_does_not_take_the_place_of_its_answer(life: Life, world: World) -> None:
+    life.refusing = True
+    ask(life, request("use", USE, clock=world.clock))
+    life.refusing = False
+    stolen = request("use", USE, key=OPERATOR, clock=world.clock, reply_to="insp/v1/press-3/rsp/mallory")
+    assert code(life, stolen) == "E_DUPLICATE"
+    assert world.rows("SELECT told FROM commands") == [(0,)]
+    life.desk.connected()
+    life.turn()
+
+    assert [(m.topic[-3:], json.loads(m.payload)["code"]) for m in world.said][-1] == ("ada", "OK")
+    assert world.rows("SELECT told FROM commands") == [(1,)]

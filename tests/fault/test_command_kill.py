@@ -69,6 +69,7 @@ CHILD = textwrap.dedent(
             tell("said", outgoing.payload)
             self.cross()
             self.pending.append(lambda: self.desk.delivered(outgoing))
+            return True
 
         def acknowledge(self, inbound):
             self.cross()

@@ -99,7 +99,9 @@ class Trust:
         """
         key = self._find(envelope.key, now)
         if key is None:
-            raise Unauthorized(f"the key {envelope.key[:40]} is not trusted here", hint="add it: edge-agent trust add")
+            raise Unauthorized(
+                f"the key {envelope.key[:40]!r} is not trusted here", hint="add it: edge-agent trust add"
+            )
         if not PRIVILEGES[key.role].covers(needed):
             raise Unauthorized(f"the key of {key.name} may {key.role}, this needs one that may {needed}")
         try:

@@ -78,7 +78,7 @@ class Agent:
     Attributes:
         on_stop: called first when the agent closes, for whoever holds something up.
         outbox: says how far the console knows what happened; for the way to it, where there is one.
-        say: publishes a message, without ever blocking; for the way to the console.
+        say: publishes a message, without ever blocking, False without room; for the way to the console.
         acknowledge: tells the broker that a message is safe here; the same.
         life: of this run; another one after each start.
         restarts: somebody wants the station to begin anew once it has ended.
@@ -129,7 +129,7 @@ class Agent:
         self.evictions = evictions
         self.on_stop: Callable[[], None] = lambda: None
         self.outbox: Callable[[], object] = lambda: {"broker": ""}
-        self.say: Callable[[Outgoing], object] = lambda outgoing: None
+        self.say: Callable[[Outgoing], bool] = lambda outgoing: False
         self.acknowledge: Callable[[Inbound], None] = lambda inbound: None
         self.life = secrets.token_hex(8)
         self.restarts = False

@@ -210,6 +210,7 @@ def _joined(
         agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
         uplink.states = Statements(agent, lambda: health.troubles).all
         uplink.requests, uplink.delivered, uplink.connected = desk.requests, desk.delivered, desk.connected
+        uplink.say_again = desk.say_again
         agent.say, agent.acknowledge, agent.outbox = uplink.say, uplink.acknowledge, uplink.status
         uplink.desired = desires_of(wishes, uplink)
         told_to = [uplink]

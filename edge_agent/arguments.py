@@ -8,11 +8,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-SLUG: Final = "^[a-z0-9_]{1,40}$"
+SLUG: Final = r"\A[a-z0-9_]{1,40}\Z"
 Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Who = Annotated[str, Meta(min_length=1, max_length=80)]
-KeyName = Annotated[str, Meta(pattern="^[A-Za-z0-9._@-]{1,80}$")]
+KeyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._@-]{1,80}\Z")]
 KeyRole = Literal["operate", "administer", "acknowledge"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.auditchain import verify
-from edge_agent.printing import say, say_json
+from edge_agent.printing import say, say_json, shown
 
 
 def list_audit(place: Path, limit: int, *, as_json: bool) -> int:
@@ -32,7 +32,7 @@ def list_audit(place: Path, limit: int, *, as_json: bool) -> int:
             continue
         time = datetime.fromtimestamp(row.utc, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         who = body.get("who") or body.get("key") or "somebody"
-        say(f"{row.id:>6}  {time}  {row.kind:<8}  {body.get('cmd', ''):<10}  {body.get('code', ''):<14}  {who}")
+        say(shown(f"{row.id:>6}  {time}  {row.kind:<8}  {body.get('cmd', ''):<10}  {body.get('code', ''):<14}  {who}"))
     return 0
 
 

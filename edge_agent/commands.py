@@ -285,7 +285,7 @@ def fitting(name: str, kind: type[T], arguments: Mapping[str, object]) -> T:
 
 
 _WORDS: Final = (
-    (f"`str` matching regex '{SLUG}'", "1 to 40 of a-z, 0-9 and _"),
+    (f"`str` matching regex {SLUG!r}", "1 to 40 of a-z, 0-9 and _"),
     ("`str` of length >= 1", "some text"),
     ("`str`", "text"),
     ("`int`", "a whole number"),

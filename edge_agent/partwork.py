@@ -14,7 +14,7 @@ from edge_agent.commands import GateAnswer, Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
-from edge_agent.printing import print_status, say, say_json
+from edge_agent.printing import print_status, say, say_json, shown
 from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.station import Station
@@ -125,7 +125,7 @@ def show_events(config: Config, limit: int, *, as_json: bool) -> int:
             say_json(event)
         else:
             time = datetime.fromtimestamp(event["time_utc"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            say(f"{time}  {event['severity']:<7}  {event['component']:<10}  {event['message']}")
+            say(f"{time}  {event['severity']:<7}  {event['component']:<10}  {shown(event['message'])}")
     return 0
 
 

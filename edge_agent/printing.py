@@ -29,6 +29,11 @@ def say(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def shown(value: object) -> str:
+    """Give what somebody else said as text that is safe on a terminal: it cannot move the cursor, nor begin a line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value))
+
+
 def say_json(value: object) -> None:
     """Print a value as one line of JSON."""
     say(msgspec.json.encode(value).decode())
@@ -96,7 +101,7 @@ def print_status(status: dict[str, Any]) -> None:
         say(f"  {component['name']:<12} {component['state']}, {component['restarts']} restarts{note}")
     say("no trouble" if not troubles else f"{len(troubles)} troubles:")
     for trouble in troubles:
-        say(f"  {trouble['message']}" + (f"\n    {trouble['hint']}" if trouble["hint"] else ""))
+        say(f"  {shown(trouble['message'])}" + (f"\n    {shown(trouble['hint'])}" if trouble["hint"] else ""))
 
 
 def _print_wire(wire: dict[str, Any], gate: dict[str, Any]) -> None:
@@ -129,7 +134,10 @@ def _print_uplink(uplink: dict[str, Any]) -> None:
     if uplink["protocol"]:
         say(f"  uplink to {uplink['broker']}, MQTT {uplink['protocol']}")
     else:
-        say(f"  uplink to {uplink['broker']}: not connected" + (f": {uplink['reason']}" if uplink["reason"] else ""))
+        say(
+            f"  uplink to {uplink['broker']}: not connected"
+            + (f": {shown(uplink['reason'])}" if uplink["reason"] else "")
+        )
     waiting = ", ".join(f"{count} {kind}" for kind, count in uplink["backlog"].items()) or "unknown"
     say(
         f"    to tell: {waiting}, the oldest {_span(uplink['behind_s'])} old; told {uplink['told']}, "

@@ -128,6 +128,7 @@ class SelfAnswers:
                     **asdict(agent.journal.counts),
                     **asdict(agent.desk.counts),
                     "read_again": agent.desk.read_again,
+                    "untold_dropped": agent.desk.untold_dropped,
                 },
             )
         )

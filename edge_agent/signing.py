@@ -94,7 +94,15 @@ def opened(envelope: Envelope, topic: str, keys: Mapping[str, bytes]) -> str:
 def is_signed(data: bytes) -> Envelope | None:
     """Give the envelope that a text is; None where it is something else."""
     try:
-        return strictjson.decode(data, Envelope)
+        return envelope_of(strictjson.plain(data))
+    except BadData:
+        return None
+
+
+def envelope_of(value: object) -> Envelope | None:
+    """Give the envelope that a text is once it was read; None where it is something else."""
+    try:
+        return strictjson.as_kind(value, Envelope)
     except BadData:
         return None
 

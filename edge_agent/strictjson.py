@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -44,6 +45,22 @@ def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_BYTES) -> T:
     Raises:
         BadData: it is none; the message says where and why.
     """
+    return as_kind(plain(data, max_bytes=max_bytes), kind)
+
+
+def plain(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a text as what JSON knows, for `as_kind`; the work grows with its length and no faster.
+
+    Args:
+        data: the text, UTF-8.
+        max_bytes: a longer text is not looked at.
+
+    Returns:
+        Objects, lists, text, numbers.
+
+    Raises:
+        BadData: it is no JSON, or not such that every reader sees the same in it.
+    """
     if len(data) > max_bytes:
         raise BadData(f"{len(data)} bytes, at most {max_bytes} are read")
     if _depth(data) > MAX_DEPTH:
@@ -51,22 +68,28 @@ def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_BYTES) -> T:
     try:
         value = json.loads(
             data.decode(),
-            object_pairs_hook=_object,
+            object_pairs_hook=object_of,
             parse_int=_whole,
             parse_float=_real,
             parse_constant=_constant,
         )
         if _SURROGATES.search(data):
             json.dumps(value, ensure_ascii=False).encode()
-        return msgspec.convert(value, kind)
+        return value
     except UnicodeEncodeError as error:
         raise BadData("half of a surrogate pair, which is no text") from error
     except UnicodeDecodeError as error:
         raise BadData(f"not UTF-8 at byte {error.start}") from error
-    except msgspec.ValidationError as error:
-        raise BadData(_told(str(error))) from error
     except json.JSONDecodeError as error:
         raise BadData(f"not JSON: {error.msg.lower()} at character {error.pos}") from error
+
+
+def as_kind(value: Any, kind: type[T]) -> T:
+    """Make what was read a value of one type; raise `BadData`, with the place first, where it is none."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BadData(_told(str(error))) from error
 
 
 def _depth(data: bytes) -> int:
@@ -78,12 +101,13 @@ def _depth(data: bytes) -> int:
     return deepest
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadData(f"the key {twice[:80]!r} stands twice in one object")
+def object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs, in one pass; raise `BadData` where a key stands twice."""
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise BadData(f"the key {name[:80]!r} stands twice in one object")
+        made[name] = value
     return made
 
 

@@ -99,7 +99,9 @@ class Trust:
         """
         key = self._find(envelope.key, now)
         if key is None:
-            raise Unauthorized(f"the key {envelope.key[:40]} is not trusted here", hint="add it: edge-agent trust add")
+            raise Unauthorized(
+                f"the key {envelope.key[:40]!r} is not trusted here", hint="add it: edge-agent trust add"
+            )
         if not PRIVILEGES[key.role].covers(needed):
             raise Unauthorized(f"the key of {key.name} may {key.role}, this needs one that may {needed}")
         try:
@@ -227,6 +229,10 @@ def read_keys(path: Path) -> tuple[TrustedKey, ...]:
         data = RealDisk(path.parent).read(path.name, MAX_FILE_BYTES)
     except Missing:
         return ()
+    return _said(path, data)
+
+
+def _said(path: Path, data: bytes) -> tuple[TrustedKey, ...]:
     try:
         said = msgspec.convert(tomllib.loads(data.decode()), _File)
     except (msgspec.MsgspecError, ValueError) as error:
@@ -245,10 +251,14 @@ def write_keys(path: Path, keys: Sequence[TrustedKey]) -> None:
         keys: all of them.
 
     Raises:
+        BadData: it could not be read again; the old one is there.
         Unavailable: the disk fails.
     """
     blocks = [f'[[key]]\nname = "{key.name}"\nrole = "{key.role}"\npublic = "{key.public}"\n' for key in keys]
-    replace(RealDisk(path.parent), path.name, "\n".join(blocks).encode())
+    data = "\n".join(blocks).encode()
+    if _said(path, data) != tuple(keys):
+        raise BadData(f"{path}: it would say something else than these keys", hint="see docs/uplink.md")
+    replace(RealDisk(path.parent), path.name, data)
 
 
 def fingerprint(keys: Sequence[TrustedKey]) -> str:

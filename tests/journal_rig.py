@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections import deque
@@ -38,6 +39,10 @@ OPERATOR = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ACKNOWLEDGER = Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35)))
 ID = "0192f0c1-0000-7000-8000-000000000001"
+
+
+MARKS = itertools.count(1)
+"""What the door acknowledges a message by."""
 
 
 class Cut(BaseException):
@@ -95,6 +100,8 @@ class Life:
         self.ready = True
         self.held: list[Request] = []
         self.failing = False
+        self.full = False
+        self.refusing = False
         self.open()
         self.handlers: dict[str, Handler] = {
             "status": lambda request, now: request.done({"up": True}),
@@ -178,15 +185,19 @@ class Life:
         else:
             then(Rejected(item, "duplicate" if isinstance(row, Duplicate) else "unrecordable", str(row)))
 
-    def say(self, outgoing: Outgoing) -> None:
+    def say(self, outgoing: Outgoing) -> bool:
+        if self.full:
+            return False
         self.cross()
         self.world.said.append(outgoing)
         self.cross()
-        self.pending.append(lambda: self.desk.delivered(outgoing))
+        if not self.refusing:
+            self.pending.append(lambda: self.desk.delivered(outgoing))
+        return True
 
     def acknowledge(self, inbound: Inbound) -> None:
         self.cross()
-        self.world.unacknowledged = [kept for kept in self.world.unacknowledged if kept is not inbound]
+        self.world.unacknowledged = [kept for kept in self.world.unacknowledged if kept.mark != inbound.mark]
         self.cross()
 
     # what commands do
@@ -292,4 +303,4 @@ def request(
     text = json.dumps(body)
     payload = text.encode() if key is None else sealed(text, topic, key)
     arrived = clock.now() if arrived_s is None else arrived_s
-    return Inbound(topic, payload, 1, retain, False, arrived, reply_to, b"c-1")
+    return Inbound(topic, payload, 1, retain, False, arrived, reply_to, b"c-1", next(MARKS))

@@ -13,6 +13,7 @@ import msgspec
 from edge_agent.console.heard import Fact, Gap, Response, State
 from edge_agent.console.store import Told
 from edge_agent.printing import COLOURS, SHAPES
+from edge_agent.printing import shown as safe
 
 LONGEST: Final = 160
 """Characters of one thing that a station says."""
@@ -63,10 +64,9 @@ def response_line(response: Response) -> str:
 
 
 def shown(value: object) -> str:
-    """Give what a station said as text that is safe on a terminal."""
+    """Give what a station said as text that is safe on a terminal, and not too long."""
     text = str(value)
-    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return safe(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 
 
 def _fact(fact: Fact, colour: bool) -> str:

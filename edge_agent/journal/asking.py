@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -10,6 +12,7 @@ from msgspec import Meta
 from edge_agent import strictjson
 from edge_agent.commands import COMMANDS, Arguments, Command, Resource
 from edge_agent.errors import BadData
+from edge_agent.signing import Envelope, envelope_of
 from edge_agent.uplink.topics import Topics
 
 MAX_REQUEST_BYTES: Final = 64 * 1024
@@ -20,6 +23,8 @@ MAX_REPLY_TO_BYTES: Final = 200
 
 MAX_CORRELATION_BYTES: Final = 256
 """Of what the response is to carry."""
+
+_ID: Final = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
 
 BY: Final = "`by` says who asks"
 
@@ -39,7 +44,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     v: Literal[1]
-    id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{8,64}\Z")]
+    id: Annotated[str, Meta(pattern=_ID.pattern)]
     cmd: Annotated[str, Meta(min_length=1, max_length=40)]
     issued_at: Annotated[float, Meta(ge=0, le=1e11)]
     ttl_ms: Annotated[int, Meta(ge=1, le=86_400_000)]
@@ -48,15 +53,52 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect: dict[Resource, Annotated[str, Meta(max_length=128)]] = {}
 
 
-class _OnlyId(msgspec.Struct, frozen=True):
-    id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{8,64}\Z")]
+@dataclass(frozen=True)
+class Said:
+    """What came as a request, read once.
+
+    Attributes:
+        envelope: what it came in; None without a signature.
+        value: the request itself as JSON has it, from nobody in particular as long as the signature is not checked.
+        fault: why that cannot be read; None where it can.
+    """
+
+    envelope: Envelope | None
+    value: Any
+    fault: BadData | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the request, also of one that is wrong otherwise; "" where even that cannot be read."""
+        found = self.value.get("id") if isinstance(self.value, dict) else None
+        return found if isinstance(found, str) and _ID.search(found) else ""
 
 
-def asked_of(text: bytes, name: str) -> Asked:
-    """Read a request.
+def read(payload: bytes) -> Said:
+    """Read what came as a request: what it is in, and what it says.
 
     Args:
-        text: JSON.
+        payload: an envelope or a request, JSON.
+
+    Returns:
+        What it says; as its fault, why nothing.
+    """
+    envelope = None
+    try:
+        value = strictjson.plain(payload, max_bytes=MAX_REQUEST_BYTES)
+        envelope = envelope_of(value)
+        if envelope is not None:
+            value = strictjson.plain(envelope.signed.encode(), max_bytes=MAX_REQUEST_BYTES)
+    except BadData as fault:
+        return Said(envelope, None, fault)
+    return Said(envelope, value)
+
+
+def asked_of(said: Said, name: str) -> Asked:
+    """Make what was said a request.
+
+    Args:
+        said: as it was read.
         name: the command that its topic names.
 
     Returns:
@@ -65,18 +107,12 @@ def asked_of(text: bytes, name: str) -> Asked:
     Raises:
         BadData: it is none; the message begins with the place of the fault.
     """
-    asked = strictjson.decode(text, Asked, max_bytes=MAX_REQUEST_BYTES)
+    if said.fault is not None:
+        raise said.fault
+    asked = strictjson.as_kind(said.value, Asked)
     if asked.cmd != name:
         raise BadData(f"$.cmd: it says `{asked.cmd[:40]}`, its topic says `{name[:40]}`")
     return asked
-
-
-def id_of(text: bytes) -> str:
-    """Give the id of a request that is wrong otherwise; "" where even that cannot be read."""
-    try:
-        return strictjson.decode(text, _OnlyId, max_bytes=MAX_REQUEST_BYTES).id
-    except BadData:
-        return ""
 
 
 def command_of(name: str) -> Command:

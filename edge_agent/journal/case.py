@@ -8,14 +8,12 @@ from enum import Enum, auto
 from typing import Protocol
 
 from edge_agent.commands import Resource
+from edge_agent.journal.askers import Asker, Askers
 from edge_agent.journal.order import Order
 from edge_agent.journal.response import Response
 from edge_agent.ledger import Accepted, Answered, Receipt, StoredCommand
 from edge_agent.ledger.items import Item
 from edge_agent.runtime.background import Chore
-
-Tell = Callable[[Response, object], None]
-"""Hears what is said about a request, with the result or the error itself where the station has just made it."""
 
 
 class Surroundings(Protocol):
@@ -66,8 +64,7 @@ class Case:
         order: what is asked.
         stage: how far it is.
         before: fingerprint of what it may change, when it was accepted.
-        tells: hear what is said about it.
-        stored: hear that it is safe; empty once it is.
+        askers: hear what is said about it, and that it is safe.
         accepted: what the ledger is to keep of it.
         answer: what the ledger is to keep of its answer.
         response: what is answered; None while that is not known.
@@ -78,8 +75,7 @@ class Case:
     order: Order
     stage: Stage
     before: str
-    tells: list[Tell] = field(default_factory=list)
-    stored: list[Callable[[], None]] = field(default_factory=list)
+    askers: Askers[Asker] = field(default_factory=Askers)
     accepted: Accepted | None = None
     answer: Answered | None = None
     response: Response | None = None
@@ -88,8 +84,13 @@ class Case:
 
     def tell(self, response: Response) -> None:
         """Say something to whoever asks."""
-        for tell in self.tells:
-            tell(response, self.result)
+        for asker in self.askers.all():
+            asker.tell(response, self.result)
+
+    def safe(self) -> None:
+        """Say that the request is safe to whoever waits for that."""
+        for asker in self.askers.all():
+            asker.safe()
 
 
 class Held:

@@ -9,6 +9,7 @@ from typing import Final
 from edge_agent.api import Handler, Request
 from edge_agent.commands import COMMANDS
 from edge_agent.errors import EdgeAgentError
+from edge_agent.journal.askers import Asker
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.order import Order, Way
 from edge_agent.journal.response import Response, error_of
@@ -58,4 +59,4 @@ class Counter:
             else:
                 request.done(response.result if made is None else made)
 
-        self._journal.take(order, tell)
+        self._journal.take(order, Asker(object(), tell))

@@ -21,7 +21,7 @@ class Moment:
         utc: wall time [s since the epoch].
         synchronised: something keeps that right.
         age_s: how long ago the command came [s]; infinite where nobody can tell.
-        newest_utc: when the newest command of the same key was asked, as the asker says [s since the epoch].
+        newest_utc: when the newest command of the same key was asked, as `counted_utc` gives it [s since the epoch].
     """
 
     utc: float
@@ -52,6 +52,19 @@ def too_late(issued_utc: float, ttl_s: float, moment: Moment) -> str:
     elif issued_utc + ttl_s < moment.newest_utc:
         return "it had run out when a newer command of the same key was asked"
     return ""
+
+
+def counted_utc(issued_utc: float, utc: float) -> float:
+    """Say when a command that is obeyed counts as asked, for those that come after it.
+
+    Args:
+        issued_utc: when it was asked, as the asker says [s since the epoch].
+        utc: wall time when it came, right or not [s since the epoch].
+
+    Returns:
+        That time [s since the epoch].
+    """
+    return min(issued_utc, utc)
 
 
 def age_after_restart(accepted_utc: float, utc: float) -> float:

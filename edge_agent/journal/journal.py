@@ -18,9 +18,10 @@ import msgspec
 from edge_agent.api import Handler
 from edge_agent.commands import Resource
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
-from edge_agent.journal.case import Case, Held, Stage, Surroundings, Tell
+from edge_agent.journal.askers import Asker
+from edge_agent.journal.case import Case, Held, Stage, Surroundings
 from edge_agent.journal.clerk import Clerk
-from edge_agent.journal.expiry import Moment, age_after_restart, too_late
+from edge_agent.journal.expiry import Moment, age_after_restart, counted_utc, too_late
 from edge_agent.journal.order import Order, Way, order_of
 from edge_agent.journal.performer import LONG_S, Performer
 from edge_agent.journal.response import Code, Response
@@ -46,7 +47,7 @@ class Counts:
     Attributes:
         accepted: were stored.
         repeated: had an answer already, and were told it.
-        refused: too much was under way, or their id belonged to another.
+        refused: too much was under way, too many waited for the same, or their id belonged to another.
         resolved: were left without an answer by a life before.
     """
 
@@ -93,47 +94,47 @@ class Journal:
         self,
         left: Iterable[StoredCommand],
         newest_utc: Mapping[str, float],
-        teller: Callable[[StoredCommand], Tell | None],
+        asker_of: Callable[[StoredCommand], Asker | None],
     ) -> None:
         """Take over what a life before left; before any order.
 
         Args:
             left: commands without an answer.
-            newest_utc: for each key, when its newest command was asked [s since the epoch].
-            teller: gives who is told about one of them; None for nobody.
+            newest_utc: for each key, when its newest command counts as asked [s since the epoch].
+            asker_of: gives who is told about one of them; None for nobody.
         """
         self._newest_utc.update(newest_utc)
         now, utc = self._clock.now(), self._clock.utc()
         for stored in left:
             self.counts.resolved += 1
-            tell = teller(stored)
             try:
                 order = order_of(stored, now - age_after_restart(stored.accepted_utc, utc))
             except (msgspec.MsgspecError, ValueError) as error:
                 self._give_up(stored, str(error))
                 continue
             case = Case(order, Stage.LEFT, stored.before)
-            case.tells += [] if tell is None else [tell]
+            if (asker := asker_of(stored)) is not None:
+                case.askers.add(asker.who, asker)
             self._open[order.id] = case
             self._held.hold(case)
 
-    def take(self, order: Order, tell: Tell, stored: Callable[[], None] = lambda: None) -> None:
+    def take(self, order: Order, asker: Asker) -> None:
         """See an order through.
 
         Args:
             order: what is asked, by somebody who may.
-            tell: hears what is said about it, at last that it is done.
-            stored: called when it is safe, or needs not be.
+            asker: hears what is said about it, at last that it is done.
         """
         known = self._open.get(order.id)
         if known is not None:
-            self._again(known, order, tell, stored)
+            self._again(known, order, asker)
             return
         if len(self._open) >= OPEN_COMMANDS:
-            self._refuse_more(order, tell, stored)
+            self._refuse_more(order, asker)
             return
         before = self._around.fingerprint(order.command.resource)
-        case = Case(order, Stage.STORING, before, [tell], [stored])
+        case = Case(order, Stage.STORING, before)
+        case.askers.add(asker.who, asker)
         case.response = refusal = self._refusal(case)
         case.accepted = self._clerk.accepted(order, case.before, refusal)
         self._open[order.id] = case
@@ -163,39 +164,43 @@ class Journal:
             return now + LOOK_S
         return now + RETRY_S if stages & {Stage.LEFT, Stage.UNSTORED, Stage.UNWRITTEN, Stage.RUNNING} else NEVER
 
-    def _again(self, known: Case, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
+    def _again(self, known: Case, order: Order, asker: Asker) -> None:
         if known.order.digest != order.digest:
-            self._refuse_id(order, tell, stored)
+            self._refuse_id(order, asker)
+            return
+        gone = known.askers.add(asker.who, asker)
+        if gone is asker:
+            self._refuse(order, asker, Unavailable("too many ask for this at once", hint="ask again later"))
             return
         self.counts.repeated += 1
-        known.tells.append(tell)
-        if known.stage in (Stage.STORING, Stage.UNSTORED):
-            known.stored.append(stored)
-        else:
-            stored()
+        if gone is not None:
+            gone.safe()  # the newer one is not, as long as the order is not
+        if known.stage not in (Stage.STORING, Stage.UNSTORED):
+            asker.safe()
 
-    def _refuse_more(self, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
+    def _refuse_more(self, order: Order, asker: Asker) -> None:
         """Too much is under way; but what was answered before has that answer and no other."""
 
         def known(found: StoredCommand | EdgeAgentError | None) -> None:
             if isinstance(found, StoredCommand) and found.answer and found.digest == order.digest:
                 self.counts.repeated += 1
-                stored()
-                tell(msgspec.json.decode(found.answer, type=Response), None)
-                return
-            self.counts.refused += 1
-            stored()
-            error = Unavailable("too many commands are under way", hint="ask again later")
-            tell(self._clerk.response(order, error), None)
+                asker.safe()
+                asker.tell(msgspec.json.decode(found.answer, type=Response), None)
+            else:
+                self._refuse(order, asker, Unavailable("too many commands are under way", hint="ask again later"))
 
         if not self._around.submit(Chore(lambda: self._around.stored(order.id), known)):
             known(None)
 
-    def _refuse_id(self, order: Order, tell: Tell, stored: Callable[[], None]) -> None:
-        self.counts.refused += 1
-        stored()
+    def _refuse_id(self, order: Order, asker: Asker) -> None:
         error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
-        tell(self._clerk.response(order, error, Code.E_DUPLICATE), None)
+        self._refuse(order, asker, error, Code.E_DUPLICATE)
+
+    def _refuse(self, order: Order, asker: Asker, error: EdgeAgentError, code: Code | None = None) -> None:
+        """Say why nothing is done, without a record."""
+        self.counts.refused += 1
+        asker.safe()
+        asker.refuse(self._clerk.response(order, error, code))
 
     def _refusal(self, case: Case) -> Response | None:
         """Say why an order is not even begun; None where nothing speaks against it."""
@@ -243,10 +248,9 @@ class Journal:
         """The disk has the order: whoever brought it may forget it."""
         order = case.order
         if order.key and case.response is None:
-            self._newest_utc[order.key] = max(order.issued_utc, self._newest_utc.get(order.key, 0.0))
-        for stored in case.stored:
-            stored()
-        case.stored.clear()
+            asked_utc = counted_utc(order.issued_utc, self._clock.utc())
+            self._newest_utc[order.key] = max(asked_utc, self._newest_utc.get(order.key, 0.0))
+        case.safe()
         if case.response is not None:
             self._close(case, case.response)
             return
@@ -260,12 +264,11 @@ class Journal:
             self._unstored(case, "it cannot be read" if found is None else found.message)
         elif found.digest != case.order.digest:
             self._drop(case)
-            for index, tell in enumerate(case.tells):
-                self._refuse_id(case.order, tell, case.stored[index] if index < len(case.stored) else _nothing)
+            for asker in case.askers.all():
+                self._refuse_id(case.order, asker)
         elif found.answer:
             self.counts.repeated += 1
-            for stored in case.stored:
-                stored()
+            case.safe()
             self._close(case, msgspec.json.decode(found.answer, type=Response))
         else:
             self._safe(case)  # ours: the transaction that was reported as failed has reached the disk
@@ -278,7 +281,8 @@ class Journal:
             return
         self._drop(case)
         error = Unavailable(f"the command was not recorded: {why}", hint="see `edge-agent status`")
-        case.tell(self._clerk.response(case.order, error))
+        for asker in case.askers.all():
+            asker.refuse(self._clerk.response(case.order, error))
 
     def _give_up(self, stored: StoredCommand, why: str) -> None:
         self._around.record(self._clerk.given_up(stored, why), lambda receipt: None)
@@ -290,7 +294,3 @@ class Journal:
     def _drop(self, case: Case) -> None:
         self._open.pop(case.order.id, None)
         self._held.release(case)
-
-
-def _nothing() -> None:
-    pass

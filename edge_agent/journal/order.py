@@ -103,6 +103,14 @@ class Order:
         return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 
+def kept_of(stored: StoredCommand) -> Kept | None:
+    """Give what is kept of a command; None where that was shortened, or is such that this release cannot read it."""
+    try:
+        return msgspec.json.decode(stored.request, type=Kept)
+    except msgspec.MsgspecError:
+        return None
+
+
 def order_of(stored: StoredCommand, arrived_s: float) -> Order:
     """Make a stored command an order again, without its body.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 from edge_agent.api import Handler, Request
 from edge_agent.commands import Resource
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.journal.askers import Askers
 from edge_agent.journal.case import Surroundings
 from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.expiry import Moment, too_late
@@ -20,7 +21,6 @@ from edge_agent.journal.order import Order
 from edge_agent.journal.response import Code, Response
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import Envelope
 from edge_agent.uplink.message import Inbound
 
 KEPT_READINGS: Final = 64
@@ -32,27 +32,28 @@ READINGS: Final = 8
 
 @dataclass(frozen=True)
 class Came:
-    """A request on its way through the desk.
+    """A request on its way through the desk, without what it says.
 
     Attributes:
-        inbound: as it came.
-        text: the request itself, JSON.
-        envelope: what it came in; None without a signature.
+        inbound: as it came, without its payload.
         reply_to: where it is answered.
         now: host monotonic time [s].
     """
 
     inbound: Inbound
-    text: bytes
-    envelope: Envelope | None
     reply_to: str
     now: float
+
+    @property
+    def who(self) -> Hashable:
+        """Equal for requests whose answer goes to the same place for the same asker."""
+        return self.reply_to, self.inbound.correlation
 
 
 @dataclass
 class _Reading:
     digest: str
-    came: list[Came] = field(default_factory=list)
+    askers: Askers[Came] = field(default_factory=Askers)
 
 
 class Readings:
@@ -67,6 +68,7 @@ class Readings:
         clerk: writes down what is said.
         clock: tells the time.
         answer: says something to who asks, and acknowledges the request.
+        acknowledge: tells the broker that it need not bring a request again.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Readings:
         clerk: Clerk,
         clock: Clock,
         answer: Callable[[Came, bytes], None],
+        acknowledge: Callable[[Inbound], None],
     ) -> None:
         self.repeated = 0
         self._handlers = handlers
@@ -83,6 +86,7 @@ class Readings:
         self._clerk = clerk
         self._clock = clock
         self._answer = answer
+        self._acknowledge = acknowledge
         self._under_way: dict[str, _Reading] = {}
         self._read: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
@@ -100,8 +104,7 @@ class Readings:
             error = BadData(f"the id {order.id} belongs to another request", hint="choose a new id for each request")
             self._refuse(came, order, error, Code.E_DUPLICATE)
         elif under_way is not None:
-            self.repeated += 1
-            under_way.came.append(came)
+            self._wait(came, under_way, order)
         elif known is not None:
             self.repeated += 1
             self._answer(came, known[1])
@@ -112,8 +115,18 @@ class Readings:
         elif len(self._under_way) >= READINGS:
             self._refuse(came, order, Unavailable("too much is asked at once", hint="ask again later"), Code.E_BUSY)
         else:
-            self._under_way[order.id] = _Reading(digest, [came])
+            reading = self._under_way[order.id] = _Reading(digest)
+            reading.askers.add(came.who, came)
             self._begin(order, came.now)
+
+    def _wait(self, came: Came, reading: _Reading, order: Order) -> None:
+        gone = reading.askers.add(came.who, came)
+        if gone is came:
+            self._refuse(came, order, Unavailable("too many ask for this at once", hint="ask again later"), Code.E_BUSY)
+            return
+        self.repeated += 1
+        if gone is not None:
+            self._acknowledge(gone.inbound)
 
     def _late(self, order: Order, now: float) -> str:
         moment = Moment(self._clock.utc(), self._around.is_synchronised(), now - order.arrived_s)
@@ -152,7 +165,7 @@ class Readings:
         self._read[order.id] = (reading.digest, payload)
         if len(self._read) > KEPT_READINGS:
             self._read.popitem(last=False)
-        for came in reading.came:
+        for came in reading.askers.all():
             self._answer(came, payload)
 
     def _refuse(self, came: Came, order: Order, error: EdgeAgentError, code: Code) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from edge_agent.ledger import Audited
+from edge_agent.runtime.allowance import Allowance
 from edge_agent.runtime.clock import Clock
 
 ROWS: Final = 20
@@ -27,8 +27,7 @@ class Refusals:
     def __init__(self, record: Callable[[Audited], bool], clock: Clock) -> None:
         self._record = record
         self._clock = clock
-        self._recent: deque[float] = deque()
-        self._left_out = 0
+        self._allowance = Allowance(ROWS, PERIOD_S)
 
     def record(self, command: str, asked_id: str, key: str, why: str) -> None:
         """Record a refusal, or count it where there were too many.
@@ -39,15 +38,17 @@ class Refusals:
             key: id of the key that it names, "" without one.
             why: one sentence.
         """
-        now = self._clock.now()
-        while self._recent and now - self._recent[0] > PERIOD_S:
-            self._recent.popleft()
-        if len(self._recent) >= ROWS:
-            self._left_out += 1
+        now, allowance = self._clock.now(), self._allowance
+        if not allowance.has_room(now):
             return
-        body = {"cmd": command[:40], "id": asked_id, "key": key[:40], "message": why, "left_out_before": self._left_out}
+        body = {
+            "cmd": command[:40],
+            "id": asked_id,
+            "key": key[:40],
+            "message": why,
+            "left_out_before": allowance.left_out,
+        }
         if self._record(Audited(self._clock.utc(), "refused", msgspec.json.encode(body).decode())):
-            self._recent.append(now)
-            self._left_out = 0
+            allowance.use(now)
         else:
-            self._left_out += 1
+            allowance.left_out += 1

@@ -19,7 +19,7 @@ _ANSWER: Final = "UPDATE commands SET answer = ?, answered_utc = ?, told = ? WHE
 _OLD: Final = "seq <= (SELECT max(seq) FROM commands) - ? AND answer IS NOT NULL"
 _FORGET_UNSIGNED: Final = f"DELETE FROM commands WHERE key = '' AND {_OLD}"
 _SHORTEN_SIGNED: Final = (
-    "UPDATE commands SET request = '', answer = json_remove(answer, '$.result') "
+    "UPDATE commands SET request = '', answer = json_set(answer, '$.result', json('{}')) "
     f"WHERE key != '' AND request != '' AND {_OLD}"
 )
 _AUDIT: Final = "INSERT INTO audit (utc, kind, body, previous, hash) VALUES (?, ?, ?, ?, ?)"

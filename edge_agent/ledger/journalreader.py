@@ -79,8 +79,10 @@ class JournalReader:
         return [_command_of(row) for row in rows]
 
     def newest_issued(self) -> dict[str, float]:
-        """Give for each key when its newest command was asked, as the asker says [s since the epoch]."""
-        rows = self._database.query("SELECT key, max(issued_utc) AS utc FROM commands WHERE key != '' GROUP BY key")
+        """Give when the newest command of each key was asked, or came where that was earlier [s since the epoch]."""
+        rows = self._database.query(
+            "SELECT key, max(min(issued_utc, accepted_utc)) AS utc FROM commands WHERE key != '' GROUP BY key"
+        )
         return {row["key"]: row["utc"] for row in rows}
 
     def audit(self, after: int = 0) -> Iterator[AuditRow]:

@@ -146,7 +146,7 @@ _COMMANDS: Final = (
     "CREATE INDEX commands_open ON commands (seq) WHERE answer IS NULL OR told = 0",
     "CREATE INDEX commands_unsigned ON commands (seq) WHERE key = ''",
     "CREATE INDEX commands_signed ON commands (seq) WHERE key != '' AND request != ''",
-    "CREATE INDEX commands_issued ON commands (key, issued_utc) WHERE key != ''",
+    "CREATE INDEX commands_issued ON commands (key, min(issued_utc, accepted_utc)) WHERE key != ''",
     """
     CREATE TABLE audit (
         id INTEGER PRIMARY KEY AUTOINCREMENT,

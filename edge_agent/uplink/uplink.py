@@ -39,6 +39,7 @@ class Uplink:
         desired: hears what the console wants, in the same way.
         delivered: hears each response that the broker has taken.
         connected: hears of each new connection.
+        say_again: called every two seconds while there is one, for what was not taken.
         topics: of the station.
 
     Args:
@@ -62,6 +63,7 @@ class Uplink:
         self.desired: Callable[[Inbound, float], None] = self._pass_over
         self.delivered: Callable[[Outgoing], None] = lambda response: None
         self.connected: Callable[[], None] = lambda: None
+        self.say_again: Callable[[float], None] = lambda now: None
         self._connects = 0
         self.topics = topics
         self._certificate_until = certificate_until
@@ -120,6 +122,8 @@ class Uplink:
             self._hand_on(inbound, now)
         if now >= self._look_s:
             self._look_s = now + STATES_S
+            if self._courier.status().protocol:
+                self.say_again(now)
             self._say_states(now)
         return self._look_s
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from ledger_parts import part
 
 from edge_agent.errors import BadData
+from edge_agent.journal import Code, Response
 from edge_agent.ledger import Accepted, Answered, Audited, JournalReader, Told, Word, WordKind, commandrows
 from edge_agent.ledger.auditchain import verify
 from edge_agent.ledger.batch import Batch, Duplicate
@@ -18,6 +21,9 @@ from edge_agent.ledger.items import Receipted
 from edge_agent.ledger.store import Store
 
 UTC = 1_764_500_000.1234
+ANSWER = msgspec.json.encode(
+    Response("id-1", "done", "ok", Code.OK, "", "", msgspec.Raw(b'{"a":1}'), "press-3", UTC, 1.0)
+).decode()
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def accepted(number: int, key: str = "") -> Accepted:
-    return Accepted(f"id-{number}", "use", "d", "{}", "before", UTC, 30.0, key=key, issued_utc=UTC + number)
+    return Accepted(f"id-{number}", "use", "d", "{}", "before", UTC + 5, 30.0, key=key, issued_utc=UTC + number)
 
 
 def answered(number: int, text: str = '{"code":"OK","result":{"a":1}}', **more: object) -> Answered:
@@ -92,7 +98,7 @@ def test_ids_of_signed_commands_are_kept_and_others_are_bounded(
 ) -> None:
     monkeypatch.setattr(commandrows, "KEPT_COMMANDS", 4)
     for number in range(10):
-        write(store, accepted(number, "key" if number % 2 else ""), answered(number, told=True))
+        write(store, accepted(number, "key" if number % 2 else ""), answered(number, ANSWER, told=True))
     with JournalReader(tmp_path) as reader:
         found = {number: reader.command(f"id-{number}") for number in range(10)}
         newest = reader.newest_issued()
@@ -100,9 +106,11 @@ def test_ids_of_signed_commands_are_kept_and_others_are_bounded(
     assert [number for number, command in found.items() if command is None] == [0, 2, 4]
     old, new = found[1], found[9]
     assert old is not None and new is not None
-    assert (old.answer, old.request, old.digest) == ('{"code":"OK"}', "", "d")
-    assert (new.answer, new.request) == ('{"code":"OK","result":{"a":1}}', "{}")
-    assert newest == {"key": UTC + 9}
+    assert (old.request, old.digest, new.request) == ("", "d", "{}")
+    assert json.loads(old.answer) == {**json.loads(ANSWER), "result": {}}
+    assert msgspec.json.decode(old.answer, type=Response).code is Code.OK  # whoever asks again is told that much
+    assert new.answer == ANSWER
+    assert newest == {"key": UTC + 5}  # the last was asked at UTC + 9 by its own word, and came before that
 
 
 def test_what_has_no_answer_yet_is_never_forgotten(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,17 @@ from typing import Any
 import pytest
 from journal_rig import ACKNOWLEDGER, CONSOLE, ID, OPERATOR, STRANGER, TOPICS, Life, World, request
 
+from edge_agent import strictjson
 from edge_agent.api import Caller, Request
 from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.journal import Counter
+from edge_agent.journal.askers import MOST
+from edge_agent.journal.desk import UNSAID
 from edge_agent.journal.journal import OPEN_COMMANDS
 from edge_agent.journal.refusals import ROWS
+from edge_agent.journal.untold import AGAIN_S
+from edge_agent.ledger import commandrows
 from edge_agent.signing import public_bytes, sealed
 from edge_agent.trust import added, key_of, read_keys, write_keys
 from edge_agent.uplink.message import Inbound
@@ -505,3 +512,166 @@ def test_signing_does_not_help_who_asks_for_another_name(life: Life, world: Worl
     inbound = replace(request("use", USE, clock=world.clock), payload=sealed(text, TOPICS.request("use"), CONSOLE))
 
     assert code(life, inbound) == "E_SCHEMA"
+
+
+@pytest.mark.parametrize("key", [None, STRANGER, CONSOLE])
+def test_each_byte_of_a_request_is_read_once(
+    life: Life, world: World, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a signature counts, anybody may have sent it: the loop thread does no more than it must."""
+    texts: list[bytes] = []
+    plain = strictjson.plain
+    monkeypatch.setattr(
+        strictjson,
+        "plain",
+        lambda data, **limits: texts.append(data) or plain(data, **limits),  # type: ignore[func-returns-value]
+    )
+    ask(life, request("use", USE, key=key, clock=world.clock))
+
+    assert len(texts) == len(set(texts)) == (1 if key is None else 2)
+
+
+def test_what_was_answered_long_ago_answers_the_same_without_its_result(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commandrows, "KEPT_COMMANDS", 2)
+    recorded = request("use", USE, clock=world.clock)
+    (first,) = ask(life, recorded)[-1:]
+    for number in range(4):
+        ask(life, request("identify", clock=world.clock, asked_id=f"{ID[:-3]}{number + 100:03}"))
+
+    assert first["result"] == {"recipe": "bolts"}
+    assert ask(life, recorded) == [{**first, "result": {}}]
+
+
+@pytest.mark.parametrize("kept", ["", "{}", '{"way":"carrier pigeon"}', "\xe9"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_stored_command_that_cannot_be_read_does_not_keep_the_station_from_starting(
+    tmp_path: Path, kept: str, answered: bool
+) -> None:
+    """A release before this one wrote it otherwise."""
+    world = World(tmp_path)
+    first = Life(world)
+    first.handlers["use"] = lambda request, now: first.held.append(request)
+    first.receive(request("use", USE, clock=world.clock))
+    first.turn()
+    first.end()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
+        database.execute("UPDATE commands SET request = ?, answer = ?", (kept, "{}" if answered else None))
+    second = Life(world)
+    second.run()
+    second.end()
+
+    assert world.rows("SELECT told, answer IS NULL FROM commands") == [(1, 0)]
+    assert world.codes() == ([] if answered else ["E_INTERNAL"])
+
+
+def test_one_request_from_a_clock_that_is_years_ahead_does_not_lock_its_key_out(world: World) -> None:
+    world.synchronised = False
+    life = Life(world)
+    ahead = request("use", USE, clock=world.clock, issued_at=world.clock.utc() + 1e9)
+    assert code(life, ahead) == "OK"
+    assert code(life, request("use", USE, clock=world.clock, asked_id=OTHER_ID)) == "OK"
+    life.end()
+    world.clock.advance(60.0)
+    after = Life(world)  # the ledger remembers no more than that, either
+    assert code(after, request("use", USE, clock=world.clock, asked_id=f"{ID}a")) == "OK"
+    after.end()
+
+
+def brought(inbound: Inbound, number: int, **more: Any) -> Inbound:
+    """The same request once more, as another message."""
+    return replace(inbound, mark=10_000 + number, **more)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_who_asks_again_and_again_waits_once(life: Life, world: World, signed: bool) -> None:
+    """As one does who has recorded it; each message is acknowledged, and one answer is given."""
+    name, args = ("forget", {"what": "pit"}) if signed else ("events", {})
+    asked = request(name, args, key=CONSOLE if signed else None, clock=world.clock)
+    for number in range(200):
+        world.send(brought(asked, number))
+    life.deliver()
+    assert len(world.unacknowledged) == 1  # the newest waits: for the disk, or for the answer
+    life.turn()
+    before = len(world.said)
+    life.held[0].done([])
+    life.turn()
+
+    assert len(life.held) == 1
+    assert len(world.said) == before + 1
+    assert world.unacknowledged == []
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_only_so_many_wait_for_one_answer(life: Life, world: World, signed: bool) -> None:
+    """To other places only what is signed: the place is part of what an unsigned id stands for, but not its mark."""
+    name, args = ("forget", {"what": "pit"}) if signed else ("events", {})
+    asked = request(name, args, key=CONSOLE if signed else None, clock=world.clock)
+    for number in range(MOST + 3):
+        world.send(brought(asked, number, correlation=b"%d" % number))
+    life.deliver()
+    life.turn()
+    refused = [json.loads(m.payload)["code"] for m in world.said if json.loads(m.payload)["phase"] == "done"]
+    life.held[0].done([])
+    life.turn()
+
+    assert refused == ["E_BUSY"] * 3
+    assert [m.correlation for m in world.said[-MOST:]] == [b"%d" % number for number in range(MOST)]
+    assert world.unacknowledged == []
+
+
+def test_of_what_waits_the_desk_keeps_no_payload(life: Life, world: World) -> None:
+    kept: list[Inbound] = []
+    life.desk._acknowledge = kept.append
+    ask(life, request("use", USE, clock=world.clock))
+    ask(life, request("status", key=None, clock=world.clock, asked_id=OTHER_ID))
+
+    assert [(inbound.payload, inbound.qos) for inbound in kept] == [(b"", 1), (b"", 1)]
+
+
+def test_an_answer_without_a_record_waits_for_room_and_its_request_with_it(life: Life, world: World) -> None:
+    life.full = True
+    asked = [request("status", key=None, clock=world.clock, asked_id=f"{ID[:-3]}{n:03}") for n in range(UNSAID + 2)]
+    for inbound in asked:
+        world.send(inbound)
+        life.receive(inbound)
+        life.turn()
+    assert (world.said, world.unacknowledged) == ([], asked)
+    life.full = False
+    life.desk.say_again(world.clock.now())
+
+    assert len(world.said) == UNSAID
+    assert world.unacknowledged == asked[UNSAID:]  # they come again with the next connection, and are counted
+    assert life.desk.counts.unsaid == 2
+
+
+def test_an_answer_on_record_is_said_again_until_the_broker_takes_it(life: Life, world: World) -> None:
+    life.refusing = True
+    ask(life, request("use", USE, clock=world.clock))
+    told = "SELECT told FROM commands"
+    for _ in range(3):
+        world.clock.advance(AGAIN_S)
+        life.desk.say_again(world.clock.now())
+    done = [m for m in world.said if json.loads(m.payload)["phase"] == "done"]
+    assert (len(done), world.rows(told)) == (1 + 3, [(0,)])
+    life.refusing = False
+    world.clock.advance(AGAIN_S)
+    life.desk.say_again(world.clock.now())
+    life.turn()
+
+    assert world.rows(told) == [(1,)]
+
+
+def test_who_uses_the_id_of_another_does_not_take_the_place_of_its_answer(life: Life, world: World) -> None:
+    life.refusing = True
+    ask(life, request("use", USE, clock=world.clock))
+    life.refusing = False
+    stolen = request("use", USE, key=OPERATOR, clock=world.clock, reply_to="insp/v1/press-3/rsp/mallory")
+    assert code(life, stolen) == "E_DUPLICATE"
+    assert world.rows("SELECT told FROM commands") == [(0,)]
+    life.desk.connected()
+    life.turn()
+
+    assert [(m.topic[-3:], json.loads(m.payload)["code"]) for m in world.said][-1] == ("ada", "OK")
+    assert world.rows("SELECT told FROM commands") == [(1,)]

@@ -79,3 +79,14 @@ def test_a_key_twice_is_damage(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + path.read_bytes().replace(b"administer-0", b"other"))
     with pytest.raises(BadData):
         read_keys(path)
+
+
+@pytest.mark.parametrize("name", ["x\n", 'x"', 'x"\nrole = "administer', "\u00e9", ""])
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, name: str) -> None:
+    path, (good,) = tmp_path / "trusted.toml", keys("administer")
+    write_keys(path, [good])  # type: ignore[list-item]
+    bad = key_of(name, "operate", base64.b64encode(bytes(32)).decode())
+    with pytest.raises(BadData):
+        write_keys(path, [good, bad])  # type: ignore[list-item]
+
+    assert read_keys(path) == (good,)

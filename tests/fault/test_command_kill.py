@@ -69,10 +69,11 @@ CHILD = textwrap.dedent(
             tell("said", outgoing.payload)
             self.cross()
             self.pending.append(lambda: self.desk.delivered(outgoing))
+            return True
 
         def acknowledge(self, inbound):
             self.cross()
-            tell("acknowledged", inbound.payload)
+            tell("acknowledged", str(inbound.mark).encode())
             self.cross()
 
         def change(self, resource):
@@ -92,8 +93,8 @@ CHILD = textwrap.dedent(
                 self.calls.get(timeout=20)()
                 super().turn()
 
-    came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1")
-            for topic, payload, reply_to in json.loads(sys.stdin.read())]
+    came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1", mark)
+            for topic, payload, reply_to, mark in json.loads(sys.stdin.read())]
     world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True)
     life = Killed(world)
     life.run()
@@ -236,7 +237,7 @@ class Broker:
 
     def live(self, cut_at: int = -1) -> int:
         waiting = self.world.unacknowledged
-        given = [(m.topic, base64.b64encode(m.payload).decode(), m.reply_to) for m in waiting]
+        given = [(m.topic, base64.b64encode(m.payload).decode(), m.reply_to, m.mark) for m in waiting]
         child = subprocess.run(
             [sys.executable, "-c", CHILD, str(self.world.folder), str(cut_at)],
             input=json.dumps(given),
@@ -251,7 +252,7 @@ class Broker:
             if word == "points":
                 self.points = int(said)
             elif word == "acknowledged":
-                self.world.unacknowledged = [m for m in self.world.unacknowledged if m.payload != payload]
+                self.world.unacknowledged = [m for m in self.world.unacknowledged if m.mark != int(payload)]
             else:
                 self.world.said.append(Outgoing("rsp", payload))
         return child.returncode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.errors import BadData
-from edge_agent.strictjson import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, decode
+from edge_agent.strictjson import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, decode, object_of
 
 Plain = dict[str, Any]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -97,6 +98,40 @@ def test_a_key_that_stands_twice_is_refused(key: str, first: Any, second: Any) -
 
 def test_also_where_it_is_written_otherwise_and_deep_inside() -> None:
     assert "twice" in refused('{"a":[{"id":1,"\\u0069d":2}]}')
+
+
+class Watched(str):
+    """A key that counts how often one of its kind is compared with another."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Watched.compared += 1
+        return str.__eq__(self, str(other))
+
+    __hash__ = str.__hash__
+
+
+def counting(pairs: Sequence[tuple[str, Any]]) -> Plain:
+    """What must not be: each name is looked for among all of them."""
+    names = [name for name, _ in pairs]
+    if any(names.count(name) > 1 for name in names):
+        raise BadData("twice")
+    return dict(pairs)
+
+
+def compared(read: Callable[[Sequence[tuple[str, Any]]], object], keys: int) -> int:
+    """How much is compared where the last key is the only one that stands twice."""
+    pairs = [(Watched(f"k{number}"), 0) for number in range(keys)]
+    Watched.compared = 0
+    with pytest.raises(BadData, match="twice"):
+        read([*pairs, (Watched(f"k{keys - 1}"), 0)])
+    return Watched.compared
+
+
+def test_to_find_a_key_that_stands_twice_costs_one_look_at_each() -> None:
+    assert compared(object_of, 2000) <= 2 * 2000
+    assert compared(counting, 2000) > 2000 * 2000 // 2
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 21, "-" + "9" * 20])

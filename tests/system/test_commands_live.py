@@ -158,9 +158,10 @@ class Network:
     def ask(self, inbound: Inbound) -> None:
         self.agent.calls.post(lambda: self.agent.desk.requests(inbound, CLOCK.now()))
 
-    def _say(self, outgoing: Outgoing) -> None:
+    def _say(self, outgoing: Outgoing) -> bool:
         self.said.append(json.loads(outgoing.payload))
         self.agent.calls.post(lambda: self.agent.desk.delivered(outgoing))
+        return True
 
     def answer(self, asked_id: str) -> dict[str, Any]:
         def found() -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.journal.expiry import AHEAD_S, Moment, age_after_restart, too_late
+from edge_agent.journal.expiry import AHEAD_S, Moment, age_after_restart, counted_utc, too_late
 
 UTC = 1_764_500_000.0
 TIMES = st.floats(0.0, 1e10)
@@ -53,3 +53,15 @@ def test_without_a_right_clock_the_clock_plays_no_part(utc: float, issued: float
 def test_after_a_restart_the_age_is_by_the_wall_clock_or_unknown() -> None:
     assert age_after_restart(UTC, UTC + 5.0) == 5.0
     assert age_after_restart(UTC, UTC - 1.0) == math.inf
+
+
+@given(TIMES, TIMES, st.floats(0.001, 1e5), st.floats(0.0, 1e5))
+def test_one_clock_that_is_ahead_makes_nothing_old(true: float, ahead_s: float, ttl_s: float, later_s: float) -> None:
+    """The asker's, and then the station's; what is asked later with a right clock is not late."""
+    for newest in (counted_utc(true + ahead_s, true), counted_utc(true, true + ahead_s)):
+        assert not late(true + later_s, ttl_s, synchronised=False, newest_utc=newest)
+
+
+def test_to_believe_whoever_asks_would_make_all_that_follows_old() -> None:
+    assert late(UTC, synchronised=False, newest_utc=UTC + 1e9)
+    assert not late(UTC, synchronised=False, newest_utc=counted_utc(UTC + 1e9, UTC))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+import msgspec.inspect
 import pytest
 from documents import document, rows, section, words
 
 from edge_agent.answers import Answers
-from edge_agent.commands import COMMANDS, Privilege, Resource
+from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, ConfigError, DeviceFault, StateDamaged, Unavailable, Unsafe
 from edge_agent.journal.asking import Asked, arguments_of, command_of
 from edge_agent.journal.response import Code, code_of
@@ -79,3 +82,37 @@ def test_the_kind_of_an_error_is_the_code(error: BadData, code: Code) -> None:
 def test_rows_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         COMMANDS["status"].privilege = Privilege.ADMINISTER  # type: ignore[misc]
+
+
+def patterns(kind: msgspec.inspect.Type) -> Iterator[str]:
+    """Every pattern that a text in a value of this type must fit."""
+    match kind:
+        case msgspec.inspect.StrType(pattern=str(pattern)):
+            yield pattern
+        case msgspec.inspect.UnionType(types=kinds):
+            for one in kinds:
+                yield from patterns(one)
+        case msgspec.inspect.StructType(fields=fields):
+            for field in fields:
+                yield from patterns(field.type)
+
+
+def test_no_pattern_lets_a_line_end_pass_at_the_end() -> None:
+    """`$` fits before a last newline, too, and what is written into a file then is another line of it."""
+    found = {pattern for row in COMMANDS.values() for pattern in patterns(msgspec.inspect.type_info(row.arguments))}
+    found |= set(patterns(msgspec.inspect.type_info(Asked)))
+
+    assert len(found) >= 3
+    assert all(pattern.startswith(r"\A") and pattern.endswith(r"\Z") for pattern in found)
+    assert [*patterns(msgspec.inspect.type_info(Annotated[str, msgspec.Meta(pattern="^a$")]))] == ["^a$"]
+
+
+@pytest.mark.parametrize("label", ["ok\n", "OK", "", "a" * 41, "é"])
+def test_a_label_that_is_no_slug_is_told_what_one_is(label: str) -> None:
+    with pytest.raises(BadData, match="label: expected 1 to 40 of a-z, 0-9 and _"):
+        checked("label", part=1, who="anna", label=label)
+
+
+def test_the_name_of_a_key_is_one_word() -> None:
+    with pytest.raises(BadData, match="name"):
+        checked("trust", to="remove", who="anna", name="x\n")

@@ -24,10 +24,11 @@ class QuietCourier:
         self.said: list[Outgoing] = []
         self.acknowledged: list[str] = []
         self.connects = 0
+        self.protocol = ""
         self.sayer.state = self.said.append  # type: ignore[method-assign]
 
     def status(self) -> UplinkStatus:
-        return UplinkStatus("", connects=self.connects)
+        return UplinkStatus("", self.protocol, connects=self.connects)
 
     def acknowledge(self, inbound: Inbound) -> None:
         self.acknowledged.append(inbound.topic)
@@ -106,6 +107,19 @@ def test_what_was_taken_and_each_new_connection_are_heard_of() -> None:
     made.step(clock.now())
 
     assert heard == [response, "connected"]
+
+
+def test_what_was_not_taken_is_said_again_while_there_is_a_connection() -> None:
+    made, courier, clock = uplink()
+    heard: list[float] = []
+    made.say_again = heard.append
+    for protocol in ("", "5", "5", ""):
+        courier.protocol = protocol
+        made.step(clock.now())
+        made.step(clock.now())  # not more often than it is looked for states
+        clock.advance(STATES_S)
+
+    assert heard == [STATES_S, 2 * STATES_S]
 
 
 def test_too_many_responses_are_refused() -> None:

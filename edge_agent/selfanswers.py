@@ -21,7 +21,7 @@ from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.disk import Missing, RealDisk
-from edge_agent.runtime.timekeeping import is_synchronised
+from edge_agent.runtime.timekeeping import synchronised
 
 
 class StationAround:
@@ -63,7 +63,7 @@ class StationAround:
 
     def is_synchronised(self) -> bool:
         """Say whether something keeps the wall clock right."""
-        return is_synchronised()
+        return synchronised() is True
 
     def progress(self) -> object:
         """Say how far a lesson is; None where none is given."""
@@ -122,7 +122,7 @@ class SelfAnswers:
                 bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
                 fingerprints=self._around.fingerprints(),
                 keys=tuple(key.id for key in agent.trust.all()),
-                clock_synchronised=self._around.is_synchronised(),
+                clock_synchronised=synchronised(),
                 commands=tuple(COMMANDS),
                 counts={
                     **asdict(agent.journal.counts),

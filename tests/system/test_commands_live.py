@@ -194,7 +194,7 @@ def test_a_station_is_taught_over_the_network_and_a_part_is_labelled(tmp_path: P
         assert asks(6, "label", part=1, label="pit")["code"] == "OK"
         assert asks(7, "label", part=1, label="pit")["code"] == "OK"
         assert asks(8, "label", part=10**9, label="pit")["code"] == "E_PRECONDITION"
-        assert asks(9, "gate", to="try")["code"] == "E_BUSY"  # a simulated line has none
+        assert asks(9, "gate", to="try")["code"] == "E_PRECONDITION"  # a simulated line has none
         assert asks(10, "use", recipe="nuts")["code"] == "E_PRECONDITION"
         assert asks(6, "label", part=1, label="pit")["code"] == "OK"
         wait_until(lambda: len(network.acknowledged) == 11)

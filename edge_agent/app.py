@@ -190,7 +190,7 @@ def _joined(
     agent.wishes = wishes = Wishes(
         desired,
         config,
-        lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER, clock.now()),
+        lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER),
         background,
         clock,
         is_up=lambda: agent.is_up,
@@ -221,6 +221,7 @@ def _joined(
         health,
         watchdog,
         end,
+        agent.trust,
         wishes,
         SourceSeat(line.source),
         *line.components,

@@ -173,18 +173,17 @@ class SelfAnswers:
         assert isinstance(arguments, TrustArguments)
         trusted, station = self._agent.trust, self._agent.station
         if arguments.to == "list":
+            trusted.look()
             request.done(trusted.all())
             return
-        changed = trust.changed(trusted.all(), arguments)
 
         def written(result: Any) -> None:
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
                 return
             trusted.read()
-            said = f"{arguments.who} has the key of {arguments.name} {'added' if arguments.to == 'add' else 'removed'}"
-            station.note("warning", "trust", "trust_changed", said, who=arguments.who, name=arguments.name)
+            station.record(trust.change_event(arguments, station.clock.utc()))
             request.done(trusted.all())
 
-        if not self._agent.background.submit(Chore(lambda: trust.write_keys(trusted.path, changed), written)):
+        if not self._agent.background.submit(Chore(lambda: trust.change(trusted.path, arguments), written)):
             request.failed(Unavailable("the station has too much to do", hint="ask again in a moment"))

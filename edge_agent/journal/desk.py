@@ -211,7 +211,7 @@ class Desk:
 
     def _check_signature(self, came: Came, command: Command) -> None:
         if came.envelope is not None:
-            self._trust.open(came.envelope, came.inbound.topic, command.privilege, came.now)
+            self._trust.open(came.envelope, came.inbound.topic, command.privilege)
         elif command.signed:
             raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
 

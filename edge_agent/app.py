@@ -160,9 +160,10 @@ def _joined(
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
-    agent.trust = Trust(Path(config.uplink.trusted))
-    if agent.trust.damage:
-        station.note("error", "trust", "trust_damaged", f"no key is trusted: {agent.trust.damage}")
+    agent.trust = Trust(
+        Path(config.uplink.trusted),
+        lambda why: station.note("error", Trust.name, "trust_damaged", f"no key is trusted: {why}"),
+    )
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
     agent.desk = desk = Desk(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -59,12 +59,14 @@ class Trust:
 
     Args:
         path: of the file; without it no key counts.
+        note: hears why no key counts, once.
     """
 
     name = "trust"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, note: Callable[[str], None] = lambda why: None) -> None:
         self.path = path
+        self._note = note
         self._keys: tuple[TrustedKey, ...] = ()
         self._seen: object = None
         self.damage = ""
@@ -72,10 +74,8 @@ class Trust:
 
     def step(self, now: float) -> float:
         """Look whether the file has changed; one that cannot be used is read again anyway."""
-        if self.damage:
+        if self.damage or self._state() != self._seen:
             self.read()
-        else:
-            self.look()
         return now + LOOK_S
 
     def look(self) -> None:
@@ -84,12 +84,15 @@ class Trust:
             self.read()
 
     def read(self) -> None:
-        """Read the file again; where it is damaged, no key counts, and `damage` says why."""
+        """Read the file again; where it cannot be used, no key counts, and `damage` says why."""
         self._seen = self._state()  # before the file: what changes meanwhile is seen the next time
+        before = self.damage
         try:
             self._keys, self.damage = read_keys(self.path), ""
         except (BadData, StateDamaged, Unavailable) as error:
             self._keys, self.damage = (), error.message
+        if self.damage not in ("", before):
+            self._note(self.damage)
 
     def all(self) -> tuple[TrustedKey, ...]:
         """Give the keys."""
@@ -236,6 +239,8 @@ def read_keys(path: Path) -> tuple[TrustedKey, ...]:
         data = RealDisk(path.parent).read(path.name, MAX_FILE_BYTES)
     except Missing:
         return ()
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", hint="see docs/uplink.md") from error
     try:
         said = msgspec.convert(tomllib.loads(data.decode()), _File)
     except (msgspec.MsgspecError, ValueError) as error:

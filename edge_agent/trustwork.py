@@ -18,6 +18,7 @@ from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import SystemClock
+from edge_agent.runtime.disk import check_owner
 
 PEM_BEGIN: Final = "-----BEGIN PUBLIC KEY-----"
 PEM_END: Final = "-----END PUBLIC KEY-----"
@@ -46,6 +47,7 @@ def change_trust(
 
     Raises:
         BadData: something is missing or wrong, or it is the last key that administers.
+        ConfigError: the state directory belongs to another user.
         Unavailable: the disk fails, or the station does not answer, as while it starts.
     """
     public = None if key is None else public_of(key)
@@ -69,7 +71,9 @@ def change_trust(
 
 def _changed(config: Config, asked: TrustArguments) -> tuple[TrustedKey, ...]:
     """Change the file while no station uses it, and have the ledger say so."""
-    store = Store(Path(config.station.state_dir) / FILE_NAME)
+    state_dir = Path(config.station.state_dir)
+    check_owner(state_dir)
+    store = Store(state_dir / FILE_NAME)
     try:
         store.open()
     except Unavailable as error:

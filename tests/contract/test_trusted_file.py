@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from edge_agent import cli
 from edge_agent.arguments import TrustArguments
 from edge_agent.commands import Privilege
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, Unavailable
 from edge_agent.ledger import Reader
 from edge_agent.ledger.store import Store
 from edge_agent.signing import Envelope
@@ -164,3 +165,53 @@ def test_the_verb_leaves_the_file_alone_while_a_station_starts(
     with Reader(tmp_path) as reader:
         assert [event.message for event in reader.events(10)] == ["me has the key of new added"]
     assert [key.name for key in read_keys(tmp_path / "trusted.toml")] == ["new"]
+
+
+def with_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def with_circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def with_nonsense(path: Path) -> None:
+    path.write_text("not toml")
+
+
+@pytest.mark.parametrize("spoil", [with_folder, with_circle, with_nonsense])
+def test_damage_is_noted_once_and_over_when_it_is_mended(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    path, noted = tmp_path / "trusted.toml", list[str]()
+    write_keys(path, keys("administer"))  # type: ignore[arg-type]
+    trust = Trust(path, noted.append)
+    path.rename(tmp_path / "kept")
+    spoil(path)
+    for now in range(3):
+        trust.step(5.0 * now)
+    assert (trust.all(), len(noted)) == ((), 1)
+    assert "trusted.toml" in noted[0]
+    assert len(Trust(path, noted.append).damage) == len(noted[1])  # a station that starts with it says so too
+    path.rename(tmp_path / "spoilt")
+    (tmp_path / "kept").rename(path)
+    trust.step(20.0)
+    assert (len(trust.all()), trust.damage, len(noted)) == (1, "", 2)
+
+
+def test_a_folder_in_its_place_is_said_to_who_changes_the_keys(tmp_path: Path) -> None:
+    path = tmp_path / "trusted.toml"
+    path.mkdir()
+    for act in (lambda: change(path, NEW), lambda: write_keys(path, keys("administer"))):  # type: ignore[arg-type]
+        with pytest.raises(Unavailable, match="directory"):
+            act()
+
+
+def test_root_leaves_no_file_that_the_station_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ["trust", "add", "new", NEW.public or "", "--role", "administer", "--state", str(tmp_path)]
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    for words in (add, ["identity", "make", "--state", str(tmp_path)]):
+        assert cli.main(words, no_agent) == 78
+        assert "sudo -u" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert cli.main(["trust", "list", "--state", str(tmp_path)], no_agent) == 0

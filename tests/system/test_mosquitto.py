@@ -273,6 +273,19 @@ def test_the_readme_has_ten_commands_and_they_work_as_written(tmp_path: Path) ->
             wait_until(lambda: not answers(port), 20.0)
 
 
+def test_the_script_signs_no_request_that_was_changed(tmp_path: Path) -> None:
+    assert ca(tmp_path, "make", "ca", "localhost").returncode == 0
+    asked = x509.load_pem_x509_csr(certificate.request(certificate.make_key(), "press-3"))
+    der = asked.public_bytes(serialization.Encoding.DER).replace(b"press-3", b"press-4")
+    changed = x509.load_der_x509_csr(der)
+    (tmp_path / "changed.csr").write_bytes(changed.public_bytes(serialization.Encoding.PEM))
+    done = ca(tmp_path, "sign", "ca", "changed.csr", "changed.pem")
+
+    assert changed.subject.rfc4514_string() == "CN=press-4"
+    assert (done.returncode, "was changed" in done.stderr) == (1, True)
+    assert not (tmp_path / "changed.pem").exists()
+
+
 def test_the_script_overwrites_nothing_and_signs_only_stations(tmp_path: Path) -> None:
     assert ca(tmp_path, "make", "ca", "localhost").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "ca").iterdir()}
@@ -287,6 +300,8 @@ def test_the_script_overwrites_nothing_and_signs_only_stations(tmp_path: Path) -
         ("broker", False),
         ("Press", False),
         ("a,O=b", False),
+        (40 * "a", True),
+        (41 * "a", False),
     ):
         request = tmp_path / "one.csr"
         request.write_bytes(certificate.request(certificate.make_key(), name))

@@ -28,6 +28,7 @@ from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import Loop
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
+from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.sources.source import Position, Source
@@ -292,6 +293,7 @@ class Agent:
             gate=None if self.line.gate is None else self.line.gate.status(),
             cameras=tuple(camera.stats() for camera in self.line.cameras),
             uplink=None if self.uplink is None else self.uplink.status(),
+            clock_synchronised=synchronised(),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

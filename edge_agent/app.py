@@ -160,9 +160,10 @@ def _joined(
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
-    agent.trust = Trust(Path(config.uplink.trusted))
-    if agent.trust.damage:
-        station.note("error", "trust", "trust_damaged", f"no key is trusted: {agent.trust.damage}")
+    agent.trust = Trust(
+        Path(config.uplink.trusted),
+        lambda why: station.note("error", Trust.name, "trust_damaged", f"no key is trusted: {why}"),
+    )
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
     agent.desk = desk = Desk(
@@ -190,7 +191,7 @@ def _joined(
     agent.wishes = wishes = Wishes(
         desired,
         config,
-        lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER, clock.now()),
+        lambda envelope, topic: agent.trust.open(envelope, topic, Privilege.ADMINISTER),
         background,
         clock,
         line=Prospect(
@@ -226,6 +227,7 @@ def _joined(
         health,
         watchdog,
         end,
+        agent.trust,
         wishes,
         SourceSeat(line.source),
         *line.components,

@@ -226,7 +226,7 @@ class Info:
         bundle: name and version of the bundle in use.
         fingerprints: the state of what commands change, by resource: what `expect` is compared with.
         keys: ids of the keys whose signature counts.
-        clock_synchronised: something keeps the wall clock right.
+        clock_synchronised: something keeps the wall clock right; None where the kernel may not be asked.
         commands: what can be asked for.
         counts: what became of commands, and of what came over the network, since the start.
     """
@@ -239,7 +239,7 @@ class Info:
     bundle: str
     fingerprints: dict[str, str]
     keys: tuple[str, ...]
-    clock_synchronised: bool
+    clock_synchronised: bool | None
     commands: tuple[str, ...]
     counts: dict[str, int]
 

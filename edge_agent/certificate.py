@@ -54,9 +54,22 @@ class Certificate:
 
 def make_key() -> bytes:
     """Make a device key on the curve P-256; PEM, not encrypted, for its owner's eyes alone."""
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def key_alone(pem: bytes) -> bytes:
+    """Give a private key as `make_key` writes it, however it was written, and without what stands beside it.
+
+    Args:
+        pem: the key.
+
+    Returns:
+        The same key, PEM.
+
+    Raises:
+        BadData: it is no key.
+    """
+    return _pem(_private(pem))
 
 
 def key_fingerprint(pem: bytes) -> str:
@@ -203,6 +216,12 @@ def _private(pem: bytes) -> PrivateKey:
     if not isinstance(key, PrivateKey):
         raise BadData("the device key is of a kind that is not known here")
     return key
+
+
+def _pem(key: PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _fingerprint(key: PrivateKey) -> str:

@@ -94,7 +94,7 @@ class Identities:
         Returns:
             What there is.
         """
-        station, pending = self._read(STATION), self._read(PENDING)
+        station, pending = self._read(STATION), self._pending()
         said = None if station is None else certificate.certificate_of(station)
         return Identity(
             self._name,
@@ -126,7 +126,7 @@ class Identities:
 
     def request(self) -> bytes:
         """Write a certificate request for the key that waits for one, else for the one in use; PEM."""
-        key = self._read(PENDING) or self._read(STATION)
+        key = self._pending() or self._read(STATION)
         if key is None:
             raise ConfigError("there is no device key", hint=NO_KEY_HINT)
         return certificate.request(key, self._name)
@@ -145,7 +145,7 @@ class Identities:
                 "there is no certificate to renew",
                 hint=NO_KEY_HINT if not self._disk.exists(PENDING) else "edge-agent identity request FILE",
             )
-        if not self._disk.exists(PENDING):
+        if self._pending() is None:
             self._make()
         return self.request()
 
@@ -191,7 +191,7 @@ class Identities:
             raise ConfigError("there is no device key", hint=NO_KEY_HINT)
         for held in (pending, station):
             if held is not None and certificate.key_fingerprint(held) == said.key:
-                return held[: held.index(_END) + len(_END)]
+                return certificate.key_alone(held)
         raise BadData(
             "the certificate is for another key than this station's",
             hint="have a request of this station signed: edge-agent identity request FILE",
@@ -202,14 +202,19 @@ class Identities:
         replace(self._disk, PENDING, key)
         return certificate.key_fingerprint(key)
 
+    def _pending(self) -> bytes | None:
+        """Read the key that waits; one that is in use, as a power cut at the end of `install` leaves it, is none."""
+        pending, station = self._read(PENDING), self._read(STATION)
+        if pending is None or station is None:
+            return pending
+        used = certificate.key_fingerprint(pending) == certificate.key_fingerprint(station)
+        return None if used else pending
+
     def _read(self, name: str) -> bytes | None:
         try:
             return self._disk.read(name, MAX_BYTES)
         except Missing:
             return None
-
-
-_END: Final = b"-----END PRIVATE KEY-----\n"
 
 
 def hardware_of(root: Path = Path("/")) -> Hardware:

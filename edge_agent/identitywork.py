@@ -14,7 +14,7 @@ from edge_agent.identity import CA, MAX_BYTES, STATION, Identities, Identity, ha
 from edge_agent.printing import say, say_json
 from edge_agent.printout import check_folder, write_file
 from edge_agent.runtime.clock import SystemClock
-from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.disk import RealDisk, check_owner
 
 
 def show_identity(config: Config, *, as_json: bool) -> int:
@@ -30,6 +30,7 @@ def show_identity(config: Config, *, as_json: bool) -> int:
 
 def make_identity(config: Config, *, as_json: bool) -> int:
     """Make the device key, and say its fingerprint."""
+    check_owner(Path(config.station.state_dir))
     fingerprint = _identities(config).make()
     if as_json:
         say_json({"pending": fingerprint})
@@ -52,6 +53,8 @@ def write_request(config: Config, out: Path, *, new_key: bool, as_json: bool) ->
         The exit code.
     """
     check_folder(out)
+    if new_key:
+        check_owner(Path(config.station.state_dir))
     identities = _identities(config)
     write_file(out, identities.renew() if new_key else identities.request())
     identity = identities.look(Path(config.station.state_dir), hardware_of(), SystemClock().utc())
@@ -77,6 +80,7 @@ def install_certificate(config: Config, file: Path, ca: Path | None, *, as_json:
     Returns:
         The exit code.
     """
+    check_owner(Path(config.station.state_dir))
     utc = SystemClock().utc()
     authority = None if ca is None else _bytes(ca)
     said = _identities(config).install(_bytes(file), authority, utc)

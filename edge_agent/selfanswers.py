@@ -21,7 +21,7 @@ from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.disk import Missing, RealDisk
-from edge_agent.runtime.timekeeping import is_synchronised
+from edge_agent.runtime.timekeeping import synchronised
 
 
 class StationAround:
@@ -63,7 +63,7 @@ class StationAround:
 
     def is_synchronised(self) -> bool:
         """Say whether something keeps the wall clock right."""
-        return is_synchronised()
+        return synchronised() is True
 
     def progress(self) -> object:
         """Say how far a lesson is; None where none is given."""
@@ -122,7 +122,7 @@ class SelfAnswers:
                 bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
                 fingerprints=self._around.fingerprints(),
                 keys=tuple(key.id for key in agent.trust.all()),
-                clock_synchronised=self._around.is_synchronised(),
+                clock_synchronised=synchronised(),
                 commands=tuple(COMMANDS),
                 counts={
                     **asdict(agent.journal.counts),
@@ -174,18 +174,17 @@ class SelfAnswers:
         assert isinstance(arguments, TrustArguments)
         trusted, station = self._agent.trust, self._agent.station
         if arguments.to == "list":
+            trusted.look()
             request.done(trusted.all())
             return
-        changed = trust.changed(trusted.all(), arguments)
 
         def written(result: Any) -> None:
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
                 return
             trusted.read()
-            said = f"{arguments.who} has the key of {arguments.name} {'added' if arguments.to == 'add' else 'removed'}"
-            station.note("warning", "trust", "trust_changed", said, who=arguments.who, name=arguments.name)
+            station.record(trust.change_event(arguments, station.clock.utc()))
             request.done(trusted.all())
 
-        if not self._agent.background.submit(Chore(lambda: trust.write_keys(trusted.path, changed), written)):
+        if not self._agent.background.submit(Chore(lambda: trust.change(trusted.path, arguments), written)):
             request.failed(Unavailable("the station has too much to do", hint="ask again in a moment"))

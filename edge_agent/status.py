@@ -100,6 +100,7 @@ class Status:
         gate: the reject gate at its end; None without one.
         cameras: those that the parts are seen by.
         uplink: the way to the console; None without one.
+        clock_synchronised: something keeps the wall clock right; None where the kernel may not be asked.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         drawn: what people said of the drawn parts; None when the ledger cannot be read.
@@ -139,6 +140,7 @@ class Status:
     gate: GateStatus | None = None
     cameras: tuple[CameraStats, ...] = ()
     uplink: UplinkStatus | None = None
+    clock_synchronised: bool | None = False
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
     drawn: Drawn | None = None

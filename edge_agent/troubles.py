@@ -71,6 +71,12 @@ def troubles_of(status: Status) -> Iterator[Trouble]:
             f"teach {2 * missing} more good parts: every second is held out",
         )
     yield from _flow_troubles(status)
+    if status.clock_synchronised is None:
+        yield Trouble(
+            "clock_unknown",
+            "the kernel may not be asked whether something keeps the clock right: no command runs out by it",
+            "the service must allow adjtimex: see packaging/edge-agent.service",
+        )
     if status.uplink is not None:
         yield from _uplink_troubles(status.uplink, status.ledger.untold)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +20,12 @@ import msgspec
 from edge_agent.arguments import KeyName, KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
 from edge_agent.errors import BadData, StateDamaged, Unavailable, Unsafe
+from edge_agent.records import Event
 from edge_agent.runtime.disk import Missing, RealDisk, replace
 from edge_agent.signing import Envelope, key_id, opened
 
-REREAD_S: Final = 10.0
-"""An unknown key has the file read again, at most so often [s]."""
+LOOK_S: Final = 5.0
+"""Whether the file has changed is looked at before each signed command, and for the sake of the others so often [s]."""
 
 MAX_KEYS: Final = 64
 MAX_FILE_BYTES: Final = 64 * 1024
@@ -54,25 +55,44 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Trust:
-    """The keys of one station. Belongs to one thread; `change` may run on another.
+    """The keys of one station, as the file says at any time. A component; `keys` may be called on any thread.
 
     Args:
         path: of the file; without it no key counts.
+        note: hears why no key counts, once.
     """
 
-    def __init__(self, path: Path) -> None:
+    name = "trust"
+
+    def __init__(self, path: Path, note: Callable[[str], None] = lambda why: None) -> None:
         self.path = path
+        self._note = note
         self._keys: tuple[TrustedKey, ...] = ()
-        self._read_s = float("-inf")
+        self._seen: object = None
         self.damage = ""
         self.read()
 
+    def step(self, now: float) -> float:
+        """Look whether the file has changed; one that cannot be used is read again anyway."""
+        if self.damage or self._state() != self._seen:
+            self.read()
+        return now + LOOK_S
+
+    def look(self) -> None:
+        """Read the file again where it has changed."""
+        if self._state() != self._seen:
+            self.read()
+
     def read(self) -> None:
-        """Read the file again; where it is damaged, no key counts, and `damage` says why."""
+        """Read the file again; where it cannot be used, no key counts, and `damage` says why."""
+        self._seen = self._state()  # before the file: what changes meanwhile is seen the next time
+        before = self.damage
         try:
             self._keys, self.damage = read_keys(self.path), ""
         except (BadData, StateDamaged, Unavailable) as error:
             self._keys, self.damage = (), error.message
+        if self.damage not in ("", before):
+            self._note(self.damage)
 
     def all(self) -> tuple[TrustedKey, ...]:
         """Give the keys."""
@@ -82,14 +102,13 @@ class Trust:
         """Give the public keys that may do what a role may, by id; those that administer may do everything."""
         return {key.id: base64.b64decode(key.public) for key in self._keys if key.role in (role, ADMINISTERS)}
 
-    def open(self, envelope: Envelope, topic: str, needed: Privilege, now: float) -> str:
+    def open(self, envelope: Envelope, topic: str, needed: Privilege) -> str:
         """Give a signed message, where its key may sign what needs a privilege.
 
         Args:
             envelope: what came.
             topic: where it came.
             needed: what its key must be allowed.
-            now: host monotonic time [s].
 
         Returns:
             The message.
@@ -97,7 +116,8 @@ class Trust:
         Raises:
             Unauthorized: the key is not known, may not, or did not sign this for this topic.
         """
-        key = self._find(envelope.key, now)
+        self.look()
+        key = next((key for key in self._keys if key.id == envelope.key), None)
         if key is None:
             raise Unauthorized(
                 f"the key {envelope.key[:40]!r} is not trusted here", hint="add it: edge-agent trust add"
@@ -109,20 +129,12 @@ class Trust:
         except BadData as error:
             raise Unauthorized(error.message) from error
 
-    def refresh(self, wanted: str, now: float) -> None:
-        """Read the file again where a key is not known, unless that was done a moment ago.
-
-        Args:
-            wanted: id of the key.
-            now: host monotonic time [s].
-        """
-        if all(key.id != wanted for key in self._keys) and now - self._read_s >= REREAD_S:
-            self._read_s = now
-            self.read()
-
-    def _find(self, wanted: str, now: float) -> TrustedKey | None:
-        self.refresh(wanted, now)
-        return next((key for key in self._keys if key.id == wanted), None)
+    def _state(self) -> object:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            return error.errno
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def key_of(name: str, role: KeyRole, public: str) -> TrustedKey:
@@ -229,6 +241,8 @@ def read_keys(path: Path) -> tuple[TrustedKey, ...]:
         data = RealDisk(path.parent).read(path.name, MAX_FILE_BYTES)
     except Missing:
         return ()
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", hint="see docs/uplink.md") from error
     return _said(path, data)
 
 
@@ -241,6 +255,35 @@ def _said(path: Path, data: bytes) -> tuple[TrustedKey, ...]:
     for key in said.key:
         keys = added(keys, key_of(key.name, key.role, key.public))
     return keys
+
+
+def change(path: Path, asked: TrustArguments) -> tuple[TrustedKey, ...]:
+    """Do with the keys in the file what is asked; raises as `read_keys`, `changed` and `write_keys` do.
+
+    Args:
+        path: of the file; nobody else may be changing it.
+        asked: add or remove.
+
+    Returns:
+        Those there are then.
+    """
+    keys = changed(read_keys(path), asked)
+    write_keys(path, keys)
+    return keys
+
+
+def change_event(asked: TrustArguments, utc: float) -> Event:
+    """Say that the keys were changed.
+
+    Args:
+        asked: add or remove.
+        utc: wall time [s since the epoch].
+
+    Returns:
+        The event.
+    """
+    said = f"{asked.who} has the key of {asked.name} {'added' if asked.to == 'add' else 'removed'}"
+    return Event(utc, "warning", Trust.name, "trust_changed", said, {"who": asked.who, "name": asked.name})
 
 
 def write_keys(path: Path, keys: Sequence[TrustedKey]) -> None:

@@ -1,4 +1,4 @@
-"""What the verb `trust` does: through the running station, so that it is on record, or on the file."""
+"""What the verb `trust` does: through the running station, or on the file while no station has its ledger open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from edge_agent import api, trust
 from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import checked
 from edge_agent.config import Config
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.ledger.batch import Batch
+from edge_agent.ledger.store import Store
+from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.printing import say, say_json
+from edge_agent.runtime.clock import SystemClock
+from edge_agent.runtime.disk import check_owner
 
 PEM_BEGIN: Final = "-----BEGIN PUBLIC KEY-----"
 PEM_END: Final = "-----END PUBLIC KEY-----"
@@ -42,7 +47,8 @@ def change_trust(
 
     Raises:
         BadData: something is missing or wrong, or it is the last key that administers.
-        Unavailable: the disk fails, or the station does not answer.
+        ConfigError: the state directory belongs to another user.
+        Unavailable: the disk fails, or the station does not answer, as while it starts.
     """
     public = None if key is None else public_of(key)
     arguments = checked("trust", to=to, who=who, name=name, role=role, public=public)
@@ -52,9 +58,7 @@ def change_trust(
         asked = {k: v for k, v in msgspec.to_builtins(arguments).items() if v is not None}
         keys = msgspec.convert(api.call(socket, "trust", asked), tuple[TrustedKey, ...])
     else:
-        keys = trust.changed(trust.read_keys(Path(config.uplink.trusted)), arguments)
-        if to != "list":
-            trust.write_keys(Path(config.uplink.trusted), keys)
+        keys = trust.read_keys(Path(config.uplink.trusted)) if to == "list" else _changed(config, arguments)
     if as_json:
         say_json(keys)
         return 0
@@ -63,6 +67,24 @@ def change_trust(
     if not keys:
         say("no key is trusted: nothing that may change something is obeyed over the network")
     return 0
+
+
+def _changed(config: Config, asked: TrustArguments) -> tuple[TrustedKey, ...]:
+    """Change the file while no station uses it, and have the ledger say so."""
+    state_dir = Path(config.station.state_dir)
+    check_owner(state_dir)
+    store = Store(state_dir / FILE_NAME)
+    try:
+        store.open()
+    except Unavailable as error:
+        hint = f"where a station is starting or stopping, ask again in a moment; else {error.hint}"
+        raise Unavailable(error.message, hint=hint) from error
+    try:
+        keys = trust.change(Path(config.uplink.trusted), asked)
+        store.write(Batch(events=[trust.change_event(asked, SystemClock().utc())]))
+    finally:
+        store.close()
+    return keys
 
 
 def public_of(key: str) -> str:

@@ -47,10 +47,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ShippedBroker:
-    """A running broker, its authority in `folder`."""
+    """A running broker, its authorities in `folder`."""
 
     folder: Path
     port: int
+    console_port: int
 
     @property
     def console(self) -> Credentials:
@@ -77,27 +78,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def configured(text: str, port: int) -> str:
-    """The shipped configuration on another port; root's mosquitto stays root, as the files are root's then."""
-    moved = re.sub(r"^listener 8883$", f"listener {port} 127.0.0.1", text, flags=re.M)
-    assert moved != text
+def configured(text: str, port: int, console_port: int) -> str:
+    """The shipped configuration on other ports; root's mosquitto stays root, as the files are root's then."""
+    moved = text
+    for shipped, here in ((8883, port), (8884, console_port)):
+        moved, count = re.subn(rf"^listener {shipped}$", f"listener {here} 127.0.0.1", moved, flags=re.M)
+        assert count == 1
     return moved + ("\nuser root\n" if os.geteuid() == 0 else "")
 
 
 @contextmanager
-def shipped_broker(folder: Path, rules: str | None = None) -> Iterator[ShippedBroker]:
+def shipped_broker(folder: Path, rules: str | None = None, without: str = "") -> Iterator[ShippedBroker]:
+    """Run the shipped broker, with other rules or without a line of its configuration where a test wants that."""
     folder.mkdir(exist_ok=True)
     done = ca(folder, "make", ".", "localhost", "127.0.0.1")
     assert done.returncode == 0, done.stderr
-    port = free_port()
+    port, console_port = free_port(), free_port()
+    settings = (PACKAGING / "edge-agent.conf").read_text()
+    assert without in settings
     (folder / "edge-agent.acl").write_text(rules or (PACKAGING / "edge-agent.acl").read_text())
-    (folder / "edge-agent.conf").write_text(configured((PACKAGING / "edge-agent.conf").read_text(), port))
+    (folder / "edge-agent.conf").write_text(configured(settings.replace(without, ""), port, console_port))
     log = (folder / "log").open("wb")
     process = subprocess.Popen(["mosquitto", "-c", "edge-agent.conf"], cwd=folder, stdout=log, stderr=log)
     try:
-        wait_until(lambda: process.poll() is not None or answers(port), 20.0)
+        wait_until(lambda: process.poll() is not None or (answers(port) and answers(console_port)), 20.0)
         assert process.poll() is None, (folder / "log").read_text()
-        yield ShippedBroker(folder, port)
+        yield ShippedBroker(folder, port, console_port)
     finally:
         process.terminate()
         process.wait(10)
@@ -167,7 +173,7 @@ class Client:
 
 @contextmanager
 def client(broker: ShippedBroker, credentials: Credentials, name: str = "") -> Iterator[Client]:
-    made = Client(broker.port, credentials, name)
+    made = Client(broker.console_port if credentials == broker.console else broker.port, credentials, name)
     try:
         assert made.connected()
         yield made

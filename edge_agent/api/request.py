@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_agent.commands import Arguments, Command, Privilege
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.ledger.items import Effects
+from edge_agent.ledger.spoken import Effects
 
 
 @dataclass(frozen=True)

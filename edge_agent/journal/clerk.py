@@ -10,7 +10,7 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.journal.order import Order, Way
 from edge_agent.journal.response import NO_RESULT, Code, Response, code_of, raw
 from edge_agent.ledger import Accepted, Answered, Audited, StoredCommand
-from edge_agent.ledger.items import Effects
+from edge_agent.ledger.spoken import Effects
 from edge_agent.runtime.clock import Clock
 
 

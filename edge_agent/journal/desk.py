@@ -219,7 +219,7 @@ class Desk:
 
     def _check_signature(self, came: Came, envelope: Envelope | None, command: Command) -> None:
         if envelope is not None:
-            self._trust.open(envelope, came.inbound.topic, command.privilege, came.now)
+            self._trust.open(envelope, came.inbound.topic, command.privilege)
         elif command.signed:
             raise Unauthorized(f"`{command.name}` may change something: it has to be signed", hint="see docs/uplink.md")
 

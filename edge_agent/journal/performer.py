@@ -13,7 +13,7 @@ from edge_agent.journal.clerk import Clerk
 from edge_agent.journal.order import Order
 from edge_agent.journal.response import Code, Response
 from edge_agent.ledger import Committed, Receipt
-from edge_agent.ledger.items import Effects
+from edge_agent.ledger.spoken import Effects
 from edge_agent.runtime.clock import Clock
 
 LONG_S: Final = 5.0

@@ -3,25 +3,10 @@
 from edge_agent.ledger.committer import LedgerStatus
 from edge_agent.ledger.evidence import EvidenceStore, keep
 from edge_agent.ledger.export import ExportFormat, export_parts
-from edge_agent.ledger.items import (
-    Accepted,
-    Acted,
-    Answered,
-    Audited,
-    Committed,
-    Item,
-    Mark,
-    Misses,
-    Pictured,
-    Receipt,
-    Rejected,
-    Teaching,
-    Told,
-    Word,
-    WordKind,
-)
+from edge_agent.ledger.items import Acted, Committed, Item, Mark, Misses, Pictured, Receipt, Rejected
 from edge_agent.ledger.journalreader import JournalReader, StoredCommand
 from edge_agent.ledger.reader import Latency, Reader
+from edge_agent.ledger.spoken import Accepted, Answered, Audited, Teaching, Told, Word, WordKind
 from edge_agent.ledger.writer import LedgerWriter
 
 __all__ = [

@@ -7,10 +7,7 @@ from typing import Final, assert_never
 
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.items import (
-    Accepted,
     Acted,
-    Answered,
-    Audited,
     Committed,
     Item,
     Mark,
@@ -21,12 +18,9 @@ from edge_agent.ledger.items import (
     Receipted,
     Rejected,
     SetAside,
-    Spoken,
-    Teaching,
-    Told,
-    Word,
 )
 from edge_agent.ledger.losses import Losses
+from edge_agent.ledger.spoken import Accepted, Answered, Audited, Spoken, Teaching, Told, Word
 from edge_agent.records import Event, Gated, Part
 
 LAZY_S: Final = 0.5

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from edge_agent.ledger.auditchain import hash_of
 from edge_agent.ledger.batch import Duplicate
 from edge_agent.ledger.database import Database
-from edge_agent.ledger.items import Accepted, Answered, Audited, Told
+from edge_agent.ledger.spoken import Accepted, Answered, Audited, Told
 from edge_agent.ledger.tables import KEPT_COMMANDS
 
 _ACCEPT: Final = """

@@ -12,8 +12,9 @@ import numpy as np
 
 from edge_agent.errors import BadData
 from edge_agent.ledger.database import Database, open_reader
-from edge_agent.ledger.items import Misses, Teaching, Word
+from edge_agent.ledger.items import Misses
 from edge_agent.ledger.rows import event_of, part_of, teaching_of, word_of
+from edge_agent.ledger.spoken import Teaching, Word
 from edge_agent.ledger.tables import FILE_NAME, MIGRATIONS
 from edge_agent.records import Event, Outcome, Part
 

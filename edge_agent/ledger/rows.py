@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from edge_agent.errors import BadData
-from edge_agent.ledger.items import Teaching, Word, WordKind
+from edge_agent.ledger.spoken import Teaching, Word, WordKind
 from edge_agent.records import Action, Anomaly, Embedding, Event, Modality, Outcome, Part, Times, Trigger, Verdict
 
 PART_COLUMNS: Final = (

@@ -11,19 +11,7 @@ from edge_agent.ledger import commandrows
 from edge_agent.ledger.batch import Batch, Duplicate, Late, Written
 from edge_agent.ledger.database import Database, open_writer
 from edge_agent.ledger.files import set_aside
-from edge_agent.ledger.items import (
-    Accepted,
-    Answered,
-    Audited,
-    Misses,
-    Reached,
-    Receipted,
-    SetAside,
-    Teaching,
-    Told,
-    Word,
-    standing_label,
-)
+from edge_agent.ledger.items import Misses, Reached, Receipted, SetAside
 from edge_agent.ledger.retention import Trimmed, trim_events, trim_parts
 from edge_agent.ledger.rows import (
     PART_COLUMNS,
@@ -33,6 +21,7 @@ from edge_agent.ledger.rows import (
     word_of,
     word_values,
 )
+from edge_agent.ledger.spoken import Accepted, Answered, Audited, Teaching, Told, Word, standing_label
 from edge_agent.ledger.tables import ACK_COUNTER, KEPT_EVENTS, MIGRATIONS
 from edge_agent.records import Event, Part
 

@@ -11,11 +11,12 @@ import errno
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from edge_agent.errors import BadData, StateDamaged, Unavailable
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 
 READ_LIMIT_BYTES: Final = 64 << 20
 """The largest file that is read unless the caller says otherwise [bytes]; checked before memory is taken."""
@@ -29,6 +30,7 @@ HINTS: Final = {
     errno.EROFS: "the file system is mounted read-only: `df {folder}` names it, `dmesg` often says why",
     errno.EACCES: "give the folder to the user of this program: `ls -ld {folder}` shows whose it is",
     errno.EPERM: "give the folder to the user of this program: `ls -ld {folder}` shows whose it is",
+    errno.EISDIR: "a folder is where a file belongs: `ls -l {folder}` shows it; move it away",
     errno.ENOTDIR: "something that is not a folder is in the way: `ls -ld {folder}`",
     errno.EIO: "the disk reports a fault: `dmesg` shows it; replace the disk or the card",
 }
@@ -175,6 +177,30 @@ def load_checked(disk: Disk, name: str) -> bytes:
             hint=f"edit {name} only through edge-agent; a copy from a backup must be the whole file",
         )
     return body
+
+
+def check_owner(folder: Path) -> None:
+    """Refuse to write files that only this user can read into the folder of another one, as root would.
+
+    Args:
+        folder: the state directory; where there is none yet, it becomes this user's.
+
+    Raises:
+        ConfigError: it belongs to somebody else.
+    """
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return
+    if owner != os.geteuid():
+        try:
+            name = pwd.getpwuid(owner).pw_name
+        except KeyError:
+            name = f"#{owner}"
+        raise ConfigError(
+            f"{folder} belongs to {name}, who could not read what another user writes",
+            hint=f"ask as that user: sudo -u {name}",
+        )
 
 
 def checked_name(name: str) -> str:

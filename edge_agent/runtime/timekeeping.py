@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -13,10 +14,22 @@ _TIMEX_BYTES: Final = 512
 """More than `struct timex` takes on any platform; with `modes` = 0 it is only filled in."""
 
 
-def is_synchronised() -> bool:
-    """Say whether something, such as chrony or systemd-timesyncd, keeps the wall clock right."""
-    state = int(_libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
-    return 0 <= state < TIME_ERROR
+def adjtimex() -> int:
+    """Ask the kernel for the state of the clock; -1 where it may not be asked."""
+    return int(_libc().adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
+
+
+def synchronised(ask: Callable[[], int] = adjtimex) -> bool | None:
+    """Say whether something, such as chrony or systemd-timesyncd, keeps the wall clock right.
+
+    Args:
+        ask: gives the state of the clock.
+
+    Returns:
+        Whether it does; None where the kernel may not be asked, which is a fault of how the program was started.
+    """
+    state = ask()
+    return None if state < 0 else state < TIME_ERROR
 
 
 @cache

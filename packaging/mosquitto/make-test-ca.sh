@@ -1,7 +1,8 @@
 #!/bin/sh
-# A certificate authority FOR TESTS, in one folder: its key lies there unencrypted.
+# Two certificate authorities FOR TESTS, in one folder: their keys lie there unencrypted.
 #
-#   make-test-ca.sh make FOLDER NAME...          authority; broker's certificate for these names or addresses; console's
+#   make-test-ca.sh make FOLDER NAME...          authority; broker's certificate for these names or addresses;
+#                                                authority of consoles, and a console's certificate
 #   make-test-ca.sh sign FOLDER REQUEST OUT [DAYS]   a certificate for a station that asks, 365 days
 #
 # Nothing is ever overwritten. Needs openssl 3.
@@ -9,15 +10,15 @@ set -eu
 umask 077
 
 fail() { echo "make-test-ca.sh: $1" >&2; exit 1; }
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fresh() { for file in "$@"; do [ ! -e "$file" ] || fail "$file is there already; move it away first"; done; }
 serial() { echo "0x01$(openssl rand -hex 15)"; }
 new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null ||
             openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"; }
 
 warn() {
-  echo "*** FOR TESTS ONLY: whoever can read $1/ca.key can be any station and the console. ***" >&2
-  echo "*** On a line use an authority whose key is not on a computer of the line.        ***" >&2
+  echo "*** FOR TESTS ONLY: whoever can read the keys in $1 can be any station and the console. ***" >&2
+  echo "*** On a line use authorities whose keys are not on a computer of the line. ***" >&2
 }
 
 # extensions USAGE [NAMES]: what is written into a certificate that is no authority's
@@ -30,27 +31,33 @@ extensions() {
   [ -z "${2:-}" ] || echo "subjectAltName = $2"
 }
 
-# issue FOLDER REQUEST OUT DAYS USAGE [NAMES]
+# authority CA COMMON_NAME: the key and certificate of one, CA.key and CA.pem
+authority() {
+  new_key "$1.key"
+  openssl req -x509 -new -key "$1.key" -subj "/CN=$2" -days 3650 -sha256 \
+    -set_serial "$(serial)" -config "$work/plain" -extensions authority -out "$1.pem"
+}
+
+# issue CA REQUEST OUT DAYS USAGE [NAMES]
 issue() {
   extensions "$5" "${6:-}" > "$work/extensions"
-  openssl x509 -req -in "$2" -CA "$1/ca.pem" -CAkey "$1/ca.key" -set_serial "$(serial)" -days "$4" -sha256 \
+  openssl x509 -req -in "$2" -CA "$1.pem" -CAkey "$1.key" -set_serial "$(serial)" -days "$4" -sha256 \
     -extfile "$work/extensions" -out "$work/signed" 2>/dev/null || fail "$2 cannot be signed"
   mv "$work/signed" "$3"
 }
 
-# own FOLDER NAME USAGE [NAMES]: a key and a certificate of a name
+# own FOLDER CA NAME USAGE [NAMES]: a key and a certificate of a name
 own() {
-  new_key "$1/$2.key"
-  openssl req -new -key "$1/$2.key" -subj "/CN=$2" -config "$work/plain" -out "$work/request"
-  issue "$1" "$work/request" "$1/$2.pem" 365 "$3" "${4:-}"
+  new_key "$1/$3.key"
+  openssl req -new -key "$1/$3.key" -subj "/CN=$3" -config "$work/plain" -out "$work/request"
+  issue "$1/$2" "$work/request" "$1/$3.pem" 365 "$4" "${5:-}"
 }
 
 make_all() {
   folder=$1
   shift
   mkdir -p "$folder"
-  fresh "$folder/ca.key" "$folder/ca.pem" "$folder/broker.key" "$folder/broker.pem" \
-    "$folder/console.key" "$folder/console.pem"
+  for name in ca broker console-ca console; do fresh "$folder/$name.key" "$folder/$name.pem"; done
   names=
   for name in "$@"; do
     case $name in
@@ -60,12 +67,11 @@ make_all() {
     esac
     names="${names:+$names,}$kind:$name"
   done
-  new_key "$folder/ca.key"
-  openssl req -x509 -new -key "$folder/ca.key" -subj "/CN=edge-agent TEST authority" -days 3650 -sha256 \
-    -set_serial "$(serial)" -config "$work/plain" -extensions authority -out "$folder/ca.pem"
-  own "$folder" broker serverAuth "$names"
-  own "$folder" console clientAuth
-  echo "made in $folder: ca, broker for $names, console"
+  authority "$folder/ca" "edge-agent TEST authority"
+  own "$folder" ca broker serverAuth "$names"
+  authority "$folder/console-ca" "edge-agent TEST authority of consoles"
+  own "$folder" console-ca console clientAuth
+  echo "made in $folder: ca, broker for $names, console-ca, console"
   warn "$folder"
 }
 
@@ -74,14 +80,19 @@ sign() {
   [ -r "$folder/ca.key" ] || fail "there is no authority in $folder"
   [ -r "$request" ] || fail "$request cannot be read"
   fresh "$out"
-  openssl req -in "$request" -verify -noout 2>/dev/null || fail "$request is no certificate request, or was changed"
+  # openssl 3.0 gives 0 for a bad signature too: what it says counts.
+  case $(openssl req -in "$request" -verify -noout 2>&1) in
+    *"verify OK"*) ;;
+    *) fail "$request is no certificate request, or was changed" ;;
+  esac
   subject=$(openssl req -in "$request" -noout -subject -nameopt RFC2253)
   name=${subject#subject=CN=}
   case $name in
     "$subject" | "" | *[!a-z0-9-]*) fail "$subject is not the name of a station: 1 to 40 of a-z, 0-9 and -" ;;
     console | broker) fail "$name is not a station's name: the broker would take it for the $name" ;;
   esac
-  issue "$folder" "$request" "$out" "$days" clientAuth "DNS:$name"
+  [ ${#name} -le 40 ] || fail "$name is too long for a station: 1 to 40 of a-z, 0-9 and -"
+  issue "$folder/ca" "$request" "$out" "$days" clientAuth "DNS:$name"
   echo "signed for $name, $days days: $out"
   warn "$folder"
 }

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from edge_agent.errors import BadData
 from edge_agent.ledger import Reader, Word, WordKind
 from edge_agent.ledger.batch import Batch
-from edge_agent.ledger.items import standing_label
 from edge_agent.ledger.rows import event_of, event_values
+from edge_agent.ledger.spoken import standing_label
 from edge_agent.ledger.store import Store
 from edge_agent.records import Action, Embedding, Event, Modality, Outcome, Part, Times, Trigger, Verdict
 

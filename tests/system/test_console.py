@@ -94,7 +94,7 @@ def station(broker: ShippedBroker, key: Path) -> Iterator[Station]:
 def way(broker: ShippedBroker) -> list[str]:
     mine = broker.console
     words = {
-        "broker": f"mqtts://localhost:{broker.port}",
+        "broker": f"mqtts://localhost:{broker.console_port}",
         "ca": mine.ca,
         "certificate": mine.certificate,
         "key": mine.key,

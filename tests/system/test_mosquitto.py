@@ -12,12 +12,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from authority import Authority
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from door_bench import Memory, opened, quiet
 from program_words import ROOT
 from running_station import wait_until
 from shipped_broker import (
@@ -36,6 +38,9 @@ from shipped_broker import (
 
 from edge_agent import certificate, cli
 from edge_agent.configfile import load_config
+from edge_agent.uplink.message import Inbound
+from edge_agent.uplink.mqtt import MqttDoor
+from edge_agent.uplink.topics import Topics
 
 pytestmark = [pytest.mark.system, needs_mosquitto]
 NOT_AUTHORIZED = 0x87
@@ -115,14 +120,14 @@ def test_the_console_hears_and_asks_everybody_and_speaks_in_nobody_s_name(broker
         assert console.publish("elsewhere") == NOT_AUTHORIZED
 
 
-def let_in(broker: ShippedBroker, context: ssl.SSLContext, user: str = "") -> bool:
+def let_in(port: int, context: ssl.SSLContext, user: str = "") -> bool:
     """Whether the broker answers a CONNECT with anything but an end of the connection."""
     name = user.encode()
     named = len(name).to_bytes(2, "big") + name if user else b""
     body = b"\x00\x04MQTT\x04" + (b"\x82" if user else b"\x02") + b"\x00\x3c" + b"\x00\x01x" + named
     try:
         with (
-            socket.create_connection(("localhost", broker.port), 10.0) as plain,
+            socket.create_connection(("localhost", port), 10.0) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as encrypted,
         ):
             encrypted.sendall(b"\x10" + bytes([len(body)]) + body)
@@ -155,11 +160,54 @@ def test_whoever_is_not_known_is_not_let_in(broker: ShippedBroker) -> None:
     request = certificate.request(key, "press-3")
     ours = authority(broker)
 
-    assert let_in(broker, shown(broker, ours.signed(request, begins=-300, ends=3000), key))
-    assert not let_in(broker, shown(broker))
-    assert not let_in(broker, shown(broker), "console")
-    assert not let_in(broker, shown(broker, Authority().signed(request, begins=-300, ends=3000), key))
-    assert not let_in(broker, shown(broker, ours.signed(request, begins=-900, ends=-300), key))
+    assert let_in(broker.port, shown(broker, ours.signed(request, begins=-300, ends=3000), key))
+    assert not let_in(broker.port, shown(broker))
+    assert not let_in(broker.port, shown(broker), "console")
+    assert not let_in(broker.port, shown(broker, Authority().signed(request, begins=-300, ends=3000), key))
+    assert not let_in(broker.port, shown(broker, ours.signed(request, begins=-900, ends=-300), key))
+
+
+def test_only_a_console_is_let_in_where_names_of_sessions_are_chosen(broker: ShippedBroker) -> None:
+    def pair(of: Credentials) -> ssl.SSLContext:
+        return shown(broker, of.certificate.read_bytes(), of.key.read_bytes())
+
+    console, station = pair(broker.console), pair(broker.station("press-3"))
+
+    assert let_in(broker.console_port, console)
+    assert let_in(broker.port, station)
+    assert not let_in(broker.console_port, station)
+    assert not let_in(broker.port, console)
+
+
+def waits_for_press_3(broker: ShippedBroker) -> bool:
+    """Whether a request still waits in press-3's session when press-4 has called its own by that name."""
+    topics = Topics("insp/v1", "press-3")
+    memory = Memory()
+    common = {"scheme": "mqtts", "host": "localhost", "ca": str(broker.folder / "ca.pem")}
+
+    def station(name: str, *more: str, **kept: Memory) -> AbstractContextManager[MqttDoor]:
+        own = broker.station(name)
+        files = {"certificate": str(own.certificate), "key": str(own.key)}
+        return opened(broker.port, *more, client_id="edge-agent-press-3", **files, **common, **kept)
+
+    wanted = topics.ack, topics.requests, topics.desired("#")
+    with station("press-3", *wanted, memory=memory) as listening:
+        assert listening._session is not None and listening._session.unheard == ()
+    with client(broker, broker.console) as console:
+        assert console.publish(topics.request("gate")) == 0
+    with station("press-4"):
+        pass
+    with station("press-3", *wanted, memory=memory) as again:
+        return any(isinstance(one, Inbound) for one in quiet(again, 2.0))
+
+
+def test_no_station_ends_another_s_session(broker: ShippedBroker) -> None:
+    assert waits_for_press_3(broker)
+
+
+def test_a_broker_that_believes_the_names_of_sessions_is_noticed(tmp_path: Path) -> None:
+    with shipped_broker(tmp_path, without="use_username_as_clientid true\n") as broker:
+        assert not waits_for_press_3(broker)
 
 
 def test_the_name_that_a_client_gives_itself_counts_for_nothing(broker: ShippedBroker) -> None:
@@ -199,7 +247,7 @@ def test_the_readme_has_ten_commands_and_they_work_as_written(tmp_path: Path) ->
     assert len(commands) == 10
     (tmp_path / "packaging").symlink_to(ROOT / "packaging")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    port = free_port()
+    port, console_port = free_port(), free_port()
     try:
         for command in commands[:8]:
             done = subprocess.run(
@@ -208,8 +256,8 @@ def test_the_readme_has_ten_commands_and_they_work_as_written(tmp_path: Path) ->
             assert done.returncode == 0, (command, done.stderr)
             if command.startswith("cp "):
                 conf = tmp_path / "broker" / "edge-agent.conf"
-                conf.write_text(configured(conf.read_text(), port))
-        broker = ShippedBroker(tmp_path / "broker", port)
+                conf.write_text(configured(conf.read_text(), port, console_port))
+        broker = ShippedBroker(tmp_path / "broker", port, console_port)
         wait_until(lambda: answers(port), 20.0)
         config = load_config(tmp_path / "station.toml")
         mine = Credentials(Path(config.uplink.certificate), Path(config.uplink.key), Path(config.uplink.ca))
@@ -223,6 +271,19 @@ def test_the_readme_has_ten_commands_and_they_work_as_written(tmp_path: Path) ->
         if pid.exists():
             os.kill(int(pid.read_text()), signal.SIGTERM)
             wait_until(lambda: not answers(port), 20.0)
+
+
+def test_the_script_signs_no_request_that_was_changed(tmp_path: Path) -> None:
+    assert ca(tmp_path, "make", "ca", "localhost").returncode == 0
+    asked = x509.load_pem_x509_csr(certificate.request(certificate.make_key(), "press-3"))
+    der = asked.public_bytes(serialization.Encoding.DER).replace(b"press-3", b"press-4")
+    changed = x509.load_der_x509_csr(der)
+    (tmp_path / "changed.csr").write_bytes(changed.public_bytes(serialization.Encoding.PEM))
+    done = ca(tmp_path, "sign", "ca", "changed.csr", "changed.pem")
+
+    assert changed.subject.rfc4514_string() == "CN=press-4"
+    assert (done.returncode, "was changed" in done.stderr) == (1, True)
+    assert not (tmp_path / "changed.pem").exists()
 
 
 def test_the_script_overwrites_nothing_and_signs_only_stations(tmp_path: Path) -> None:
@@ -239,13 +300,15 @@ def test_the_script_overwrites_nothing_and_signs_only_stations(tmp_path: Path) -
         ("broker", False),
         ("Press", False),
         ("a,O=b", False),
+        (40 * "a", True),
+        (41 * "a", False),
     ):
         request = tmp_path / "one.csr"
         request.write_bytes(certificate.request(certificate.make_key(), name))
-        done = ca(tmp_path, "sign", "ca", "one.csr", f"{accepted}.pem")
+        done = ca(tmp_path, "sign", "ca", "one.csr", f"{accepted}-{name[:2]}.pem")
         assert (done.returncode == 0) == accepted, name
         assert ("FOR TESTS ONLY" in done.stderr) == accepted
-    assert "is there already" in ca(tmp_path, "sign", "ca", "one.csr", "True.pem").stderr
+    assert "is there already" in ca(tmp_path, "sign", "ca", "one.csr", "True-pr.pem").stderr
     assert ca(tmp_path, "sign", "ca", "ca/ca.pem", "x.pem").returncode == 1
     assert ca(tmp_path).returncode == ca(tmp_path, "make", "x").returncode == 2
     assert "neither a name nor an address" in ca(tmp_path, "make", "y", "a b").stderr

@@ -121,6 +121,52 @@ def test_the_unit_says_what_the_program_relies_on(service: dict[str, list[str]],
     assert service[key] == [value]
 
 
+def permitted(service: dict[str, list[str]]) -> set[str]:
+    """The system calls that the unit allows: lists count one after the other, as in systemd.exec(5)."""
+    denied = set(calls_of("@clock")) if service.get("ProtectClock") == ["yes"] else set()
+    allowed: set[str] = set()
+    for value in service["SystemCallFilter"]:
+        calls = {call for word in value.removeprefix("~").split() for call in calls_of(word)}
+        allowed = allowed - calls if value.startswith("~") else allowed | calls
+    return allowed - denied
+
+
+def calls_of(word: str) -> list[str]:
+    """A system call, or those of a group."""
+    if not word.startswith("@"):
+        return [word]
+    said = subprocess.run(["systemd-analyze", "syscall-filter", word], check=True, capture_output=True, text=True)
+    words = [line.strip() for line in said.stdout.splitlines() if line.startswith("    ") and "#" not in line]
+    return [call for each in words for call in calls_of(each)]
+
+
+MAY_ASK, MAY_SET = {"adjtimex", "clock_adjtime"}, {"clock_settime", "settimeofday"}
+
+
+@needs_systemd
+def test_the_service_may_ask_for_the_clock_and_not_set_it(service: dict[str, list[str]]) -> None:
+    allowed = permitted(service)
+
+    assert allowed >= MAY_ASK | {"openat", "fsync"}
+    assert not allowed & (MAY_SET | {"setuid", "mount"})
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == [""]  # adjtimex could set it with one
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ProtectClock": ["yes"]},
+        {"SystemCallFilter": ["@system-service", "~@privileged"]},
+        {"SystemCallFilter": ["@system-service", "adjtimex clock_adjtime", "~@privileged"]},
+    ],
+)
+def test_a_service_that_may_not_ask_for_the_clock_is_noticed(
+    service: dict[str, list[str]], wrong: dict[str, list[str]]
+) -> None:
+    assert not permitted({**service, **wrong}) & MAY_ASK
+
+
 def test_the_unit_starts_the_station_as_a_person_would(service: dict[str, list[str]]) -> None:
     program, *words = service["ExecStart"][0].split()
     arguments = cli.parser().parse_args(words)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authority import NOW, Authority
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent import certificate
@@ -188,6 +191,44 @@ def test_a_power_cut_leaves_the_old_pair_or_the_new_and_installing_can_be_done_a
         assert look(again).days_left == 700.0
 
     assert len(seen) == 2
+
+
+def test_a_key_that_is_in_use_does_not_wait_any_more() -> None:
+    disk, identities = installed()
+    used = disk.read(STATION)
+    disk.write(PENDING, certificate.key_alone(used))  # the power went before it was removed
+    disk.sync("identity")
+    assert look(identities).pending is None
+    assert identities.request()  # of the key in use
+
+    renewed = x509.load_pem_x509_csr(identities.renew()).public_key()
+    assert renewed != x509.load_pem_x509_certificate(used[used.index(b"-----BEGIN CERT") :]).public_key()
+    assert look(identities).pending not in (None, look(identities).key)
+
+
+def as_pem(key: Any, form: serialization.PrivateFormat) -> bytes:
+    text: bytes = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return text
+
+
+CURVE, RSA = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
+WRITTEN = {
+    "without its last newline": as_pem(CURVE, serialization.PrivateFormat.PKCS8).rstrip(),
+    "with carriage returns": as_pem(CURVE, serialization.PrivateFormat.PKCS8).replace(b"\n", b"\r\n"),
+    "as an EC key": as_pem(CURVE, serialization.PrivateFormat.TraditionalOpenSSL),
+    "as an RSA key": as_pem(RSA, serialization.PrivateFormat.TraditionalOpenSSL),
+    "behind something else": b"# of a backup\n" + as_pem(CURVE, serialization.PrivateFormat.PKCS8),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_key_is_used_however_it_was_written(how: str) -> None:
+    disk = FakeDisk({PENDING: WRITTEN[how]})
+    identities = Identities(disk, "press-3")
+    said = identities.install(AUTHORITY.signed(identities.request()), AUTHORITY.pem, UTC)
+
+    assert (look(identities).key, look(identities).pending) == (said.key, None)
+    assert disk.read(STATION).startswith(b"-----BEGIN PRIVATE KEY-----\n")
 
 
 def two_files(disk: FakeDisk, key: bytes, chain: bytes) -> None:

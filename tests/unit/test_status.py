@@ -44,6 +44,13 @@ def test_what_is_counted_says_since_when_and_how_often(status: Status, kind: str
     assert "since the start" in trouble.message
 
 
+@pytest.mark.parametrize(("known", "kinds"), [(True, []), (False, []), (None, ["clock_unknown"])])
+def test_a_kernel_that_may_not_be_asked_for_the_clock_is_a_trouble(known: bool | None, kinds: list[str]) -> None:
+    status = replace(status_of(), clock_synchronised=known)
+
+    assert [trouble.kind for trouble in troubles_of(status)] == kinds
+
+
 @pytest.mark.parametrize(
     ("steps", "over_budget", "worst_s", "slow"),
     [

@@ -117,7 +117,7 @@ class Teller:
         """
         drain = self.drain
         while (telling := drain.next(now, others)) is not None:
-            message = message_of(telling.fact, drain.ledger, self._topics)
+            message = message_of(telling.fact, drain.ledger, telling.lane.upto, self._topics)
             if door.fits(message):
                 drain.sent(telling, door.publish(message))
             else:

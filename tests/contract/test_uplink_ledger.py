@@ -97,7 +97,7 @@ def test_audit_rows_are_told_as_they_are(store: Store, facts: FactReader) -> Non
         )
         conn.commit()
     (fact,) = facts.after("audit", 0, None, 100, LONG_AFTER)
-    said = msgspec.json.decode(message_of(fact, "lid", TOPICS).payload)
+    said = msgspec.json.decode(message_of(fact, "lid", 0, TOPICS).payload)
 
     assert said["audit"] == {"utc": 1.5, "kind": "command", "body": '{"a": 1}', "previous": "", "hash": "ab"}
 
@@ -144,17 +144,18 @@ def test_the_message_of_a_part_says_everything_and_the_same_each_time(store: Sto
     store.write(Batch([replace(part(7), verdict=nan)]))
     store.write(Batch(late=[((SERIES, 7), Late(acted_s=17.1, action=Action.REJECT, gate="done", gate_off_us=3.5))]))
     (fact,) = facts.after("part", 0, None, 100, LONG_AFTER)
-    message = message_of(fact, facts.ledger, TOPICS)
+    message = message_of(fact, facts.ledger, 0, TOPICS)
     said = msgspec.json.decode(message.payload)
 
     assert message.topic == "insp/v1/press-3/evt/part"
-    assert message == message_of(fact, facts.ledger, TOPICS)
+    assert message == message_of(fact, facts.ledger, 0, TOPICS)
     assert len(facts.ledger) == 16
-    assert {name: said[name] for name in ("v", "id", "ledger", "class", "seq", "prev", "station")} == {
+    assert {name: said[name] for name in ("v", "id", "ledger", "class", "acknowledged", "seq", "prev", "station")} == {
         "v": 1,
         "id": f"{facts.ledger}.part.1",
         "ledger": facts.ledger,
         "class": "part",
+        "acknowledged": 0,
         "seq": 1,
         "prev": 0,
         "station": "press-3",
@@ -188,7 +189,7 @@ def test_the_message_of_a_part_says_everything_and_the_same_each_time(store: Sto
 def test_what_json_does_not_know_is_null(store: Store, facts: FactReader) -> None:
     store.write(Batch(events=[event("error")]))
     (fact,) = facts.after("alarm", 0, None, 100, LONG_AFTER)
-    payload = message_of(fact, "lid", TOPICS).payload
+    payload = message_of(fact, "lid", 0, TOPICS).payload
 
     assert b"NaN" not in payload
     assert msgspec.json.decode(payload)["alarm"]["data"] == {"share": None, "left": 3}
@@ -209,10 +210,11 @@ def test_a_fact_set_aside_is_told_as_a_gap_in_its_place(store: Store, facts: Fac
     found = facts.after("part", 0, None, 100, LONG_AFTER)
 
     assert chain(found) == [(0, 1, ""), (1, 2, "unsendable"), (2, 3, "")]
-    assert msgspec.json.decode(message_of(found[1], "lid", TOPICS).payload) == {
+    assert msgspec.json.decode(message_of(found[1], "lid", 1, TOPICS).payload) == {
         "v": 1,
         "ledger": "lid",
         "class": "part",
+        "acknowledged": 1,
         "from": 2,
         "to": 2,
         "count": 1,

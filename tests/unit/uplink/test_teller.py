@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from console_book import ConsoleBook
 from drain_world import LEDGER, ModelLedger
 
-from edge_agent.ledger.facts import KINDS
+from edge_agent.ledger.facts import KINDS, Fact
 from edge_agent.ledger.items import Reached
 from edge_agent.signing import sealed
+from edge_agent.testing.clock import ManualClock
+from edge_agent.testing.door import FakeBroker, FakeDoor
 from edge_agent.uplink.drain import Drain
-from edge_agent.uplink.message import Inbound
+from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.teller import Teller
 from edge_agent.uplink.topics import Topics
 
@@ -45,6 +49,11 @@ def teller(remembered: list[object]) -> tuple[Teller, ModelFacts]:
     return made, facts
 
 
+def read(message: Outgoing) -> dict[str, Any]:
+    said: dict[str, Any] = msgspec.json.decode(message.payload)
+    return said
+
+
 def word(counter: int, upto: int, ledger: str = LEDGER, again: str = "") -> Inbound:
     said = {"v": 1, "counter": counter, "ledger": ledger, "upto": {"part": upto}, "again": again}
     return Inbound(BOOK.topic, sealed(msgspec.json.encode(said).decode(), BOOK.topic, BOOK.key), 1, True, False, 0.0)
@@ -68,6 +77,21 @@ def test_the_same_word_again_or_an_older_one_changes_nothing_and_is_no_fault() -
 
     assert made.drain.upto()["part"] == 2
     assert (made.acks.obeyed, made.acks.refused) == (1, 0)
+
+
+def test_what_is_told_says_how_far_its_class_was_acknowledged() -> None:
+    made, facts = teller([])
+    made.heard(word(3, 4), facts, 0.0)
+    broker = FakeBroker()
+    door = FakeDoor(broker, ManualClock())
+    door.connect()
+    while (look := made.drain.look(0.0)) is not None:
+        gaps = [Fact("part", 5, 4, 0.0, why="quota")] if look.kind == "part" and look.after == 4 else []
+        made.drain.found(look, gaps)
+    made.publish(door, 0.0, 0.0, 0)
+    (said,) = map(read, broker.queue)
+
+    assert (said["class"], said["to"], said["acknowledged"]) == ("part", 5, 4)
 
 
 def test_a_word_never_takes_back_what_was_said() -> None:

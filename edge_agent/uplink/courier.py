@@ -11,8 +11,9 @@ from typing import Final
 from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
-from edge_agent.uplink.account import UplinkStatus, counted
+from edge_agent.uplink.account import UplinkStatus
 from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
+from edge_agent.uplink.reading import Reading
 from edge_agent.uplink.sayer import Sayer
 from edge_agent.uplink.teller import Facts, Teller
 
@@ -31,9 +32,6 @@ INBOUND: Final = 64
 
 LOOKS: Final = 6
 """Questions to the ledger in one turn, so that the connection is not left alone for long."""
-
-READ_AGAIN_S: Final = 2.0
-"""How long a ledger that cannot be read is left alone [s]."""
 
 STEADY_S: Final = 10.0
 """A connection that lasted so long is no reason to wait longer before the next [s]."""
@@ -92,30 +90,36 @@ class Courier:
         self.inbound = Mailbox[Inbound](INBOUND, Overflow.REFUSE, on_put=hearers.inbound)
         self.sayer = Sayer(self.poke)
         self._acknowledged = Mailbox[Inbound](2 * INBOUND, Overflow.REFUSE, on_put=self.poke)
-        self._door, self._teller, self._open_facts = door, teller, facts
+        self._door, self._teller = door, teller
+        self._reading = Reading(facts, teller)
         self._clock, self._hearers, self._jitter = clock, hearers, jitter
         self._farewell = farewell
-        self._facts: Facts | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._status = UplinkStatus(broker)
         self._account_s = self._look_s = float("-inf")
-        self._begun = False
-        self._read_s = float("-inf")
         self._ask_again_s = float("inf")
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._poked = self._stopping = False
+        self._poked = False
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Start the thread; safe to call again."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-            self._thread.start()
+        """Start the thread, where none runs; safe to call again.
+
+        Raises:
+            Unavailable: one that was asked to end has not yet.
+        """
+        if self._thread is not None and not self._ended.is_set():
+            if self._stop.is_set():
+                raise Unavailable("what spoke with the broker before has not ended yet")
+            return
+        self._stop.clear()
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Ask the thread to end."""
-        self._stopping = True
         self._stop.set()
         self.poke()
 
@@ -147,13 +151,13 @@ class Courier:
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stop.is_set():
                 self._serve()
         except Exception as error:  # the thread's boundary: whoever supervises hears of the bug
             self._hearers.failed(self.name, error)
         finally:
             self._door.close()
-            self._close_facts()
+            self._reading.close()
             self._ended.set()
 
     def _serve(self) -> None:
@@ -162,7 +166,7 @@ class Courier:
         try:
             self._connect()
             began_s = self._clock.now()
-            while not self._stopping:
+            while not self._stop.is_set():
                 self._turn(self._clock.now() + LOOK_S)
             self._finish()
         except (Unavailable, StateDamaged, ConfigError) as error:  # whatever it is, parts are judged all the same
@@ -176,8 +180,8 @@ class Courier:
         session = self._door.connect()
         self.sayer.begin()
         self._teller.drain.connect(session.in_flight)
-        self._begun, self._read_s, self._look_s = False, float("-inf"), float("-inf")
-        self._ask_again_s = float("inf")
+        self._reading.begin()
+        self._look_s, self._ask_again_s = float("-inf"), float("inf")
         connects = self._status.connects + 1
         self._status = replace(
             self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
@@ -208,7 +212,7 @@ class Courier:
         more = False
         for _ in range(LOOKS):
             self._teller.publish(self._door, now, utc, self.sayer.in_flight)
-            more = self._read(now, utc)
+            more = self._reading.read(now, utc)
             if not more:
                 break
         if now >= self._account_s:
@@ -216,22 +220,6 @@ class Courier:
             self._account()
         for happening in self._door.turn(now if more or self._poked else min(until_s, drain.due_s(now))):
             self._hear(happening)
-
-    def _read(self, now: float, utc: float) -> bool:
-        """Read what is wanted next; say whether anything was."""
-        if now < self._read_s:
-            return False
-        try:
-            facts = self._read_facts()
-            if not self._begun:
-                self._teller.begin(facts)
-                self._begun = True
-            return self._teller.read(facts, now, utc)
-        except (Unavailable, StateDamaged, ConfigError) as error:
-            self._close_facts()
-            self._begun, self._read_s = False, now + READ_AGAIN_S
-            self._status = replace(self._status, reader=error.message)
-            return False
 
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
@@ -241,8 +229,8 @@ class Courier:
             else:
                 self._teller.delivered(happening.token, happening.reason, now, utc)
         elif self._teller.is_ack(happening.topic):
-            if self._begun:
-                self._teller.heard(happening, self._read_facts(), now)
+            self._teller.heard(happening)
+            self._reading.obey(now)
             self._door.acknowledge(happening)
         elif not self.inbound.offer(happening):
             self._status = replace(self._status, refused_inbound=self._status.refused_inbound + 1)
@@ -259,23 +247,6 @@ class Courier:
                     self._hear(happening)
         self._teller.remember()
 
-    def _read_facts(self) -> Facts:
-        if self._facts is None:
-            self._facts = self._open_facts()
-        return self._facts
-
-    def _close_facts(self) -> None:
-        if self._facts is not None:
-            self._facts.close()
-            self._facts = None
-
     def _account(self) -> None:
-        try:
-            facts = self._read_facts()
-            facts.check()
-        except (Unavailable, StateDamaged, ConfigError) as error:
-            self._close_facts()
-            self._status = counted(self._status, self._teller, None, self._clock.utc(), error.message)
-        else:
-            self._status = counted(self._status, self._teller, facts, self._clock.utc())
-        self._status = replace(self._status, unsent=self.sayer.unsent)
+        status = replace(self._status, unsent=self.sayer.unsent)
+        self._status = self._reading.account(status, self._clock.now(), self._clock.utc())

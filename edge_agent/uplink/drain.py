@@ -114,15 +114,13 @@ class Drain:
         return {lane.kind: lane.upto for lane in self.lanes}
 
     def connect(self, in_flight: int) -> None:
-        """Begin with a broker: everything that is not acknowledged is told again.
+        """Begin with a broker, which knows nothing; what is told is for `begin` to say.
 
         Args:
             in_flight: messages that may wait for the broker's word at most.
         """
         self._most = max(1, min(in_flight, MOST_IN_FLIGHT))
         self._in_flight.clear()
-        for lane in self.lanes:
-            lane.begin(lane.highest)
 
     def begin(self, ledger: str, upto: Mapping[str, int], newest: Mapping[str, int]) -> None:
         """Tell what stands in a ledger.

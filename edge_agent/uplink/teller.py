@@ -122,7 +122,7 @@ class Teller:
             if door.fits(message):
                 drain.sent(telling, door.publish(message))
             else:
-                self._put_aside(drain.unfit(telling, utc))
+                self._put_aside(drain.never(telling, utc))
         if now >= self._remember_s:
             self._remember_s = now + REMEMBER_S
             self.remember()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -32,6 +33,9 @@ INBOUND: Final = 64
 
 LOOKS: Final = 6
 """Questions to the ledger in one turn, so that the connection is not left alone for long."""
+
+WORD_S: Final = 30.0
+"""A broker that has said of no message for so long whether it took it is given up [s]: its places are all taken."""
 
 STEADY_S: Final = 10.0
 """A connection that lasted so long is no reason to wait longer before the next [s]."""
@@ -89,7 +93,7 @@ class Courier:
     ) -> None:
         self.inbound = Mailbox[Inbound](INBOUND, Overflow.REFUSE, on_put=hearers.inbound)
         self.sayer = Sayer(self.poke)
-        self._acknowledged = Mailbox[Inbound](2 * INBOUND, Overflow.REFUSE, on_put=self.poke)
+        self._acknowledged = deque[Inbound]()  # no more than came in
         self._door, self._teller = door, teller
         self._reading = Reading(facts, teller)
         self._clock, self._hearers, self._jitter = clock, hearers, jitter
@@ -98,6 +102,7 @@ class Courier:
         self._status = UplinkStatus(broker)
         self._account_s = self._look_s = float("-inf")
         self._ask_again_s = float("inf")
+        self._word_s = float("-inf")
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._poked = False
@@ -139,7 +144,8 @@ class Courier:
 
     def acknowledge(self, inbound: Inbound) -> None:
         """Tell the broker that a message is safe here."""
-        self._acknowledged.offer(inbound)
+        self._acknowledged.append(inbound)
+        self.poke()
 
     def status(self) -> UplinkStatus:
         """Say how it is, as of the last turn."""
@@ -182,6 +188,7 @@ class Courier:
         self._teller.drain.connect(session.in_flight)
         self._reading.begin()
         self._look_s, self._ask_again_s = float("-inf"), float("inf")
+        self._word_s = self._clock.now()
         connects = self._status.connects + 1
         self._status = replace(
             self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
@@ -206,8 +213,15 @@ class Courier:
             drain.poke()
         if now >= self._ask_again_s and not self.inbound.stats().waiting:
             raise Unavailable("something that came found no room: it is asked for again")
-        for inbound in self._acknowledged.take_all():
-            self._door.acknowledge(inbound)
+        if not (self.sayer.in_flight or drain.in_flight):
+            self._word_s = now
+        elif now - self._word_s >= WORD_S:
+            raise Unavailable(
+                f"the broker has not said for {WORD_S:.0f} s whether it takes what it is told",
+                hint="with MQTT 3.1.1 a broker says nothing of what it refuses: see its access rules, docs/uplink.md",
+            )
+        while self._acknowledged:
+            self._door.acknowledge(self._acknowledged.popleft())
         self.sayer.say(self._door, drain.has_room)
         more = False
         for _ in range(LOOKS):
@@ -218,12 +232,14 @@ class Courier:
         if now >= self._account_s:
             self._account_s = now + ACCOUNT_S
             self._account()
-        for happening in self._door.turn(now if more or self._poked else min(until_s, drain.due_s(now))):
+        due_s = max(drain.due_s(now), self._reading.again_s)  # nothing is due from a ledger that is left alone
+        for happening in self._door.turn(now if more or self._poked else min(until_s, due_s)):
             self._hear(happening)
 
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
         if isinstance(happening, Delivered):
+            self._word_s = now
             if self.sayer.delivered(happening.token, happening.reason):
                 self._hearers.inbound()
             else:
@@ -234,7 +250,8 @@ class Courier:
             self._door.acknowledge(happening)
         elif not self.inbound.offer(happening):
             self._status = replace(self._status, refused_inbound=self._status.refused_inbound + 1)
-            self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
+            if happening.qos:  # another one is gone
+                self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
 
     def _finish(self) -> None:
         """Hear what the broker still has to say, then remember how far the console is."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -12,9 +14,9 @@ from edge_agent.errors import EdgeAgentError, StateDamaged, Unavailable
 from edge_agent.ledger.facts import KINDS, Fact
 from edge_agent.testing.clock import ManualClock
 from edge_agent.testing.door import FakeBroker, FakeDoor
-from edge_agent.uplink.courier import Courier, Hearers
+from edge_agent.uplink.courier import ASK_AGAIN_S, LOOK_S, WORD_S, Courier, Hearers
 from edge_agent.uplink.drain import Drain
-from edge_agent.uplink.message import Outgoing
+from edge_agent.uplink.message import Delivered, Inbound, Outgoing
 from edge_agent.uplink.teller import Teller
 from edge_agent.uplink.topics import Topics
 
@@ -168,3 +170,62 @@ def test_a_word_that_came_while_the_ledger_was_away_is_obeyed_when_it_is_back() 
     here.turn(5.0)
 
     assert here.courier.status().acknowledged["part"] == 3
+
+
+def test_a_broker_that_never_says_whether_it_took_something_is_given_up() -> None:
+    here = Cell(SilentDoor)
+    here.disk.parts = 100
+    here.turn(WORD_S - 1.0)
+    with pytest.raises(Unavailable, match="30 s"):
+        here.turn(2.0)
+
+
+def test_a_broker_that_is_slow_but_speaks_is_not() -> None:
+    class SlowDoor(SilentDoor):
+        """One word of many in a second; the last is never said."""
+
+        def publish(self, message: Outgoing) -> int:
+            token = super().publish(message)
+            self.unsaid.append(token)
+            return token
+
+        unsaid: ClassVar[list[int]] = []
+
+    here = Cell(SlowDoor)
+    here.disk.parts = 100
+    for _ in range(60):
+        here.turn(1.0)
+        here.door._happened.append(Delivered(SlowDoor.unsaid.pop(0), 0))
+
+    assert here.teller.drain.told > 50
+
+
+def test_while_the_ledger_cannot_be_read_it_is_left_alone_and_so_is_the_processor() -> None:
+    here = Cell()
+    here.disk.parts = 3
+    here.turn(1.0)
+    here.disk.fault = Unavailable("the disk fails")
+    here.turn(3.0)
+    here.disk.asked = 0
+    turns = 0
+    until_s = here.clock.now() + 120.0
+    while here.clock.now() < until_s and turns < 1000:
+        here.courier._turn(here.clock.now() + LOOK_S)  # the fake door waits, and so time passes
+        turns += 1
+
+    assert turns <= 120.0 / LOOK_S + 1
+    assert here.disk.asked <= 60
+
+
+@pytest.mark.parametrize(("qos", "again"), [(0, False), (1, True)])
+def test_only_what_comes_again_is_worth_a_new_connection(qos: int, again: bool) -> None:
+    here = Cell()
+    for _ in range(65):
+        here.door._happened.append(Inbound(TOPICS.request("status"), b"", qos, False, False, 0.0))
+    here.turn(0.1)
+    assert here.courier.status().refused_inbound == 1
+    here.courier.inbound.take_all()
+    for _ in range(2):
+        here.clock.advance(20.0)
+        with pytest.raises(Unavailable) if again and here.clock.now() > ASK_AGAIN_S else nullcontext():
+            here.turn(0.1)

@@ -226,7 +226,7 @@ class Courier:
         more = False
         for _ in range(LOOKS):
             self._teller.publish(self._door, now, utc, self.sayer.in_flight)
-            more = self._reading.read(now, utc)
+            more = self._reading.read(now)
             if not more:
                 break
         if now >= self._account_s:

@@ -38,20 +38,12 @@ class Reading:
         """Begin with a connection: everything that the console does not have is read again."""
         self._begun, self.again_s = False, float("-inf")
 
-    def read(self, now: float, utc: float) -> bool:
-        """Read what is wanted next, and obey what the console has said.
-
-        Args:
-            now: host monotonic time [s].
-            utc: wall time [s since the epoch].
-
-        Returns:
-            Whether anything was wanted.
-        """
+    def read(self, now: float) -> bool:
+        """Obey what the console has said, or read what is wanted next; say whether there was anything."""
 
         def read(facts: Facts) -> bool:
             self._be_ready(facts)
-            return self._teller.obey(facts, now) or self._teller.read(facts, now, utc)
+            return self._teller.obey(facts, now) or self._teller.read(facts, now)
 
         return self._with(read, now) or False
 

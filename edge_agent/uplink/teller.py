@@ -13,6 +13,7 @@ from edge_agent.uplink.ack import Ack, check_ack, read_ack
 from edge_agent.uplink.drain import PAGE, Drain
 from edge_agent.uplink.feed import message_of
 from edge_agent.uplink.message import Door, Inbound
+from edge_agent.uplink.ripening import Ripening
 from edge_agent.uplink.topics import Topics
 
 REMEMBER_S: Final = 1.0
@@ -42,7 +43,7 @@ class Facts(Protocol):
     def oldest_utc(self, kind: str, after: int) -> float | None:
         """Give when the oldest of that happened."""
 
-    def after(self, kind: str, seq: int, upto: int | None, most: int, utc: float) -> list[Fact]:
+    def after(self, kind: str, seq: int, upto: int | None, most: int, ripe: int) -> list[Fact]:
         """Give what comes after a number."""
 
     def close(self) -> None:
@@ -89,6 +90,7 @@ class Teller:
         self.acks = AckCount()
         self._topics, self._trusted, self._remember = topics, trusted, remember
         self._counter = 0
+        self._ripening = Ripening()
         self._word: Ack | None = None
         self._remembered: Reached | None = None
         self._remember_s = float("-inf")
@@ -100,7 +102,11 @@ class Teller:
             facts: of the ledger.
         """
         counter = facts.counter()
-        self._counter = max(counter, self._counter) if facts.ledger == self.drain.ledger else counter
+        if facts.ledger == self.drain.ledger:
+            counter = max(counter, self._counter)
+        else:
+            self._ripening = Ripening()
+        self._counter = counter
         self.drain.begin(facts.ledger, facts.told(), facts.newest())
         self._remembered = self._told()
 
@@ -127,13 +133,12 @@ class Teller:
             self._remember_s = now + REMEMBER_S
             self.remember()
 
-    def read(self, facts: Facts, now: float, utc: float) -> bool:
+    def read(self, facts: Facts, now: float) -> bool:
         """Read what is wanted next; say whether anything was.
 
         Args:
             facts: of the ledger.
             now: host monotonic time [s].
-            utc: wall time [s since the epoch].
 
         Returns:
             Whether anything was wanted.
@@ -145,7 +150,10 @@ class Teller:
         if look is None:
             return False
         facts.check()
-        self.drain.found(look, facts.after(look.kind, look.after, look.upto, PAGE, utc))
+        if look.kind == "part" and self._ripening.wants_look(now):
+            self._ripening.look(facts.newest()["part"], now)
+        ripe = self._ripening.upto(now)
+        self.drain.found(look, facts.after(look.kind, look.after, look.upto, PAGE, ripe))
         return True
 
     def delivered(self, token: int, reason: int, now: float, utc: float) -> None:

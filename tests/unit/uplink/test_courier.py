@@ -64,7 +64,7 @@ class DiskFacts:
     def oldest_utc(self, kind: str, after: int) -> float | None:
         return None
 
-    def after(self, kind: str, seq: int, upto: int | None, most: int, utc: float) -> list[Fact]:
+    def after(self, kind: str, seq: int, upto: int | None, most: int, ripe: int) -> list[Fact]:
         newest = self.newest()[kind]
         last = min(seq + most, newest if upto is None else min(newest, upto))
         return [Fact(kind, number, number - 1, 0.0, why="quota") for number in range(seq + 1, last + 1)]

@@ -13,6 +13,7 @@ from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
 from edge_agent.uplink.account import UplinkStatus
+from edge_agent.uplink.drain import REFUSED
 from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.reading import Reading
 from edge_agent.uplink.sayer import Sayer
@@ -105,7 +106,7 @@ class Courier:
         self._word_s = float("-inf")
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._poked = False
+        self._poked = self._has_parted = False
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
@@ -162,7 +163,7 @@ class Courier:
         except Exception as error:  # the thread's boundary: whoever supervises hears of the bug
             self._hearers.failed(self.name, error)
         finally:
-            self._door.close()
+            self._door.close(will=not self._has_parted)
             self._reading.close()
             self._ended.set()
 
@@ -188,6 +189,7 @@ class Courier:
         self._teller.drain.connect(session.in_flight)
         self._reading.begin()
         self._look_s, self._ask_again_s = float("-inf"), float("inf")
+        self._has_parted = False
         self._word_s = self._clock.now()
         connects = self._status.connects + 1
         self._status = replace(
@@ -196,7 +198,7 @@ class Courier:
         self._hearers.inbound()
 
     def _end(self, reason: str) -> None:
-        self._door.close()
+        self._door.close(will=True)
         self._teller.drain.disconnect()
         self._teller.remember()
         changed = bool(self._status.protocol) or self._status.since_utc is None
@@ -254,13 +256,16 @@ class Courier:
                 self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
 
     def _finish(self) -> None:
-        """Hear what the broker still has to say, then remember how far the console is."""
+        """Say farewell and hear what the broker still has to say, then remember how far the console is."""
         until_s = self._clock.now() + FLUSH_S
         self.sayer.say(self._door, self._teller.drain.has_room)
-        self.sayer.publish(self._door, self._farewell)
-        while self._clock.now() < until_s and (self.sayer.in_flight or self._teller.drain.in_flight):
+        farewell = self._door.publish(self._farewell)
+        waits = True
+        while self._clock.now() < until_s and (waits or self.sayer.in_flight or self._teller.drain.in_flight):
             for happening in self._door.turn(until_s):
-                if isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
+                if isinstance(happening, Delivered) and happening.token == farewell:
+                    waits, self._has_parted = False, happening.reason < REFUSED
+                elif isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
                     self._hear(happening)
         self._teller.remember()
 

@@ -229,3 +229,25 @@ def test_only_what_comes_again_is_worth_a_new_connection(qos: int, again: bool) 
         here.clock.advance(20.0)
         with pytest.raises(Unavailable) if again and here.clock.now() > ASK_AGAIN_S else nullcontext():
             here.turn(0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "will"), [(FakeDoor, 0, False), (FakeDoor, 0x87, True), (SilentDoor, 0, True)]
+)
+def test_the_broker_says_the_last_will_unless_it_has_taken_the_farewell(
+    kind: type[FakeDoor], reason: int, will: bool
+) -> None:
+    here = Cell(kind)
+    here.broker.reason = lambda message: reason
+    here.courier._finish()
+    here.courier.close()
+    here.courier._run()
+
+    assert here.door.wills == [will]
+
+
+def test_a_connection_that_the_station_ends_is_a_loss_to_whoever_watches() -> None:
+    here = Cell()
+    here.courier._end("something that came found no room")
+
+    assert here.door.wills == [True]

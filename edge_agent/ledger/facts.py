@@ -162,8 +162,8 @@ class FactReader:
             settled = self._settled(rows, ripe)
             reached = reached if len(settled) == len(rows) else rows[len(settled)]["id"]
             rows = settled
-        clause = "class = ? AND last > ? AND first <= ? ORDER BY last"
-        gaps = list(self._database.query(f"SELECT * FROM gaps WHERE {clause}", (kind, seq, reached)))
+        clause = "class = ? AND last > ? AND first <= ? ORDER BY last LIMIT ?"
+        gaps = list(self._database.query(f"SELECT * FROM gaps WHERE {clause}", (kind, seq, reached, most)))
         merged = sorted([*(row for row in rows if not _within(row["id"], gaps)), *gaps], key=_number)
         return list(self._chained(kind, merged[:most]))
 

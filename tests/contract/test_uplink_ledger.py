@@ -314,6 +314,18 @@ def test_what_was_set_aside_within_a_gap_is_said_once(store: Store, facts: FactR
     assert found[0].count == 350
 
 
+def test_gaps_that_the_console_has_are_forgotten(store: Store, facts: FactReader) -> None:
+    add(store, 1, 300)
+    asides = [SetAside(facts.ledger, "part", number, number, "unsendable", UTC) for number in range(1, 301)]
+    store.write(Batch(asides=asides))
+    assert chain(facts.after("part", 0, None, 100, RIPE))[-1] == (99, 100, "unsendable")
+    store.write(Batch(told=Reached(facts.ledger, {"part": 290, "alarm": 300})))
+    store.write(Batch(told=Reached("another", {"part": 300})))
+
+    assert rows(store, "SELECT min(last), count(*) FROM gaps") == [(291, 10)]
+    assert chain(facts.after("part", 290, None, 1, RIPE)) == [(290, 291, "unsendable")]
+
+
 def test_a_gap_that_the_console_knows_does_not_grow(store: Store, facts: FactReader) -> None:
     full(store)
     store.trim(0, UTC)

@@ -193,6 +193,14 @@ def test_what_json_does_not_know_is_null(store: Store, facts: FactReader) -> Non
     assert msgspec.json.decode(payload)["alarm"]["data"] == {"share": None, "left": 3}
 
 
+def test_half_a_character_is_told_as_a_question_mark(store: Store, facts: FactReader) -> None:
+    store.write(Batch(events=[Event(UTC, "error", "disk", "file", "no \udcff.png", {"name": ["\ud800", "é"]})]))
+    (fact,) = facts.after("alarm", 0, None, 100, RIPE)
+    said = msgspec.json.decode(message_of(fact, "lid", 0, TOPICS).payload)["alarm"]
+
+    assert (said["message"], said["data"]) == ("no ?.png", {"name": ["?", "é"]})
+
+
 def test_how_far_the_console_is_is_remembered_and_never_goes_back(store: Store, facts: FactReader) -> None:
     store.write(Batch(told=Reached(facts.ledger, {"part": 5, "alarm": 2}, 17)))
     store.write(Batch(told=Reached(facts.ledger, {"part": 3, "alarm": 4}, 18)))

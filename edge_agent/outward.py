@@ -14,7 +14,7 @@ import msgspec
 
 from edge_agent.config import Config
 from edge_agent.desired import Wishes
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.ledger import LedgerWriter, Mark
 from edge_agent.ledger.facts import FactReader, Lateness
 from edge_agent.runtime.clock import Clock
@@ -27,6 +27,33 @@ from edge_agent.uplink.uplink import Uplink
 
 SUBSCRIPTIONS: Final = "subscriptions"
 """The mark that holds what the session at the broker listens to."""
+
+
+class Memory:
+    """What the session at the broker listens to: the ledger is asked once, and told of each change.
+
+    Args:
+        read: gives what the ledger has; where it cannot, nobody knows, and the session begins anew.
+        write: tells the ledger.
+    """
+
+    def __init__(self, read: Callable[[], str], write: Callable[[str], object]) -> None:
+        self._read, self._write = read, write
+        self._text: str | None = None
+
+    def give(self) -> str:
+        """Give it; "" where nobody knows."""
+        if self._text is None:
+            try:
+                self._text = self._read()
+            except (Unavailable, StateDamaged, ConfigError):
+                self._text = ""
+        return self._text
+
+    def keep(self, text: str) -> None:
+        """Remember it."""
+        self._text = text
+        self._write(text)
 
 
 def uplink_of(
@@ -97,19 +124,17 @@ def _door(config: Config, clock: Clock, ledger: LedgerWriter, topics: Topics, wi
     """Make the door to the configured broker; only here is the client library loaded."""
     from edge_agent.uplink.mqtt import MqttDoor  # noqa: PLC0415
 
-    def remembered() -> str:
+    def read() -> str:
         with closing(FactReader(Path(config.station.state_dir))) as facts:
             return facts.mark(SUBSCRIPTIONS)
 
-    def remember(text: str) -> None:
-        ledger.offer(Mark(SUBSCRIPTIONS, text))
-
+    memory = Memory(read, lambda text: ledger.offer(Mark(SUBSCRIPTIONS, text)))
     return MqttDoor(
         config.uplink,
         clock,
         client_id=f"edge-agent-{config.station.name}",
         will=will,
         subscriptions=(topics.ack, topics.requests, topics.desired("#")),
-        remembered=remembered,
-        remember=remember,
+        remembered=memory.give,
+        remember=memory.keep,
     )

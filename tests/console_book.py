@@ -21,6 +21,7 @@ class ConsoleBook:
         self.base = f"{root}/{station}"
         self.topic = f"{self.base}/ack"
         self.ledger = ""
+        self.acknowledged = 0  #: of the class that was told last, as the station knows it
         self.counter = 0
         self.again = ""
         self.facts: dict[str, object] = {}
@@ -35,6 +36,7 @@ class ConsoleBook:
         if not topic.startswith(f"{self.base}/evt/"):
             return
         said = msgspec.json.decode(payload)
+        self.acknowledged = said.pop("acknowledged")
         self.ledger = said["ledger"]
         kind = said["class"]
         if topic.endswith("/gap"):
@@ -43,7 +45,7 @@ class ConsoleBook:
             return
         assert topic == f"{self.base}/evt/{kind}"
         self.arrived.append(said["id"])
-        kept = hash(payload) if self.lean else said
+        kept = hash(msgspec.json.encode(said)) if self.lean else said
         before = self.facts.setdefault(said["id"], kept)
         assert before == kept, "the same fact was told in two ways"
         self._links[kind][said["prev"]] = said["seq"]

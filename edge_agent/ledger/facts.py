@@ -15,9 +15,6 @@ from edge_agent.ledger.tables import ACK_COUNTER, FILE_NAME, MIGRATIONS
 KINDS: Final = ("audit", "alarm", "part")
 """What is told, what matters most first."""
 
-SETTLED_S: Final = 2.0
-"""After this a part is told with whatever is known of it [s since its verdict]."""
-
 
 @dataclass(frozen=True)
 class Fact:
@@ -145,7 +142,7 @@ class FactReader:
         rows = list(self._rows(kind, after, _BEYOND, 1))
         return float(rows[0][_UTC[kind]]) if rows else None
 
-    def after(self, kind: str, seq: int, upto: int | None, most: int, utc: float) -> list[Fact]:
+    def after(self, kind: str, seq: int, upto: int | None, most: int, ripe: int) -> list[Fact]:
         """Give what comes after a number, in order, each with the number before it.
 
         Args:
@@ -153,7 +150,7 @@ class FactReader:
             seq: what comes after this one.
             upto: nothing later than this; None without an end.
             most: how many at most.
-            utc: wall time, to know which parts may still become more [s since the epoch].
+            ripe: parts up to this number are given with whatever is known of them.
 
         Returns:
             The facts, up to the first that is not settled yet.
@@ -162,11 +159,11 @@ class FactReader:
         rows = list(self._rows(kind, seq, end, most))
         reached = rows[-1]["id"] if len(rows) == most else end
         if kind == "part":
-            settled = self._settled(rows, utc)
+            settled = self._settled(rows, ripe)
             reached = reached if len(settled) == len(rows) else rows[len(settled)]["id"]
             rows = settled
-        clause = "class = ? AND last > ? AND first <= ? ORDER BY last"
-        gaps = list(self._database.query(f"SELECT * FROM gaps WHERE {clause}", (kind, seq, reached)))
+        clause = "class = ? AND last > ? AND first <= ? ORDER BY last LIMIT ?"
+        gaps = list(self._database.query(f"SELECT * FROM gaps WHERE {clause}", (kind, seq, reached, most)))
         merged = sorted([*(row for row in rows if not _within(row["id"], gaps)), *gaps], key=_number)
         return list(self._chained(kind, merged[:most]))
 
@@ -181,9 +178,9 @@ class FactReader:
                 yield Fact(kind, seq, prev, row[_UTC[kind]], row)
             prev = seq
 
-    def _settled(self, rows: list[dict[str, Any]], utc: float) -> list[dict[str, Any]]:
+    def _settled(self, rows: list[dict[str, Any]], ripe: int) -> list[dict[str, Any]]:
         for index, row in enumerate(rows):
-            if not is_settled(row, utc, self._lateness):
+            if row["id"] > ripe and not is_settled(row, self._lateness):
                 return rows[:index]
         return rows
 
@@ -198,18 +195,17 @@ class FactReader:
         return max(int(row), int(gap), int(told))
 
 
-def is_settled(row: Mapping[str, Any], utc: float, lateness: Lateness) -> bool:
+def is_settled(row: Mapping[str, Any], lateness: Lateness) -> bool:
     """Say whether all is known of a part that is waited for.
 
     Args:
         row: the part's columns.
-        utc: wall time [s since the epoch].
         lateness: what is waited for.
 
     Returns:
-        It is, or it has been waited for long enough; a wall clock that was set back does not hold a part up.
+        It is.
     """
-    if row["outcome"] == "MISSED" or not 0.0 <= utc - row["decided_utc"] < SETTLED_S:
+    if row["outcome"] == "MISSED":
         return True
     gated = not lateness.gate or row["action"] != "reject" or row["gate"] is not None
     pictured = row["outcome"] not in lateness.pictured or row["picture"] != ""

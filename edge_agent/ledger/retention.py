@@ -13,8 +13,8 @@ TRIM_PARTS: Final = 100
 KEPT_PARTS: Final = 1000
 """The newest parts stay, whatever else fills the database: the count of the triggers hangs on them."""
 
-KEPT_GAPS: Final = 1000
-"""Gaps that the console has heard of are forgotten when there are more of them; so are series without parts."""
+KEPT_SERIES: Final = 1000
+"""Series without parts are forgotten when there are more of them."""
 
 _ALARM: Final = "severity IN ('warning', 'error')"
 
@@ -70,7 +70,7 @@ def trim_parts(database: Database, max_bytes: int, utc: float) -> Trimmed | None
             """,
             (last,),
         )
-        database.execute("DELETE FROM trimmed WHERE rowid <= (SELECT max(rowid) FROM trimmed) - ?", (KEPT_GAPS,))
+        database.execute("DELETE FROM trimmed WHERE rowid <= (SELECT max(rowid) FROM trimmed) - ?", (KEPT_SERIES,))
         database.execute("DELETE FROM labels WHERE part <= ?", (last,))
         parts = database.execute("DELETE FROM parts WHERE id <= ?", (last,)).rows
     return Trimmed(parts, untold, is_new)
@@ -115,9 +115,5 @@ def _lose(database: Database, kind: str, table: str, which: str, last: int, utc:
         database.execute(
             "INSERT INTO gaps (class, first, last, count, why, utc) VALUES (?, ?, ?, ?, 'quota', ?)",
             (kind, begin, end, count, utc),
-        )
-        database.execute(
-            "DELETE FROM gaps WHERE class = ? AND last <= ? AND id <= (SELECT max(id) FROM gaps) - ?",
-            (kind, upto, KEPT_GAPS),
         )
     return not grown, count

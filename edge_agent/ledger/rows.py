@@ -137,9 +137,14 @@ def part_of(row: Mapping[str, Any]) -> Part:
 
 
 def event_values(event: Event) -> tuple[object, ...]:
-    """Give the row of an event; data that JSON does not know is written as text."""
-    data = json.dumps(event.data, default=str)
-    return (event.time_utc, event.severity, event.component, event.kind, event.message, data)
+    """Give the row of an event; data that JSON does not know is written as text, and what is no text as `?`."""
+    data = json.dumps(event.data, default=str, ensure_ascii=False)
+    return (event.time_utc, event.severity, event.component, event.kind, _text(event.message), _text(data))
+
+
+def _text(text: str) -> str:
+    """Give a text without halves of characters, as names of files may have: nobody could write or send it."""
+    return text.encode(errors="replace").decode()
 
 
 def event_of(row: Mapping[str, Any]) -> Event:

@@ -64,6 +64,7 @@ _INSERT_GAP: Final = """
       AND ? = (SELECT id FROM ledger)
     """
 _UPDATE_TOLD: Final = "UPDATE told SET upto = max(upto, ?) WHERE class = ? AND ? = (SELECT id FROM ledger)"
+_FORGET_GAPS: Final = "DELETE FROM gaps WHERE class = ? AND last <= ? AND ? = (SELECT id FROM ledger)"
 _SET_COUNTER: Final = """
     INSERT INTO marks SELECT ?, ? WHERE ? = (SELECT id FROM ledger)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -232,6 +233,8 @@ def _gap_values(aside: SetAside) -> tuple[object, ...]:
 
 
 def _told_statements(told: Reached) -> Iterator[tuple[str, tuple[object, ...]]]:
-    yield from ((_UPDATE_TOLD, (upto, kind, told.ledger)) for kind, upto in told.upto.items())
+    for kind, upto in told.upto.items():
+        yield _UPDATE_TOLD, (upto, kind, told.ledger)
+        yield _FORGET_GAPS, (kind, upto, told.ledger)
     if told.counter:
         yield _SET_COUNTER, (ACK_COUNTER, str(told.counter), told.ledger)

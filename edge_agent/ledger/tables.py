@@ -197,5 +197,9 @@ def _uplink(schema: Schema) -> None:
         schema.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly, _gate, _commands, _uplink)
+def _gaps(schema: Schema) -> None:
+    schema.execute("CREATE INDEX gaps_by_last ON gaps (class, last)")
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release, _anomaly, _gate, _commands, _uplink, _gaps)
 """Every step since the first release; step n leads to `user_version` n."""

@@ -99,6 +99,7 @@ class FakeDoor:
         self._token = 0
         self._is_open = False
         self.acknowledged: list[Inbound] = []
+        self.wills: list[bool] = []
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -151,8 +152,10 @@ class FakeDoor:
         """Have `turn` return."""
         self._event.set()
 
-    def close(self) -> None:
-        """Disconnect."""
+    def close(self, *, will: bool = False) -> None:
+        """Disconnect; whether with the last will is remembered, where there was a connection."""
+        if self._is_open:
+            self.wills.append(will)
         self._is_open = False
         if self in self._broker.doors:
             self._broker.doors.remove(self)
@@ -168,6 +171,6 @@ class FakeDoor:
 
     def break_off(self) -> None:
         """Lose the connection, and what the broker has said and nobody has heard."""
-        self.close()
+        self.close(will=True)
         self._happened.clear()
         self._event.set()

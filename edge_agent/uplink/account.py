@@ -73,10 +73,9 @@ def counted(status: UplinkStatus, teller: Teller, facts: Facts | None, utc: floa
         The new one.
     """
     drain, acks = teller.drain, teller.acks
-    upto = drain.upto() or dict(status.acknowledged)
-    backlog, oldest = status.backlog, status.oldest_utc
+    upto, backlog, oldest = status.acknowledged, status.backlog, status.oldest_utc
     if facts is not None:
-        upto = upto or dict(facts.told())
+        upto = drain.upto() if facts.ledger == drain.ledger else facts.told()
         backlog = {kind: facts.waiting(kind, number) for kind, number in upto.items()}
         times = [facts.oldest_utc(kind, number) for kind, number in upto.items() if backlog[kind]]
         oldest = min((time for time in times if time is not None), default=None)

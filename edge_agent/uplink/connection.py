@@ -184,15 +184,21 @@ def place(config: UplinkConfig) -> str:
 
 
 def _tcp(host: str, port: int, clock: Clock) -> socket.socket:
+    """Connect to the first address that answers; each has its share of the time that is left."""
     until_s = clock.now() + TCP_S
     failed: OSError = TimeoutError()
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
         left_s = until_s - clock.now()
         if left_s <= 0:
             break
-        sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(left_s)
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # a family that this machine does not speak
+            failed = error
+            continue
+        try:
+            sock.settimeout(left_s / (len(addresses) - index))
             sock.connect(address)
             return sock
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,8 +12,10 @@ from typing import Final
 from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
-from edge_agent.uplink.account import UplinkStatus, counted
+from edge_agent.uplink.account import UplinkStatus
+from edge_agent.uplink.drain import REFUSED
 from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
+from edge_agent.uplink.reading import Reading
 from edge_agent.uplink.sayer import Sayer
 from edge_agent.uplink.teller import Facts, Teller
 
@@ -32,8 +35,8 @@ INBOUND: Final = 64
 LOOKS: Final = 6
 """Questions to the ledger in one turn, so that the connection is not left alone for long."""
 
-READ_AGAIN_S: Final = 2.0
-"""How long a ledger that cannot be read is left alone [s]."""
+WORD_S: Final = 30.0
+"""A broker that has said of no message for so long whether it took it is given up [s]: its places are all taken."""
 
 STEADY_S: Final = 10.0
 """A connection that lasted so long is no reason to wait longer before the next [s]."""
@@ -91,31 +94,38 @@ class Courier:
     ) -> None:
         self.inbound = Mailbox[Inbound](INBOUND, Overflow.REFUSE, on_put=hearers.inbound)
         self.sayer = Sayer(self.poke)
-        self._acknowledged = Mailbox[Inbound](2 * INBOUND, Overflow.REFUSE, on_put=self.poke)
-        self._door, self._teller, self._open_facts = door, teller, facts
+        self._acknowledged = deque[Inbound]()  # no more than came in
+        self._door, self._teller = door, teller
+        self._reading = Reading(facts, teller)
         self._clock, self._hearers, self._jitter = clock, hearers, jitter
         self._farewell = farewell
-        self._facts: Facts | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._status = UplinkStatus(broker)
         self._account_s = self._look_s = float("-inf")
-        self._begun = False
-        self._read_s = float("-inf")
         self._ask_again_s = float("inf")
+        self._word_s = float("-inf")
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._poked = self._stopping = False
+        self._poked = self._has_parted = False
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
-        """Start the thread; safe to call again."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-            self._thread.start()
+        """Start the thread, where none runs; safe to call again.
+
+        Raises:
+            Unavailable: one that was asked to end has not yet.
+        """
+        if self._thread is not None and not self._ended.is_set():
+            if self._stop.is_set():
+                raise Unavailable("what spoke with the broker before has not ended yet")
+            return
+        self._stop.clear()
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Ask the thread to end."""
-        self._stopping = True
         self._stop.set()
         self.poke()
 
@@ -135,7 +145,8 @@ class Courier:
 
     def acknowledge(self, inbound: Inbound) -> None:
         """Tell the broker that a message is safe here."""
-        self._acknowledged.offer(inbound)
+        self._acknowledged.append(inbound)
+        self.poke()
 
     def status(self) -> UplinkStatus:
         """Say how it is, as of the last turn."""
@@ -147,13 +158,13 @@ class Courier:
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stop.is_set():
                 self._serve()
         except Exception as error:  # the thread's boundary: whoever supervises hears of the bug
             self._hearers.failed(self.name, error)
         finally:
-            self._door.close()
-            self._close_facts()
+            self._door.close(will=not self._has_parted)
+            self._reading.close()
             self._ended.set()
 
     def _serve(self) -> None:
@@ -162,7 +173,7 @@ class Courier:
         try:
             self._connect()
             began_s = self._clock.now()
-            while not self._stopping:
+            while not self._stop.is_set():
                 self._turn(self._clock.now() + LOOK_S)
             self._finish()
         except (Unavailable, StateDamaged, ConfigError) as error:  # whatever it is, parts are judged all the same
@@ -176,8 +187,10 @@ class Courier:
         session = self._door.connect()
         self.sayer.begin()
         self._teller.drain.connect(session.in_flight)
-        self._begun, self._read_s, self._look_s = False, float("-inf"), float("-inf")
-        self._ask_again_s = float("inf")
+        self._reading.begin()
+        self._look_s, self._ask_again_s = float("-inf"), float("inf")
+        self._has_parted = False
+        self._word_s = self._clock.now()
         connects = self._status.connects + 1
         self._status = replace(
             self._status, protocol=session.protocol, since_utc=self._clock.utc(), reason="", connects=connects
@@ -185,7 +198,7 @@ class Courier:
         self._hearers.inbound()
 
     def _end(self, reason: str) -> None:
-        self._door.close()
+        self._door.close(will=True)
         self._teller.drain.disconnect()
         self._teller.remember()
         changed = bool(self._status.protocol) or self._status.since_utc is None
@@ -202,80 +215,60 @@ class Courier:
             drain.poke()
         if now >= self._ask_again_s and not self.inbound.stats().waiting:
             raise Unavailable("something that came found no room: it is asked for again")
-        for inbound in self._acknowledged.take_all():
-            self._door.acknowledge(inbound)
+        if not (self.sayer.in_flight or drain.in_flight):
+            self._word_s = now
+        elif now - self._word_s >= WORD_S:
+            raise Unavailable(
+                f"the broker has not said for {WORD_S:.0f} s whether it takes what it is told",
+                hint="with MQTT 3.1.1 a broker says nothing of what it refuses: see its access rules, docs/uplink.md",
+            )
+        while self._acknowledged:
+            self._door.acknowledge(self._acknowledged.popleft())
         self.sayer.say(self._door, drain.has_room)
         more = False
         for _ in range(LOOKS):
             self._teller.publish(self._door, now, utc, self.sayer.in_flight)
-            more = self._read(now, utc)
+            more = self._reading.read(now)
             if not more:
                 break
         if now >= self._account_s:
             self._account_s = now + ACCOUNT_S
             self._account()
-        for happening in self._door.turn(now if more or self._poked else min(until_s, drain.due_s(now))):
+        due_s = max(drain.due_s(now), self._reading.again_s)  # nothing is due from a ledger that is left alone
+        for happening in self._door.turn(now if more or self._poked else min(until_s, due_s)):
             self._hear(happening)
-
-    def _read(self, now: float, utc: float) -> bool:
-        """Read what is wanted next; say whether anything was."""
-        if now < self._read_s:
-            return False
-        try:
-            facts = self._read_facts()
-            if not self._begun:
-                self._teller.begin(facts)
-                self._begun = True
-            return self._teller.read(facts, now, utc)
-        except (Unavailable, StateDamaged, ConfigError) as error:
-            self._close_facts()
-            self._begun, self._read_s = False, now + READ_AGAIN_S
-            self._status = replace(self._status, reader=error.message)
-            return False
 
     def _hear(self, happening: Happening) -> None:
         now, utc = self._clock.now(), self._clock.utc()
         if isinstance(happening, Delivered):
+            self._word_s = now
             if self.sayer.delivered(happening.token, happening.reason):
                 self._hearers.inbound()
             else:
                 self._teller.delivered(happening.token, happening.reason, now, utc)
         elif self._teller.is_ack(happening.topic):
-            if self._begun:
-                self._teller.heard(happening, self._read_facts(), now)
+            self._teller.heard(happening)
+            self._reading.obey(now)
             self._door.acknowledge(happening)
         elif not self.inbound.offer(happening):
             self._status = replace(self._status, refused_inbound=self._status.refused_inbound + 1)
-            self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
+            if happening.qos:  # another one is gone
+                self._ask_again_s = min(self._ask_again_s, now + ASK_AGAIN_S)
 
     def _finish(self) -> None:
-        """Hear what the broker still has to say, then remember how far the console is."""
+        """Say farewell and hear what the broker still has to say, then remember how far the console is."""
         until_s = self._clock.now() + FLUSH_S
         self.sayer.say(self._door, self._teller.drain.has_room)
-        self.sayer.publish(self._door, self._farewell)
-        while self._clock.now() < until_s and (self.sayer.in_flight or self._teller.drain.in_flight):
+        farewell = self._door.publish(self._farewell)
+        waits = True
+        while self._clock.now() < until_s and (waits or self.sayer.in_flight or self._teller.drain.in_flight):
             for happening in self._door.turn(until_s):
-                if isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
+                if isinstance(happening, Delivered) and happening.token == farewell:
+                    waits, self._has_parted = False, happening.reason < REFUSED
+                elif isinstance(happening, Delivered) or self._teller.is_ack(happening.topic):
                     self._hear(happening)
         self._teller.remember()
 
-    def _read_facts(self) -> Facts:
-        if self._facts is None:
-            self._facts = self._open_facts()
-        return self._facts
-
-    def _close_facts(self) -> None:
-        if self._facts is not None:
-            self._facts.close()
-            self._facts = None
-
     def _account(self) -> None:
-        try:
-            facts = self._read_facts()
-            facts.check()
-        except (Unavailable, StateDamaged, ConfigError) as error:
-            self._close_facts()
-            self._status = counted(self._status, self._teller, None, self._clock.utc(), error.message)
-        else:
-            self._status = counted(self._status, self._teller, facts, self._clock.utc())
-        self._status = replace(self._status, unsent=self.sayer.unsent)
+        status = replace(self._status, unsent=self.sayer.unsent)
+        self._status = self._reading.account(status, self._clock.now(), self._clock.utc())

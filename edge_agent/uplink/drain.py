@@ -114,15 +114,13 @@ class Drain:
         return {lane.kind: lane.upto for lane in self.lanes}
 
     def connect(self, in_flight: int) -> None:
-        """Begin with a broker: everything that is not acknowledged is told again.
+        """Begin with a broker, which knows nothing; what is told is for `begin` to say.
 
         Args:
             in_flight: messages that may wait for the broker's word at most.
         """
         self._most = max(1, min(in_flight, MOST_IN_FLIGHT))
         self._in_flight.clear()
-        for lane in self.lanes:
-            lane.begin(lane.highest)
 
     def begin(self, ledger: str, upto: Mapping[str, int], newest: Mapping[str, int]) -> None:
         """Tell what stands in a ledger.
@@ -133,6 +131,8 @@ class Drain:
             newest: numbers of the newest facts; what comes later is live.
         """
         known = self.upto() if ledger == self.ledger else {}
+        if ledger != self.ledger:
+            self._failures.clear()
         self.ledger = ledger
         self._lanes = {k: Lane(k, max(upto.get(k, 0), known.get(k, 0)), newest.get(k, 0)) for k in KINDS}
 
@@ -171,7 +171,7 @@ class Drain:
             others: messages that are no facts and wait for the broker's word.
 
         Returns:
-            What to publish; None while nothing may be. `sent` or `unfit` is called for it.
+            What to publish; None while nothing may be. `sent` or `never` is called for it.
         """
         if not self.has_room(others):
             return None
@@ -186,17 +186,23 @@ class Drain:
         """Hear that something was published, with the token that its `Delivered` carries."""
         self._in_flight[token] = telling
 
-    def unfit(self, telling: Telling, utc: float) -> SetAside | None:
-        """Hear that something is larger than the broker takes.
+    def never(self, telling: Telling, utc: float) -> SetAside | None:
+        """Tell a gap in the place of a fact that no broker takes.
 
         Args:
-            telling: what.
+            telling: the fact.
             utc: wall time [s since the epoch].
 
         Returns:
-            What the ledger is to remember.
+            What the ledger is to remember; None for what is a gap already.
         """
-        return self._never(telling, utc)
+        fact = telling.fact
+        if fact.why:
+            return None
+        self.set_aside += 1
+        gap = Fact(fact.kind, fact.seq, fact.prev, utc, why="unsendable")
+        telling.stream.ahead.appendleft(gap)
+        return SetAside(self.ledger, fact.kind, fact.prev + 1, fact.seq, "unsendable", utc)
 
     def delivered(self, token: int, reason: int, now: float, utc: float) -> SetAside | None:
         """Hear what the broker said.
@@ -225,13 +231,15 @@ class Drain:
             return None
         self.refused += 1
         self.last_refusal = reason
+        if lane not in self.lanes:  # it was told before the telling began anew
+            return None
         if reason != NOBODY and reason not in BROKER_SAYS_NO and not fact.why:
             failures = self._failures[key] = self._failures.pop(key, 0) + 1
             while len(self._failures) > MOST_IN_FLIGHT:
                 del self._failures[next(iter(self._failures))]
             if reason in NEVER_TAKEN or failures >= FAILURES:
                 del self._failures[key]
-                return self._never(telling, utc)
+                return self.never(telling, utc)
         lane.untell(telling.stream, fact)
         lane.wait(reason, now)
         return None
@@ -284,13 +292,3 @@ class Drain:
             self._due_s = max(self._due_s, now - BURST_S) + self._interval_s
         stream = lane.backlog if backlog else lane.live
         return Telling(lane.pop(stream), lane, stream)
-
-    def _never(self, telling: Telling, utc: float) -> SetAside | None:
-        """Tell a gap in the place of a fact."""
-        fact = telling.fact
-        if fact.why:
-            return None
-        self.set_aside += 1
-        gap = Fact(fact.kind, fact.seq, fact.prev, utc, why="unsendable")
-        telling.stream.ahead.appendleft(gap)
-        return SetAside(self.ledger, fact.kind, fact.prev + 1, fact.seq, "unsendable", utc)

@@ -32,25 +32,26 @@ _SAID: Final = (
 )
 
 
-def message_of(fact: Fact, ledger: str, topics: Topics) -> Outgoing:
-    """Give the message that tells a fact, the same each time.
+def message_of(fact: Fact, ledger: str, acknowledged: int, topics: Topics) -> Outgoing:
+    """Give the message that tells a fact, the same each time but for what is acknowledged.
 
     Args:
         fact: what is told.
         ledger: id of the database that it stands in.
+        acknowledged: number up to which the station need not tell its class any more.
         topics: of the station.
 
     Returns:
         The message; a number that JSON does not know is `null`.
     """
+    known = {"ledger": ledger, "class": fact.kind, "acknowledged": acknowledged}
     if fact.why:
-        gap = {"class": fact.kind, "from": fact.prev + 1, "to": fact.seq, "count": fact.count, "why": fact.why}
-        return Outgoing(topics.event("gap"), msgspec.json.encode({"v": 1, "ledger": ledger, **gap, "utc": fact.utc}))
+        gap = {"from": fact.prev + 1, "to": fact.seq, "count": fact.count, "why": fact.why, "utc": fact.utc}
+        return Outgoing(topics.event("gap"), msgspec.json.encode({"v": 1, **known, **gap}))
     said = {
         "v": 1,
         "id": f"{ledger}.{fact.kind}.{fact.seq}",
-        "ledger": ledger,
-        "class": fact.kind,
+        **known,
         "seq": fact.seq,
         "prev": fact.prev,
         "station": topics.station,

@@ -215,9 +215,12 @@ class Link:
         if mark >> 16 == self._number and self._fault is None:
             self._client.ack(mark & 0xFFFF, 1)
 
-    def leave(self) -> None:
-        """Say goodbye; the broker sends no last will."""
-        self._client.disconnect()
+    def leave(self, *, will: bool = False) -> None:
+        """Say goodbye; the broker says the last will where that is wanted, in 3.1.1 because nobody said goodbye."""
+        if not will:
+            self._client.disconnect()
+        elif self._version == "5":
+            self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
 
     def _properties_of(self, message: Outgoing) -> Properties | None:
         if self._version != "5":

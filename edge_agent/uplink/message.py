@@ -144,5 +144,9 @@ class Door(Protocol):
     def wake(self) -> None:
         """Have `turn` return at once. Safe from any thread."""
 
-    def close(self) -> None:
-        """Disconnect where connected (the broker sends no last will); never raises, safe twice."""
+    def close(self, *, will: bool = False) -> None:
+        """Disconnect where connected; never raises, safe twice.
+
+        Args:
+            will: the broker says the last will, as if the connection were lost.
+        """

@@ -154,14 +154,14 @@ class MqttDoor:
         """Have `turn` return at once, the next one if none is under way. Safe from any thread."""
         self._bell.ring()
 
-    def close(self) -> None:
-        """Disconnect where connected (the broker sends no last will); never raises, safe twice."""
+    def close(self, *, will: bool = False) -> None:
+        """Disconnect where connected; the broker says the last will where that is wanted. Never raises, safe twice."""
         link = self._link
         if link is not None and link.fault is None:
             with contextlib.suppress(Unavailable):
                 self._await(link, lambda: not link.wants_write, FLUSH_S)
             if link.fault is None and not link.wants_write:
-                link.leave()
+                link.leave(will=will)
         self._hang_up()
         self._bell.close()
 

@@ -9,10 +9,11 @@ from typing import Final, Protocol
 from edge_agent.errors import BadData
 from edge_agent.ledger.facts import Fact
 from edge_agent.ledger.items import Reached, SetAside
-from edge_agent.uplink.ack import check_ack, read_ack
+from edge_agent.uplink.ack import Ack, check_ack, read_ack
 from edge_agent.uplink.drain import PAGE, Drain
 from edge_agent.uplink.feed import message_of
 from edge_agent.uplink.message import Door, Inbound
+from edge_agent.uplink.ripening import Ripening
 from edge_agent.uplink.topics import Topics
 
 REMEMBER_S: Final = 1.0
@@ -42,7 +43,7 @@ class Facts(Protocol):
     def oldest_utc(self, kind: str, after: int) -> float | None:
         """Give when the oldest of that happened."""
 
-    def after(self, kind: str, seq: int, upto: int | None, most: int, utc: float) -> list[Fact]:
+    def after(self, kind: str, seq: int, upto: int | None, most: int, ripe: int) -> list[Fact]:
         """Give what comes after a number."""
 
     def close(self) -> None:
@@ -89,6 +90,8 @@ class Teller:
         self.acks = AckCount()
         self._topics, self._trusted, self._remember = topics, trusted, remember
         self._counter = 0
+        self._ripening = Ripening()
+        self._word: Ack | None = None
         self._remembered: Reached | None = None
         self._remember_s = float("-inf")
 
@@ -99,7 +102,11 @@ class Teller:
             facts: of the ledger.
         """
         counter = facts.counter()
-        self._counter = max(counter, self._counter) if facts.ledger == self.drain.ledger else counter
+        if facts.ledger == self.drain.ledger:
+            counter = max(counter, self._counter)
+        else:
+            self._ripening = Ripening()
+        self._counter = counter
         self.drain.begin(facts.ledger, facts.told(), facts.newest())
         self._remembered = self._told()
 
@@ -117,22 +124,21 @@ class Teller:
         """
         drain = self.drain
         while (telling := drain.next(now, others)) is not None:
-            message = message_of(telling.fact, drain.ledger, self._topics)
+            message = message_of(telling.fact, drain.ledger, telling.lane.upto, self._topics)
             if door.fits(message):
                 drain.sent(telling, door.publish(message))
             else:
-                self._put_aside(drain.unfit(telling, utc))
+                self._put_aside(drain.never(telling, utc))
         if now >= self._remember_s:
             self._remember_s = now + REMEMBER_S
             self.remember()
 
-    def read(self, facts: Facts, now: float, utc: float) -> bool:
+    def read(self, facts: Facts, now: float) -> bool:
         """Read what is wanted next; say whether anything was.
 
         Args:
             facts: of the ledger.
             now: host monotonic time [s].
-            utc: wall time [s since the epoch].
 
         Returns:
             Whether anything was wanted.
@@ -144,7 +150,10 @@ class Teller:
         if look is None:
             return False
         facts.check()
-        self.drain.found(look, facts.after(look.kind, look.after, look.upto, PAGE, utc))
+        if look.kind == "part" and self._ripening.wants_look(now):
+            self._ripening.look(facts.newest()["part"], now)
+        ripe = self._ripening.upto(now)
+        self.drain.found(look, facts.after(look.kind, look.after, look.upto, PAGE, ripe))
         return True
 
     def delivered(self, token: int, reason: int, now: float, utc: float) -> None:
@@ -155,26 +164,56 @@ class Teller:
         """Say whether the console's word comes on a topic."""
         return topic == self._topics.ack
 
-    def heard(self, inbound: Inbound, facts: Facts, now: float) -> None:
-        """Hear the console's word; one that is not good is counted. One that was said before lies there: no fault."""
+    def heard(self, inbound: Inbound) -> None:
+        """Hear the console's word and keep it for `obey`; one that nobody who may say so has said is counted."""
         try:
-            ack = read_ack(inbound.payload, inbound.topic, self._trusted())
-            if ack.ledger == self.drain.ledger and ack.counter <= self._counter:
-                return
-            check_ack(ack, self.drain.ledger, facts.newest())
+            word = read_ack(inbound.payload, inbound.topic, self._trusted())
         except BadData as error:
-            self.acks.refused += 1
-            self.acks.reason = error.message
+            self._refuse(error)
             return
+        kept = self._word
+        if kept is None or kept.ledger != word.ledger or kept.counter < word.counter:
+            self._word = word
+
+    def obey(self, facts: Facts, now: float) -> bool:
+        """Obey the console's word, where it has said one. One that was said before lies there: no fault.
+
+        Args:
+            facts: of the ledger that is told.
+            now: host monotonic time [s].
+
+        Returns:
+            Whether there was one, and it was good.
+
+        Raises:
+            Unavailable: the ledger cannot be read; the word is kept.
+        """
+        word = self._word
+        if word is None:
+            return False
+        newest = facts.newest()
+        self._word = None
+        if word.ledger == self.drain.ledger and word.counter <= self._counter:
+            return False
+        try:
+            check_ack(word, self.drain.ledger, newest)
+        except BadData as error:
+            self._refuse(error)
+            return False
         self.acks.obeyed += 1
-        self._counter = ack.counter
-        self.drain.heard({str(kind): upto for kind, upto in ack.upto.items()}, ack.again, now)
+        self._counter = word.counter
+        self.drain.heard({str(kind): upto for kind, upto in word.upto.items()}, word.again, now)
+        return True
 
     def remember(self) -> None:
         """Have the ledger know how far the console is."""
         told = self._told()
         if told != self._remembered and self.drain.ledger and self._remember(told):
             self._remembered = told
+
+    def _refuse(self, error: BadData) -> None:
+        self.acks.refused += 1
+        self.acks.reason = error.message
 
     def _told(self) -> Reached:
         return Reached(self.drain.ledger, self.drain.upto(), self._counter)

@@ -14,6 +14,7 @@ from door_bench import CLOCK, Memory, arrived, door, opened, quiet, reason, unti
 from peer import peer
 
 from edge_agent.errors import Unavailable
+from edge_agent.uplink import link
 from edge_agent.uplink.dialect import Version
 from edge_agent.uplink.greeting import packet_bytes
 from edge_agent.uplink.link import RECEIVE
@@ -305,6 +306,17 @@ def test_the_last_will_is_said_after_a_crash_and_not_after_a_goodbye(plain: Brok
         with opened(plain.port, will=WILL, protocol="3.1.1") as used:
             crash(used)
             assert other.hear().payload == b"gone"
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_who_could_not_say_farewell_leaves_with_the_last_will(
+    plain: Broker, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Disconnecting as usual, it would stand there as online for as long as it is away."""
+    monkeypatch.setattr(link, "WILL_DELAY_S", 0)
+    with peer(plain.port, "out/#") as other, opened(plain.port, will=WILL, protocol=protocol) as used:
+        used.close(will=True)
+        assert other.hear().payload == b"gone"
 
 
 def test_the_last_will_waits_for_a_station_that_comes_back(plain: Broker) -> None:

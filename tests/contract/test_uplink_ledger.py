@@ -25,7 +25,7 @@ from edge_agent.uplink.feed import message_of
 from edge_agent.uplink.topics import Topics
 
 UTC = 1_700_000_000.0
-LONG_AFTER = UTC + 1e7
+RIPE = 2**62
 TOPICS = Topics("insp/v1", "press-3")
 
 
@@ -64,7 +64,7 @@ def event(severity: str, utc: float = UTC) -> Event:
 def test_each_part_names_the_one_before_also_where_numbers_were_left_out(store: Store, facts: FactReader) -> None:
     store.write(Batch([part(1), part(1), part(2)]))  # the refused duplicate takes a number
     store.write(Batch([], misses=[Misses(SERIES, 3, 4, "restart")]))
-    found = facts.after("part", 0, None, 100, LONG_AFTER)
+    found = facts.after("part", 0, None, 100, RIPE)
 
     assert [fact.prev for fact in found] == [0, *(fact.seq for fact in found[:-1])]
     assert [fact.row["number"] for fact in found] == [1, 2, 3, 4]
@@ -73,9 +73,9 @@ def test_each_part_names_the_one_before_also_where_numbers_were_left_out(store: 
 
 def test_a_page_goes_on_where_the_last_one_ended(store: Store, facts: FactReader) -> None:
     add(store, 1, 10)
-    whole = facts.after("part", 0, None, 100, LONG_AFTER)
+    whole = facts.after("part", 0, None, 100, RIPE)
     pages, last = [], 0
-    while page := facts.after("part", last, 8, 3, LONG_AFTER):
+    while page := facts.after("part", last, 8, 3, RIPE):
         pages += page
         last = page[-1].seq
 
@@ -85,7 +85,7 @@ def test_a_page_goes_on_where_the_last_one_ended(store: Store, facts: FactReader
 def test_alarms_are_the_events_that_warn(store: Store, facts: FactReader) -> None:
     store.write(Batch(events=[event("info"), event("warning"), event("info"), event("error")]))
 
-    assert chain(facts.after("alarm", 0, None, 100, LONG_AFTER)) == [(0, 2, ""), (2, 4, "")]
+    assert chain(facts.after("alarm", 0, None, 100, RIPE)) == [(0, 2, ""), (2, 4, "")]
     assert facts.waiting("alarm", 2) == 1
     assert facts.oldest_utc("alarm", 4) is None
 
@@ -96,22 +96,20 @@ def test_audit_rows_are_told_as_they_are(store: Store, facts: FactReader) -> Non
             "INSERT INTO audit (utc, kind, body, previous, hash) VALUES (1.5, 'command', '{\"a\": 1}', '', 'ab')"
         )
         conn.commit()
-    (fact,) = facts.after("audit", 0, None, 100, LONG_AFTER)
-    said = msgspec.json.decode(message_of(fact, "lid", TOPICS).payload)
+    (fact,) = facts.after("audit", 0, None, 100, RIPE)
+    said = msgspec.json.decode(message_of(fact, "lid", 0, TOPICS).payload)
 
     assert said["audit"] == {"utc": 1.5, "kind": "command", "body": '{"a": 1}', "previous": "", "hash": "ab"}
 
 
-def test_a_part_is_told_when_the_output_knows_or_after_two_seconds(store: Store, facts: FactReader) -> None:
+def test_a_part_is_told_when_the_output_knows_or_it_was_waited_for(store: Store, facts: FactReader) -> None:
     store.write(Batch([part(1), part(2)]))
-    now = UTC + 2.5  # part 1 is 1.5 s old, part 2 0.5 s
-    assert facts.after("part", 0, None, 100, now) == []
+    assert facts.after("part", 0, None, 100, 0) == []
     late = Late(committed_s=11.0, acted_s=11.0, action=Action.PASS)
     store.write(Batch(late=[((SERIES, 1), late)]))
-    assert [fact.seq for fact in facts.after("part", 0, None, 100, now)] == [1]
-    assert [fact.seq for fact in facts.after("part", 0, None, 100, UTC + 4.0)] == [1, 2]
+    assert [fact.seq for fact in facts.after("part", 0, None, 100, 0)] == [1]
 
-    assert [fact.seq for fact in facts.after("part", 0, None, 100, UTC - 1e6)] == [1, 2]  # the clock was set back
+    assert [fact.seq for fact in facts.after("part", 0, None, 100, 2)] == [1, 2]
 
 
 def test_one_that_is_not_settled_holds_back_what_follows_and_a_miss_does_not_wait(
@@ -119,7 +117,7 @@ def test_one_that_is_not_settled_holds_back_what_follows_and_a_miss_does_not_wai
 ) -> None:
     store.write(Batch([missed(1), replace(part(2), decided_utc=UTC), replace(missed(3), decided_utc=UTC)]))
 
-    assert [fact.row["number"] for fact in facts.after("part", 0, None, 100, UTC + 1.0)] == [1]
+    assert [fact.row["number"] for fact in facts.after("part", 0, None, 100, 0)] == [1]
 
 
 @pytest.mark.parametrize(
@@ -136,25 +134,26 @@ def test_gate_and_picture_are_waited_for_where_they_come(store: Store, late: Lat
     store.write(Batch([replace(part(1, outcome=Outcome.NG), decided_utc=UTC)]))
     store.write(Batch(late=[((SERIES, 1), late)]))
     with closing(FactReader(store.path.parent, Lateness(gate=True, pictured=("NG",)))) as facts:
-        assert bool(facts.after("part", 0, None, 100, UTC + 1.0)) == told
+        assert bool(facts.after("part", 0, None, 100, 0)) == told
 
 
 def test_the_message_of_a_part_says_everything_and_the_same_each_time(store: Store, facts: FactReader) -> None:
     nan = replace(part(7).verdict, score=float("nan"), degraded=("dark",))
     store.write(Batch([replace(part(7), verdict=nan)]))
     store.write(Batch(late=[((SERIES, 7), Late(acted_s=17.1, action=Action.REJECT, gate="done", gate_off_us=3.5))]))
-    (fact,) = facts.after("part", 0, None, 100, LONG_AFTER)
-    message = message_of(fact, facts.ledger, TOPICS)
+    (fact,) = facts.after("part", 0, None, 100, RIPE)
+    message = message_of(fact, facts.ledger, 0, TOPICS)
     said = msgspec.json.decode(message.payload)
 
     assert message.topic == "insp/v1/press-3/evt/part"
-    assert message == message_of(fact, facts.ledger, TOPICS)
+    assert message == message_of(fact, facts.ledger, 0, TOPICS)
     assert len(facts.ledger) == 16
-    assert {name: said[name] for name in ("v", "id", "ledger", "class", "seq", "prev", "station")} == {
+    assert {name: said[name] for name in ("v", "id", "ledger", "class", "acknowledged", "seq", "prev", "station")} == {
         "v": 1,
         "id": f"{facts.ledger}.part.1",
         "ledger": facts.ledger,
         "class": "part",
+        "acknowledged": 0,
         "seq": 1,
         "prev": 0,
         "station": "press-3",
@@ -187,11 +186,19 @@ def test_the_message_of_a_part_says_everything_and_the_same_each_time(store: Sto
 
 def test_what_json_does_not_know_is_null(store: Store, facts: FactReader) -> None:
     store.write(Batch(events=[event("error")]))
-    (fact,) = facts.after("alarm", 0, None, 100, LONG_AFTER)
-    payload = message_of(fact, "lid", TOPICS).payload
+    (fact,) = facts.after("alarm", 0, None, 100, RIPE)
+    payload = message_of(fact, "lid", 0, TOPICS).payload
 
     assert b"NaN" not in payload
     assert msgspec.json.decode(payload)["alarm"]["data"] == {"share": None, "left": 3}
+
+
+def test_half_a_character_is_told_as_a_question_mark(store: Store, facts: FactReader) -> None:
+    store.write(Batch(events=[Event(UTC, "error", "disk", "file", "no \udcff.png", {"name": ["\ud800", "é"]})]))
+    (fact,) = facts.after("alarm", 0, None, 100, RIPE)
+    said = msgspec.json.decode(message_of(fact, "lid", 0, TOPICS).payload)["alarm"]
+
+    assert (said["message"], said["data"]) == ("no ?.png", {"name": ["?", "é"]})
 
 
 def test_how_far_the_console_is_is_remembered_and_never_goes_back(store: Store, facts: FactReader) -> None:
@@ -206,13 +213,14 @@ def test_a_fact_set_aside_is_told_as_a_gap_in_its_place(store: Store, facts: Fac
     add(store, 1, 3)
     aside = SetAside(facts.ledger, "part", 2, 2, "unsendable", UTC)
     store.write(Batch(asides=[aside, aside]))
-    found = facts.after("part", 0, None, 100, LONG_AFTER)
+    found = facts.after("part", 0, None, 100, RIPE)
 
     assert chain(found) == [(0, 1, ""), (1, 2, "unsendable"), (2, 3, "")]
-    assert msgspec.json.decode(message_of(found[1], "lid", TOPICS).payload) == {
+    assert msgspec.json.decode(message_of(found[1], "lid", 1, TOPICS).payload) == {
         "v": 1,
         "ledger": "lid",
         "class": "part",
+        "acknowledged": 1,
         "from": 2,
         "to": 2,
         "count": 1,
@@ -234,7 +242,7 @@ def test_events_that_go_untold_are_one_gap(store: Store, facts: FactReader) -> N
     store.write(Batch(events=[event("error"), event("warning")], told=Reached(facts.ledger, {"alarm": 1})))
     for _ in range(4):
         store.write(Batch(events=[event("info"), event("error")], utc=UTC))
-    found = facts.after("alarm", 1, None, 100, LONG_AFTER)
+    found = facts.after("alarm", 1, None, 100, RIPE)
 
     assert chain(found) == [(1, 4, "quota"), (4, 6, ""), (6, 8, ""), (8, 10, "")]
     assert found[0].count == 2
@@ -250,7 +258,7 @@ def test_what_was_meant_for_another_ledger_changes_nothing(store: Store, facts: 
     store.write(Batch(told=told, asides=[aside], marks={"subscriptions": "ab"}))
 
     assert (facts.told()["part"], facts.counter(), facts.mark("subscriptions")) == (0, 0, "ab")
-    assert chain(facts.after("part", 0, None, 9, LONG_AFTER)) == [(0, 1, ""), (1, 2, ""), (2, 3, "")]
+    assert chain(facts.after("part", 0, None, 9, RIPE)) == [(0, 1, ""), (1, 2, ""), (2, 3, "")]
 
 
 def full(store: Store, upto: int = 0) -> None:
@@ -280,7 +288,7 @@ def test_what_the_console_has_is_simply_gone_and_the_rest_one_gap(store: Store, 
     full(store, upto=120)
     while store.trim(0, UTC) is not None:
         pass
-    found = facts.after("part", 120, None, 3, LONG_AFTER)
+    found = facts.after("part", 120, None, 3, RIPE)
 
     assert chain(found) == [(120, 350, "quota"), (350, 351, ""), (351, 352, "")]
     assert found[0].count == 230
@@ -292,7 +300,7 @@ def test_after_what_was_told_and_is_gone_the_chain_goes_on(store: Store, facts: 
     while store.trim(0, UTC) is not None:
         pass
 
-    assert chain(facts.after("part", 1000, None, 1, LONG_AFTER)) == [(1000, 1001, "")]
+    assert chain(facts.after("part", 1000, None, 1, RIPE)) == [(1000, 1001, "")]
     assert rows(store, "SELECT count(*) FROM gaps") == [(0,)]
 
 
@@ -308,10 +316,22 @@ def test_what_was_set_aside_within_a_gap_is_said_once(store: Store, facts: FactR
     )
     while store.trim(0, UTC) is not None:
         pass
-    found = facts.after("part", 0, None, 2, LONG_AFTER)
+    found = facts.after("part", 0, None, 2, RIPE)
 
     assert chain(found) == [(0, 350, "quota"), (350, 351, "")]
     assert found[0].count == 350
+
+
+def test_gaps_that_the_console_has_are_forgotten(store: Store, facts: FactReader) -> None:
+    add(store, 1, 300)
+    asides = [SetAside(facts.ledger, "part", number, number, "unsendable", UTC) for number in range(1, 301)]
+    store.write(Batch(asides=asides))
+    assert chain(facts.after("part", 0, None, 100, RIPE))[-1] == (99, 100, "unsendable")
+    store.write(Batch(told=Reached(facts.ledger, {"part": 290, "alarm": 300})))
+    store.write(Batch(told=Reached("another", {"part": 300})))
+
+    assert rows(store, "SELECT min(last), count(*) FROM gaps") == [(291, 10)]
+    assert chain(facts.after("part", 290, None, 1, RIPE)) == [(290, 291, "unsendable")]
 
 
 def test_a_gap_that_the_console_knows_does_not_grow(store: Store, facts: FactReader) -> None:
@@ -320,7 +340,7 @@ def test_a_gap_that_the_console_knows_does_not_grow(store: Store, facts: FactRea
     store.write(Batch(told=Reached(facts.ledger, {"part": 100})))
     store.trim(0, UTC)
 
-    assert chain(facts.after("part", 100, None, 1, LONG_AFTER))[0] == (100, 200, "quota")
+    assert chain(facts.after("part", 100, None, 1, RIPE))[0] == (100, 200, "quota")
 
 
 def test_counts_words_and_triggers_stay_true_when_parts_go(store: Store) -> None:

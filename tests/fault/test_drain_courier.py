@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from courier_bench import CLOCK, TOPICS, Bench, bench
 
+from edge_agent.errors import Unavailable
 from edge_agent.ledger.facts import FactReader
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.testing.door import FakeBroker
@@ -204,4 +205,20 @@ def test_one_that_hangs_in_the_network_is_left_behind(tmp_path: Path) -> None:
         assert not here.courier.join(CLOCK.now() + 0.2)
         assert here.courier._thread is not None
         assert here.courier._thread.daemon
+        with pytest.raises(Unavailable, match="not ended"):
+            here.courier.open()
         go_on.set()
+
+
+def test_one_that_was_closed_is_opened_again(tmp_path: Path) -> None:
+    with bench(tmp_path) as here:
+        here.parts(1, 3)
+        here.until(lambda: stored(here, 3))
+        here.courier.close()
+        assert here.courier.join(CLOCK.now() + 5.0)
+        here.courier.open()
+        here.courier.open()
+        here.parts(4, 6)
+        here.until(lambda: stored(here, 6))
+
+        assert here.courier.status().connects == 2

@@ -20,7 +20,7 @@ from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
 
 UTC = 1.7e9
-LATER = UTC + 1e7
+RIPE = 2**62
 
 steps = st.one_of(
     st.tuples(st.just("record"), st.integers(1, 9)),
@@ -79,7 +79,7 @@ class Around:
         return {row["id"] for row in self.store._database.query("SELECT id FROM parts")}
 
     def after(self):
-        return self.facts.after("part", self.upto, None, 1000, LATER)
+        return self.facts.after("part", self.upto, None, 1000, RIPE)
 
     def check(self) -> None:
         told = self.after()

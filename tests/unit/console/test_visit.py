@@ -58,7 +58,7 @@ class ScriptedDoor:
     def wake(self) -> None:
         """Nobody sleeps."""
 
-    def close(self) -> None:
+    def close(self, *, will: bool = False) -> None:
         self.closed += 1
 
 

@@ -186,7 +186,7 @@ def test_what_does_not_fit_becomes_a_gap() -> None:
         look = here.drain.look(0.0)
     telling = here.drain.next(0.0)
     assert telling is not None
-    aside = here.drain.unfit(telling, 7.0)
+    aside = here.drain.never(telling, 7.0)
     gap = here.drain.next(0.0)
 
     assert aside is not None
@@ -285,3 +285,26 @@ def test_another_ledger_begins_anew() -> None:
     here.drain.begin("another", {"part": 0}, {"part": 2})
 
     assert here.drain.upto() == {"audit": 0, "alarm": 0, "part": 0}
+
+
+def test_what_the_broker_says_of_a_fact_of_another_ledger_sets_nothing_of_this_one_aside() -> None:
+    here = world()
+    record(here, "part", 5)
+    here.turn()
+    here.drain.begin("another", {}, {"part": 5})
+
+    assert [here.drain.delivered(token, 0x95, 0.0, 7.0) for token, _ in here.unheard] == [None] * 5
+    assert (here.drain.set_aside, here.drain.in_flight) == (0, 0)
+
+
+def test_refusals_of_a_fact_do_not_count_for_another_ledger() -> None:
+    here = world(reason=lambda fact: 0x80)
+    record(here, "part", 1)
+    for _ in range(FAILURES - 1):
+        here.turn()
+        here.now += LAST_WAIT_S
+    here.drain.begin("another", {}, {"part": 1})
+    here.turn()
+    here.turn()
+
+    assert here.drain.set_aside == 0

@@ -24,6 +24,7 @@ class MemoryStore:
         self.rows: dict[tuple[object, ...], str] = {}
         self._known: dict[Chain, Ranges] = {}
         self._taken: dict[str, int] = {}
+        self.ledgers: dict[str, str] = {}
 
     def keep(self, batch: Sequence[Told]) -> Kept:
         fresh, refused, repeated = [], [], 0
@@ -39,6 +40,7 @@ class MemoryStore:
                 continue
             repeated += not new
             fresh += [told] if new else []
+            self.ledgers[told.station] = what.ledger
         return Kept(tuple(fresh), repeated, tuple(refused))
 
     def adopt(self, chain: Chain, upto: int) -> bool:
@@ -46,6 +48,7 @@ class MemoryStore:
         if ranges.upto >= upto:
             return False
         ranges.add(Span(1, upto))
+        self.ledgers[chain.station] = chain.ledger
         return True
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:

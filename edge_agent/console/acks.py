@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Final
 
 import msgspec
@@ -91,21 +92,27 @@ class Acks:
         if known.seen < counter <= HIGHEST:
             known.seen, known.changed = counter, known.changed or bool(known.ledger)
 
-    def due(self, now: float) -> list[Due]:
+    def due(self, now: float, most: int) -> list[Due]:
         """Give what is to be said.
 
         Args:
             now: host monotonic time [s].
+            most: messages; whoever waits for the longest comes first, the others are due the next time.
 
         Returns:
             For each station whose turn it is, one message.
         """
+        waiting = [
+            (station.said_s, name)
+            for name, station in self._stations.items()
+            if station.changed and station.ledger and now >= station.said_s + PERIOD_S
+        ]
         found = []
-        for name, station in self._stations.items():
-            if station.changed and station.ledger and now >= station.said_s + PERIOD_S:
-                counter = self._number(name, station)
-                found.append(Due(name, Acknowledged(1, counter, station.ledger, dict(station.upto), self._again)))
-                station.seen, station.changed, station.said_s = counter, False, now
+        for _, name in nsmallest(most, waiting):
+            station = self._stations[name]
+            counter = self._number(name, station)
+            found.append(Due(name, Acknowledged(1, counter, station.ledger, dict(station.upto), self._again)))
+            station.seen, station.changed, station.said_s = counter, False, now
         return found
 
     def next_s(self) -> float:

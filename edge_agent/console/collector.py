@@ -24,6 +24,10 @@ COMPLAINTS: Final = 20
 class Keeper(Protocol):
     """Where facts are kept; `store.Store` is one."""
 
+    @property
+    def ledgers(self) -> dict[str, str]:
+        """The ledger that each station told from last."""
+
     def keep(self, batch: Sequence[Told]) -> Kept:
         """Commit messages; when it returns they are safe."""
 
@@ -32,6 +36,9 @@ class Keeper(Protocol):
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         """Say for each class of a ledger how far it is here without a hole."""
+
+    def take_counters(self, station: str, above: int = 0) -> range:
+        """Take numbers for `ack` that were never used before."""
 
 
 class Acker(Protocol):

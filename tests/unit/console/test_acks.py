@@ -21,24 +21,24 @@ def test_nothing_is_said_of_a_station_that_told_nothing() -> None:
     book = acks()
     book.heard("press-3", 7)
 
-    assert book.due(0.0) == []
+    assert book.due(0.0, 9) == []
     assert book.next_s() == float("inf")
 
 
 def test_what_is_stored_is_said_once_and_not_sooner_than_its_period() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
-    assert upto(book.due(10.0)) == [3]
+    assert upto(book.due(10.0, 9)) == [3]
     book.stored("press-3", LEDGER, UPTO)
-    assert book.due(20.0) == []
+    assert book.due(20.0, 9) == []
 
     book.stored("press-3", LEDGER, UPTO | {"part": 4})
-    assert upto(book.due(20.0)) == [4]
+    assert upto(book.due(20.0, 9)) == [4]
     book.stored("press-3", LEDGER, UPTO | {"part": 5})
-    assert book.due(20.0 + PERIOD_S / 2) == []
+    assert book.due(20.0 + PERIOD_S / 2, 9) == []
     assert book.next_s() == 20.0 + PERIOD_S
     book.stored("press-3", LEDGER, UPTO | {"part": 6})
-    assert upto(book.due(20.0 + PERIOD_S)) == [6]
+    assert upto(book.due(20.0 + PERIOD_S, 9)) == [6]
 
 
 def test_each_has_a_greater_number_than_any_before() -> None:
@@ -48,7 +48,7 @@ def test_each_has_a_greater_number_than_any_before() -> None:
         book.stored("press-3", LEDGER, UPTO | {"part": turn})
         if turn == 15:
             book.heard("press-3", 500)
-        counters += [due.ack.counter for due in book.due(float(turn))]
+        counters += [due.ack.counter for due in book.due(float(turn), 9)]
 
     assert len(counters) == 30
     assert counters == sorted(set(counters))
@@ -60,27 +60,27 @@ def test_a_number_that_leaves_no_room_is_nobody_s() -> None:
     book.heard("press-3", 2**63 - 1)
     book.stored("press-3", LEDGER, UPTO)
 
-    assert book.due(0.0)[0].ack.counter == 1
+    assert book.due(0.0, 9)[0].ack.counter == 1
 
 
 def test_a_number_that_somebody_else_used_has_it_said_anew() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
-    said = book.due(0.0)[0].ack.counter
+    said = book.due(0.0, 9)[0].ack.counter
     book.heard("press-3", said)
-    assert book.due(1.0) == []
+    assert book.due(1.0, 9) == []
 
     book.heard("press-3", said + 5)
-    assert book.due(2.0)[0].ack.counter > said + 5
+    assert book.due(2.0, 9)[0].ack.counter > said + 5
 
 
 def test_a_new_connection_asks_each_station_to_tell_again() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
-    assert book.due(0.0)[0].ack.again == "first"
+    assert book.due(0.0, 9)[0].ack.again == "first"
 
     book.connected("second")
-    again = book.due(0.01)
+    again = book.due(0.01, 9)
     assert [due.ack.again for due in again] == ["second"]
     assert upto(again) == [3]
 
@@ -88,7 +88,29 @@ def test_a_new_connection_asks_each_station_to_tell_again() -> None:
 def test_the_ledger_that_told_last_is_the_one_that_is_acknowledged() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
-    book.due(0.0)
+    book.due(0.0, 9)
     book.stored("press-3", "0" * 16, {"part": 0, "alarm": 0, "audit": 0})
 
-    assert book.due(1.0)[0].ack.ledger == "0" * 16
+    assert book.due(1.0, 9)[0].ack.ledger == "0" * 16
+
+
+def test_many_stations_have_their_turn_one_after_the_other() -> None:
+    book = acks()
+    names = [f"press-{number}" for number in range(50)]
+    for name in names:
+        book.stored(name, LEDGER, UPTO)
+    turns = [{due.station for due in book.due(0.0, 20)} for _ in range(3)]
+
+    assert [len(turn) for turn in turns] == [20, 20, 10]
+    assert set.union(*turns) == set(names)
+
+
+def test_a_station_that_tells_without_end_does_not_keep_others_waiting() -> None:
+    book = acks()
+    heard = set()
+    for turn in range(10):
+        for name in ("press-1", "press-2", "press-3"):
+            book.stored(name, LEDGER, UPTO | {"part": turn})
+        heard |= {due.station for due in book.due(float(turn), 1)}
+
+    assert heard == {"press-1", "press-2", "press-3"}

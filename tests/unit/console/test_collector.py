@@ -61,7 +61,7 @@ def test_what_is_kept_is_new_once_and_acknowledged_to_its_station() -> None:
     assert len(again.told) == 1
     assert (found.counts.kept, found.counts.repeated) == (3, 1)
     assert len(door.acknowledged) == 4
-    assert acks.due(0.0)[0].ack.upto == {"part": 9, "alarm": 0, "audit": 0}
+    assert acks.due(0.0, 9)[0].ack.upto == {"part": 9, "alarm": 0, "audit": 0}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def lying_at_the_broker(key: Ed25519PrivateKey, *, retain: bool = True) -> tuple
 def test_a_store_that_begins_anew_takes_over_its_own_word_and_says_so() -> None:
     found, acks, complaints = lying_at_the_broker(Ed25519PrivateKey.from_private_bytes(b"m" * 32))
     found.collect([inbound("press-3/evt/part", fact(41))], DeafBroker())
-    due = acks.due(0.0)
+    due = acks.due(0.0, 9)
 
     assert "part up to number 40" in complaints[0]
     assert due[0].ack.upto["part"] == 41
@@ -131,7 +131,7 @@ def test_a_store_that_begins_anew_takes_over_its_own_word_and_says_so() -> None:
 def test_the_word_of_another_key_is_only_a_number_that_was_used() -> None:
     found, acks, complaints = lying_at_the_broker(Ed25519PrivateKey.from_private_bytes(b"o" * 32))
     found.collect([inbound("press-3/evt/part", fact(41))], DeafBroker())
-    due = acks.due(0.0)
+    due = acks.due(0.0, 9)
 
     assert complaints == []
     assert due[0].ack.upto["part"] == 0

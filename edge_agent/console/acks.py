@@ -12,13 +12,14 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.console.heard import Acknowledged, Kind
+from edge_agent.console.heard import Kind
+from edge_agent.uplink.ack import Ack
 
 PERIOD_S: Final = 0.2
 """A station is told at most this often what is stored [s]."""
 
-HIGHEST: Final = 2**62
-"""A greater counter is nobody's: there would be no room above it."""
+HIGHEST: Final = 2**53
+"""A greater counter of a stranger is not believed: stations know numbers up to 2**62, and ours must find room above."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Due:
     """
 
     station: str
-    ack: Acknowledged
+    ack: Ack
 
     @property
     def text(self) -> str:
@@ -81,15 +82,18 @@ class Acks:
         elif (known.ledger, known.upto) != (ledger, dict(upto)):
             known.ledger, known.upto, known.changed = ledger, dict(upto), True
 
-    def heard(self, station: str, counter: int) -> None:
+    def heard(self, station: str, counter: int, *, own: bool) -> None:
         """Take note of a number that was used for a station, whoever did; the next one is greater.
+
+        A station counts for all keys together: the numbers of a console that is gone, and its key with it, matter too.
 
         Args:
             station: whose `ack`.
             counter: of an `ack` that lay at the broker.
+            own: it was signed with this console's key.
         """
         known = self._stations.setdefault(station, _Station("", {}, changed=False))
-        if known.seen < counter <= HIGHEST:
+        if counter > known.seen and (own or counter <= HIGHEST):
             known.seen, known.changed = counter, known.changed or bool(known.ledger)
 
     def due(self, now: float, most: int) -> list[Due]:
@@ -111,7 +115,7 @@ class Acks:
         for _, name in nsmallest(most, waiting):
             station = self._stations[name]
             counter = self._number(name, station)
-            found.append(Due(name, Acknowledged(1, counter, station.ledger, dict(station.upto), self._again)))
+            found.append(Due(name, Ack(1, counter, station.ledger, dict(station.upto), self._again)))
             station.seen, station.changed, station.said_s = counter, False, now
         return found
 

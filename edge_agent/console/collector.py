@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 from edge_agent import signing, strictjson
 from edge_agent.console.acks import Acks
-from edge_agent.console.heard import CLASSES, Acknowledged, Kind, State, fact_of, gap_of, state_of, station_of
+from edge_agent.console.heard import CLASSES, Kind, State, fact_of, gap_of, state_of, station_of
 from edge_agent.console.store import Chain, Kept, Told
 from edge_agent.errors import BadData
+from edge_agent.uplink.ack import Ack
 from edge_agent.uplink.message import Happening, Inbound
 from edge_agent.uplink.topics import Topics
 
@@ -149,11 +150,13 @@ class Collector:
         if self._acks is None or not inbound.payload:
             return
         envelope = strictjson.decode(inbound.payload, signing.Envelope)
-        ack = strictjson.decode(envelope.signed.encode(), Acknowledged)
-        self._acks.heard(station, ack.counter)
-        if not inbound.retain or self._store is None or envelope.key not in self._keys:
+        own = envelope.key in self._keys
+        if own:
+            signing.opened(envelope, Topics(self._root, station).ack, self._keys)
+        ack = strictjson.decode(envelope.signed.encode(), Ack)
+        self._acks.heard(station, ack.counter, own=own)
+        if not own or not inbound.retain or self._store is None:
             return
-        signing.opened(envelope, Topics(self._root, station).ack, self._keys)
         for kind, upto in ack.upto.items():
             if self._store.adopt(Chain(station, ack.ledger, kind), upto):
                 text = f"{kind} up to number {upto} was acknowledged before this store, and not all of it is here"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from console_fakes import LEDGER, MemoryStore
 
-from edge_agent.console.acks import PERIOD_S, Acks, Due
+from edge_agent import strictjson
+from edge_agent.console.acks import HIGHEST, PERIOD_S, Acks, Due
+from edge_agent.uplink.ack import Ack
 
 UPTO = {"part": 3, "alarm": 0, "audit": 0}
 
@@ -19,7 +22,7 @@ def upto(due: list[Due]) -> list[int]:
 
 def test_nothing_is_said_of_a_station_that_told_nothing() -> None:
     book = acks()
-    book.heard("press-3", 7)
+    book.heard("press-3", 7, own=False)
 
     assert book.due(0.0, 9) == []
     assert book.next_s() == float("inf")
@@ -47,7 +50,7 @@ def test_each_has_a_greater_number_than_any_before() -> None:
     for turn in range(30):
         book.stored("press-3", LEDGER, UPTO | {"part": turn})
         if turn == 15:
-            book.heard("press-3", 500)
+            book.heard("press-3", 500, own=False)
         counters += [due.ack.counter for due in book.due(float(turn), 9)]
 
     assert len(counters) == 30
@@ -55,22 +58,34 @@ def test_each_has_a_greater_number_than_any_before() -> None:
     assert counters[15] > 500
 
 
-def test_a_number_that_leaves_no_room_is_nobody_s() -> None:
+@pytest.mark.parametrize("forged", [HIGHEST, HIGHEST + 1, 2**62 - 1, 2**62])
+def test_no_number_of_a_stranger_has_us_say_one_that_a_station_refuses(forged: int) -> None:
+    store = MemoryStore()
+    for _ in range(20):
+        book = Acks(store.take_counters)
+        book.heard("press-3", forged, own=False)
+        book.stored("press-3", LEDGER, UPTO)
+        said = strictjson.decode(book.due(0.0, 9)[0].text.encode(), Ack)
+
+    assert said.counter < 2 * HIGHEST
+
+
+def test_a_number_of_our_own_is_believed_whatever_it_is() -> None:
     book = acks()
-    book.heard("press-3", 2**63 - 1)
+    book.heard("press-3", HIGHEST + 7, own=True)
     book.stored("press-3", LEDGER, UPTO)
 
-    assert book.due(0.0, 9)[0].ack.counter == 1
+    assert book.due(0.0, 9)[0].ack.counter > HIGHEST + 7
 
 
 def test_a_number_that_somebody_else_used_has_it_said_anew() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
     said = book.due(0.0, 9)[0].ack.counter
-    book.heard("press-3", said)
+    book.heard("press-3", said, own=False)
     assert book.due(1.0, 9) == []
 
-    book.heard("press-3", said + 5)
+    book.heard("press-3", said + 5, own=False)
     assert book.due(2.0, 9)[0].ack.counter > said + 5
 
 

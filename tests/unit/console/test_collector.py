@@ -136,3 +136,20 @@ def test_the_word_of_another_key_is_only_a_number_that_was_used() -> None:
     assert complaints == []
     assert due[0].ack.upto["part"] == 0
     assert due[0].ack.counter > 70
+
+
+def test_a_word_in_our_name_that_we_did_not_sign_says_nothing() -> None:
+    mine = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+    other = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+    said = {"v": 1, "counter": 2**62, "ledger": LEDGER, "upto": {"part": 40}, "again": ""}
+    forged = json.loads(signing.sealed(json.dumps(said), f"{ROOT}/press-3/ack", other))
+    forged["key"] = signing.key_id(signing.public_bytes(mine))
+    public = signing.public_bytes(mine)
+    acks = Acks(MemoryStore().take_counters, "now")
+    found = Collector(ROOT, MemoryStore(), acks, {signing.key_id(public): public})
+    news = found.collect([inbound("press-3/ack", forged, retain=True)], DeafBroker())
+    found.collect([inbound("press-3/evt/part", fact(1))], DeafBroker())
+    due = acks.due(0.0, 9)
+
+    assert "does not fit" in news.complaints[0]
+    assert (due[0].ack.counter, due[0].ack.upto["part"]) == (1, 1)

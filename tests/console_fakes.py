@@ -27,7 +27,7 @@ class MemoryStore:
         self.ledgers: dict[str, str] = {}
 
     def keep(self, batch: Sequence[Told]) -> Kept:
-        fresh, refused, repeated = [], [], 0
+        fresh, refused, before, repeated = [], [], [], 0
         for told in batch:
             what = told.what
             key = (told.chain, what.first, what.last) if isinstance(what, Gap) else (told.chain, what.seq)
@@ -38,18 +38,19 @@ class MemoryStore:
             except BadData as error:
                 refused.append((told, error.message))
                 continue
+            before += [(told.chain, span) for span in self.adopt(told.chain, told.acknowledged)]
             repeated += not new
             fresh += [told] if new else []
             self.ledgers[told.station] = what.ledger
-        return Kept(tuple(fresh), repeated, tuple(refused))
+        return Kept(tuple(fresh), repeated, tuple(refused), tuple(before))
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
         ranges = self._known.setdefault(chain, Ranges())
-        if ranges.upto >= upto:
-            return False
-        ranges.add(Span(1, upto))
+        missing = ranges.missing(upto)
+        if upto > ranges.upto:
+            ranges.add(Span(1, upto))
         self.ledgers[chain.station] = chain.ledger
-        return True
+        return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         return {kind: self._known.get(Chain(station, ledger, kind), Ranges()).upto for kind in CLASSES}

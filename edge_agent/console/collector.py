@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from edge_agent import signing, strictjson
 from edge_agent.console.acks import Acks
 from edge_agent.console.heard import CLASSES, Kind, State, fact_of, gap_of, state_of, station_of
+from edge_agent.console.ranges import Span
 from edge_agent.console.store import Chain, Kept, Told
 from edge_agent.errors import BadData
 from edge_agent.uplink.ack import Ack
@@ -32,8 +33,8 @@ class Keeper(Protocol):
     def keep(self, batch: Sequence[Told]) -> Kept:
         """Commit messages; when it returns they are safe."""
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
-        """Take over what had been acknowledged before this store began; say whether there was something."""
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
+        """Take over what was acknowledged to a station; give what is not here."""
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         """Say for each class of a ledger how far it is here without a hole."""
@@ -158,9 +159,8 @@ class Collector:
         if not own or not inbound.retain or self._store is None:
             return
         for kind, upto in ack.upto.items():
-            if self._store.adopt(Chain(station, ack.ledger, kind), upto):
-                text = f"{kind} up to number {upto} was acknowledged before this store, and not all of it is here"
-                self._complain(news, f"{station}: {text}")
+            chain = Chain(station, ack.ledger, kind)
+            self._gone(news, [(chain, span) for span in self._store.adopt(chain, upto)])
         self._stored(station, ack.ledger)
 
     def _keep(self, batch: Sequence[Told], news: News) -> None:
@@ -177,12 +177,18 @@ class Collector:
         news.told += kept.fresh
         for told, reason in kept.refused:
             self._complain(news, f"{told.station}: {told.what.kind} is not kept: {reason}")
+        self._gone(news, kept.before)
         for station, ledger in {told.station: told.what.ledger for told in batch}.items():
             self._stored(station, ledger)
 
     def _stored(self, station: str, ledger: str) -> None:
         if self._acks is not None and self._store is not None:
             self._acks.stored(station, ledger, self._store.upto(station, ledger))
+
+    def _gone(self, news: News, before: Sequence[tuple[Chain, Span]]) -> None:
+        for chain, span in before:
+            text = f"{chain.kind} {span.first} to {span.last} was acknowledged, is not here, and will not be told"
+            self._complain(news, f"{chain.station}: {text}")
 
     @staticmethod
     def _complain(news: News, text: str) -> None:

@@ -35,6 +35,7 @@ class Fact(msgspec.Struct, frozen=True):
         prev: the number before it.
         station: who says so.
         utc: when it was told or happened [s since the epoch].
+        acknowledged: up to this number of its class the station tells nothing any more; None where it does not say.
         part: of class `part`, what is told.
         alarm: of class `alarm`.
         audit: of class `audit`.
@@ -48,6 +49,7 @@ class Fact(msgspec.Struct, frozen=True):
     prev: Number
     station: str
     utc: float
+    acknowledged: Number | None = None
     part: dict[str, Any] | None = None
     alarm: dict[str, Any] | None = None
     audit: dict[str, Any] | None = None

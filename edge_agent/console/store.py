@@ -45,7 +45,7 @@ _FIRST: Final = (
     ) STRICT, WITHOUT ROWID
     """,
     """
-    CREATE TABLE gaps (                     -- what will never be told, or was told to a store that is gone
+    CREATE TABLE gaps (                     -- what will never be told, or was acknowledged elsewhere
         station TEXT NOT NULL,
         ledger TEXT NOT NULL,
         class TEXT NOT NULL,
@@ -115,6 +115,11 @@ class Told:
             return Span(self.what.first, self.what.last)
         return Span(self.what.prev + 1, self.what.seq)
 
+    @property
+    def acknowledged(self) -> int:
+        """Up to which number of the chain nothing is told any more."""
+        return self.what.acknowledged or 0 if isinstance(self.what, Fact) else 0
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -124,11 +129,13 @@ class Kept:
         fresh: what was not known before, in the order in which it came.
         repeated: messages that were known already.
         refused: messages that cannot be kept, with the reason.
+        before: what is missing here and will not be told, because it was acknowledged to its station.
     """
 
     fresh: tuple[Told, ...]
     repeated: int
     refused: tuple[tuple[Told, str], ...]
+    before: tuple[tuple[Chain, Span], ...] = ()
 
 
 class Store:
@@ -164,6 +171,7 @@ class Store:
         """
         fresh: list[Told] = []
         refused: list[tuple[Told, str]] = []
+        before: list[tuple[Chain, Span]] = []
         repeated = 0
         known = dict[Chain, Ranges]()
         ledgers = {told.station: told.what.ledger for told in batch}
@@ -179,6 +187,7 @@ class Store:
                 except BadData as error:
                     refused.append((told, error.message))
                     continue
+                before += [(chain, span) for span in self._adopted(chain, ranges, told.acknowledged)]
                 if new:
                     fresh.append(told)
                 else:
@@ -189,31 +198,26 @@ class Store:
                 self._name(station, ledger)
         self._known.update(known)
         self._ledgers.update(ledgers)
-        return Kept(tuple(fresh), repeated, tuple(refused))
+        return Kept(tuple(fresh), repeated, tuple(refused), tuple(before))
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
-        """Take over what a console had acknowledged before this store began, as a gap that nobody will fill.
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
+        """Take over what was acknowledged to a station, by whomever, as gaps that nobody will fill.
 
         Args:
             chain: of which chain.
             upto: how far it was acknowledged.
 
         Returns:
-            There was something to take over: numbers that are not in this store, and will not be told again.
+            What is not in this store, and will not be told again.
         """
         ranges = Ranges(self._ranges(chain).spans)
-        if ranges.upto >= upto:
-            return False
-        first = ranges.upto + 1
-        ranges.add(Span(1, upto))
         with self._database.transaction():
-            values = (chain.station, chain.ledger, chain.kind, first, upto, None, "before")
-            self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            missing = self._adopted(chain, ranges, upto)
             self._rewrite(chain, ranges)
             self._name(chain.station, chain.ledger)
         self._known[chain] = ranges
         self._ledgers[chain.station] = chain.ledger
-        return True
+        return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         """Say for each class of a ledger how far it is here without a hole."""
@@ -248,6 +252,17 @@ class Store:
 
     def _ranges(self, chain: Chain) -> Ranges:
         return self._known.get(chain) or Ranges()
+
+    def _adopted(self, chain: Chain, ranges: Ranges, upto: int) -> tuple[Span, ...]:
+        """Write as gaps what is missing of the numbers up to one; give it."""
+        if ranges.upto >= upto:
+            return ()
+        missing = ranges.missing(upto)
+        for span in missing:
+            values = (chain.station, chain.ledger, chain.kind, *span, None, "before")
+            self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        ranges.add(Span(1, upto))
+        return missing
 
     def _insert(self, told: Told) -> bool:
         what = told.what

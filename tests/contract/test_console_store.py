@@ -82,11 +82,34 @@ def test_stations_ledgers_and_classes_are_counted_apart(store: Made) -> None:
 
 
 def test_what_was_acknowledged_before_the_store_began_is_taken_over_once(store: Made) -> None:
-    assert store.adopt(PARTS, 40)
-    assert not store.adopt(PARTS, 40)
+    assert store.adopt(PARTS, 40) == (Span(1, 40),)
+    assert store.adopt(PARTS, 40) == ()
     store.keep(parts(41))
 
     assert store.upto("press-3", LEDGER)["part"] == 41
+
+
+def test_what_a_station_no_longer_tells_is_a_hole_that_is_said(store: Made) -> None:
+    kept = store.keep([told(fact(1001, acknowledged=1000)), told(fact(1002, acknowledged=1000))])
+
+    assert kept.before == ((PARTS, Span(1, 1000)),)
+    assert store.upto("press-3", LEDGER) == {"part": 1002, "alarm": 0, "audit": 0}
+    assert store.holes() == {}
+
+
+def test_a_store_that_was_left_out_for_a_while_goes_on_behind_that(store: Made) -> None:
+    store.keep(parts(1, 2, 5))
+    kept = store.keep([told(fact(9, acknowledged=8)), told(fact(10, acknowledged=2))])
+
+    assert kept.before == ((PARTS, Span(3, 4)), (PARTS, Span(6, 8)))
+    assert store.upto("press-3", LEDGER)["part"] == 10
+
+
+def test_a_station_that_says_what_we_said_has_no_hole(store: Made) -> None:
+    kept = store.keep([told(fact(1)), told(fact(3, acknowledged=1)), told(fact(2, acknowledged=1))])
+
+    assert kept.before == ()
+    assert store.upto("press-3", LEDGER)["part"] == 3
 
 
 def test_a_counter_is_given_once(store: Made) -> None:
@@ -146,6 +169,15 @@ def test_a_batch_that_was_not_committed_counts_for_nothing(
     assert store.upto("press-3", LEDGER)["part"] == 1
     assert reopened().upto("press-3", LEDGER)["part"] == 1
     assert len(store_rows(reopened())) == 1
+
+
+def test_what_is_gone_is_on_record(reopened: Callable[[], Store]) -> None:
+    reopened().keep([*parts(1, 2), told(fact(9, acknowledged=8))])
+    store = reopened()
+    gaps = list(store._database.query("SELECT class, first, last, count, why FROM gaps"))
+
+    assert gaps == [{"class": "part", "first": 3, "last": 8, "count": None, "why": "before"}]
+    assert store.upto("press-3", LEDGER)["part"] == 9
 
 
 def test_one_console_writes_a_store(reopened: Callable[[], Store], tmp_path: Path) -> None:

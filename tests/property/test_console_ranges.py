@@ -27,6 +27,14 @@ def test_it_holds_exactly_what_was_put_in(told: list[Span]) -> None:
     assert by_hand(list(ranges.holes())) == set(range(1, ranges.highest + 1)) - numbers
 
 
+@given(st.lists(spans, max_size=25), st.integers(0, 90))
+def test_what_is_missing_up_to_a_number_and_what_is_there_are_all_of_them(told: list[Span], upto: int) -> None:
+    missing = Ranges(told).missing(upto)
+
+    assert by_hand(list(missing)) == set(range(1, upto + 1)) - by_hand(told)
+    assert all(before.last < after.first for before, after in zip(missing, missing[1:], strict=False))
+
+
 @given(st.lists(spans, max_size=25))
 def test_its_spans_are_as_few_as_can_be(told: list[Span]) -> None:
     found = Ranges(told).spans

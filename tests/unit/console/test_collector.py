@@ -123,7 +123,7 @@ def test_a_store_that_begins_anew_takes_over_its_own_word_and_says_so() -> None:
     found.collect([inbound("press-3/evt/part", fact(41))], DeafBroker())
     due = acks.due(0.0, 9)
 
-    assert "part up to number 40" in complaints[0]
+    assert "part 1 to 40 was acknowledged" in complaints[0]
     assert due[0].ack.upto["part"] == 41
     assert due[0].ack.counter > 70
 
@@ -153,3 +153,11 @@ def test_a_word_in_our_name_that_we_did_not_sign_says_nothing() -> None:
 
     assert "does not fit" in news.complaints[0]
     assert (due[0].ack.counter, due[0].ack.upto["part"]) == (1, 1)
+
+
+def test_a_console_that_knows_nothing_of_what_was_acknowledged_says_so_and_goes_on() -> None:
+    found, acks = collector()
+    news = found.collect([inbound("press-3/evt/part", fact(1001, acknowledged=1000))], DeafBroker())
+
+    assert news.complaints == ["press-3: part 1 to 1000 was acknowledged, is not here, and will not be told"]
+    assert acks.due(0.0, 9)[0].ack.upto["part"] == 1001

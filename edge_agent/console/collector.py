@@ -5,6 +5,7 @@ It connects to nothing: a door and a store are handed in. Nothing that a station
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -178,6 +179,9 @@ class Collector:
         for told, reason in kept.refused:
             self._complain(news, f"{told.station}: {told.what.kind} is not kept: {reason}")
         self._gone(news, kept.before)
+        for chain, number in Counter(told.chain for told in kept.contradicting).items():
+            text = f"{number} of class {chain.kind} came under numbers of others, and were kept aside"
+            self._complain(news, f"{chain.station}: {text}; was its ledger restored from a copy?")
         for station, ledger in {told.station: told.what.ledger for told in batch}.items():
             self._stored(station, ledger)
 

@@ -42,6 +42,11 @@ class Ranges:
         """What is in it, in order."""
         return tuple(map(Span, self._firsts, self._lasts))
 
+    def __contains__(self, number: int) -> bool:
+        """Say whether a number is in it."""
+        at = bisect_left(self._lasts, number)
+        return at < len(self._lasts) and self._firsts[at] <= number
+
     @property
     def upto(self) -> int:
         """Every number from 1 to this one is in it; 0 where 1 is not."""

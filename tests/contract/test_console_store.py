@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from console_fakes import LEDGER, MemoryStore, fact, gap
 
+from edge_agent.console import ranges
 from edge_agent.console.heard import fact_of, gap_of
 from edge_agent.console.ranges import Span
-from edge_agent.console.store import Chain, Store, Told
+from edge_agent.console.store import FILE_NAME, Chain, Store, Told
+from edge_agent.console.tables import MIGRATIONS
 from edge_agent.errors import Unavailable
+from edge_agent.ledger.database import open_writer
 
 PARTS = Chain("press-3", LEDGER, "part")
 Made = Store | MemoryStore
@@ -112,6 +115,31 @@ def test_a_station_that_says_what_we_said_has_no_hole(store: Made) -> None:
     assert store.upto("press-3", LEDGER)["part"] == 3
 
 
+def test_another_fact_under_a_known_number_is_kept_aside_and_fills_no_hole(store: Made) -> None:
+    store.keep(parts(1, 2, 5))
+    other = [told(fact(2, utc=5000.0)), told(fact(5, prev=2, utc=5001.0))]
+    kept = store.keep(other)
+    again = store.keep([*other, *parts(2)])
+
+    assert kept.contradicting == kept.fresh == tuple(other)
+    assert (kept.repeated, kept.refused) == (0, ())
+    assert (again.contradicting, again.fresh, again.repeated) == ((), (), 3)
+    assert store.upto("press-3", LEDGER)["part"] == 2
+    assert store.holes() == {PARTS: (Span(3, 4),)}
+
+
+def test_a_fact_that_finds_no_room_is_not_kept_and_is_new_when_it_does(
+    store: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "MAX_SPANS", 3)
+    kept = store.keep(parts(2, 4, 6, 8))
+    later = store.keep([*parts(7), *parts(8)])
+
+    assert [(one.what, "holes" in why) for one, why in kept.refused] == [(told(fact(8)).what, True)]
+    assert [one.what for one in later.fresh] == [told(fact(7)).what, told(fact(8)).what]
+    assert (kept.repeated, later.repeated) == (0, 0)
+
+
 def test_a_counter_is_given_once(store: Made) -> None:
     first = store.take_counters("press-3")
     second = store.take_counters("press-3")
@@ -178,6 +206,21 @@ def test_what_is_gone_is_on_record(reopened: Callable[[], Store]) -> None:
 
     assert gaps == [{"class": "part", "first": 3, "last": 8, "count": None, "why": "before"}]
     assert store.upto("press-3", LEDGER)["part"] == 9
+
+
+def test_what_contradicts_stands_in_a_table_of_its_own(reopened: Callable[[], Store]) -> None:
+    reopened().keep([*parts(1), told(fact(1, utc=5000.0))])
+    store = reopened()
+
+    assert [row["utc"] for row in store_rows(store)] == [1764500000.125]
+    assert [row["utc"] for row in store._database.query("SELECT * FROM contradictions")] == [5000.0]
+
+
+def test_a_store_of_the_first_release_goes_on(reopened: Callable[[], Store], tmp_path: Path) -> None:
+    older = open_writer(tmp_path / FILE_NAME, MIGRATIONS[:1])
+    older.close()
+
+    assert len(reopened().keep([*parts(1), told(fact(1, utc=5000.0))]).contradicting) == 1
 
 
 def test_one_console_writes_a_store(reopened: Callable[[], Store], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def test_it_holds_exactly_what_was_put_in(told: list[Span]) -> None:
     ranges, numbers = Ranges(told), by_hand(told)
 
     assert by_hand(list(ranges.spans)) == numbers
+    assert {number for number in range(100) if number in ranges} == numbers
     assert ranges.upto == next(number for number in range(200) if number + 1 not in numbers)
     assert ranges.highest == max(numbers, default=0)
     assert by_hand(list(ranges.holes())) == set(range(1, ranges.highest + 1)) - numbers

@@ -161,3 +161,16 @@ def test_a_console_that_knows_nothing_of_what_was_acknowledged_says_so_and_goes_
 
     assert news.complaints == ["press-3: part 1 to 1000 was acknowledged, is not here, and will not be told"]
     assert acks.due(0.0, 9)[0].ack.upto["part"] == 1001
+
+
+def test_other_facts_under_known_numbers_are_shown_and_complained_about_once() -> None:
+    found, _ = collector()
+    found.collect([inbound("press-3/evt/part", fact(n)) for n in (1, 2)], DeafBroker())
+    others = [inbound("press-3/evt/part", fact(n, utc=5000.0 + n)) for n in (1, 2)]
+    news = found.collect(others, DeafBroker())
+    again = found.collect(others, DeafBroker())
+
+    assert [told.what.utc for told in news.told] == [5001.0, 5002.0]
+    assert len(news.complaints) == 1
+    assert "2 of class part came under numbers of others" in news.complaints[0]
+    assert (again.told, again.complaints) == ([], [])

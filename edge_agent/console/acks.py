@@ -69,18 +69,15 @@ class Acks:
             station.changed, station.said_s = True, float("-inf")
 
     def stored(self, station: str, ledger: str, upto: Mapping[Kind, int]) -> None:
-        """Take note of what is on the disk.
+        """Take note of what is on the disk, whenever a station told something: one that tells again has heard nothing.
 
         Args:
             station: whose.
             ledger: of which of its databases; the last one that was named is the one that is acknowledged.
             upto: for each class, how far without a hole.
         """
-        known = self._stations.get(station)
-        if known is None:
-            self._stations[station] = _Station(ledger, dict(upto))
-        elif (known.ledger, known.upto) != (ledger, dict(upto)):
-            known.ledger, known.upto, known.changed = ledger, dict(upto), True
+        known = self._stations.setdefault(station, _Station(ledger, {}))
+        known.ledger, known.upto, known.changed = ledger, dict(upto), True
 
     def heard(self, station: str, counter: int, *, own: bool) -> None:
         """Take note of a number that was used for a station, whoever did; the next one is greater.

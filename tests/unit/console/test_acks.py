@@ -32,7 +32,6 @@ def test_what_is_stored_is_said_once_and_not_sooner_than_its_period() -> None:
     book = acks()
     book.stored("press-3", LEDGER, UPTO)
     assert upto(book.due(10.0, 9)) == [3]
-    book.stored("press-3", LEDGER, UPTO)
     assert book.due(20.0, 9) == []
 
     book.stored("press-3", LEDGER, UPTO | {"part": 4})

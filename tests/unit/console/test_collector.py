@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from console_fakes import LEDGER, DeafBroker, MemoryStore, fact, gap, inbound
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_agent import signing
 from edge_agent.console.acks import Acks
 from edge_agent.console.collector import COMPLAINTS, Collector, Keeper
+from edge_agent.console.heard import Kind
 from edge_agent.console.store import Kept, Told
 from edge_agent.errors import Unavailable
 from edge_agent.uplink.message import Happening
@@ -174,3 +175,27 @@ def test_other_facts_under_known_numbers_are_shown_and_complained_about_once() -
     assert len(news.complaints) == 1
     assert "2 of class part came under numbers of others" in news.complaints[0]
     assert (again.told, again.complaints) == ([], [])
+
+
+class ChangedAcks(Acks):
+    """Wrong: says nothing to a station whose facts are known, so that a word that got lost is never said again."""
+
+    def stored(self, station: str, ledger: str, upto: Mapping[Kind, int]) -> None:
+        known = self._stations.get(station)
+        if known is None or known.upto != upto:
+            super().stored(station, ledger, upto)
+
+
+def words_for_what_is_told_again(kind: type[Acks]) -> int:
+    acks = kind(MemoryStore().take_counters, "now")
+    found = Collector(ROOT, MemoryStore(), acks)
+    said = 0
+    for turn in range(10):
+        found.collect([inbound("press-3/evt/part", fact(1))], DeafBroker())
+        said += len(acks.due(30.0 * turn, 9))
+    return said
+
+
+def test_a_station_that_tells_again_hears_again_what_is_stored() -> None:
+    assert words_for_what_is_told_again(Acks) == 10
+    assert words_for_what_is_told_again(ChangedAcks) == 1

@@ -33,6 +33,10 @@ ANSWER_S: Final = 30.0
 """A broker that does not answer an ack for so long is connected to anew [s]."""
 
 
+REFUSED: Final = 0x80
+"""From here on the broker's word on a message means that it did not take it."""
+
+
 class Watch:
     """Listens to stations: shows what they tell, and where there is a store keeps it and says so.
 
@@ -53,7 +57,8 @@ class Watch:
         key: signing.SigningKey | None = None,
     ) -> None:
         self._root, self._show, self._clock, self._key = root, show, clock, key
-        self._unanswered: dict[int, float] = {}
+        self._unanswered: dict[int, tuple[str, float]] = {}
+        self._reasons: dict[str, int] = {}
         self._acks = Acks(store.take_counters) if store is not None and key is not None else None
         keys = {} if key is None else {signing.key_id(signing.public_bytes(key)): signing.public_bytes(key)}
         self.collector = Collector(root, store, self._acks, keys)
@@ -63,16 +68,20 @@ class Watch:
 
     def connected(self, door: Door, now: float) -> None:
         """Ask each station to tell again what is not stored."""
-        self._unanswered = {}
+        self._unanswered.clear()
         if self._acks is not None:
             self._acks.connected(uuid7(self._clock.utc(), os.urandom(10)))
 
     def happened(self, happenings: Sequence[Happening], door: Door, now: float) -> None:
         """Keep what came, then let the broker forget it, then show it."""
-        for happening in happenings:
-            if isinstance(happening, Delivered):
-                self._unanswered.pop(happening.token, None)
-        self._show(self.collector.collect(happenings, door))
+        refusals = [
+            text
+            for happening in happenings
+            if isinstance(happening, Delivered) and (text := self._refusal(happening)) is not None
+        ]
+        news = self.collector.collect(happenings, door)
+        news.complaints += refusals
+        self._show(news)
 
     def step(self, door: Door, now: float) -> float | None:
         """Say what is stored; raise `Unavailable` where the broker answers nothing any more."""
@@ -81,11 +90,24 @@ class Watch:
         for due in self._acks.due(now, IN_FLIGHT - len(self._unanswered)):
             topic = Topics(self._root, due.station).ack
             token = door.publish(Outgoing(topic, signing.sealed(due.text, topic, self._key), 1, retain=True))
-            self._unanswered[token] = now
-        late_s = min(self._unanswered.values(), default=now + IDLE_S) + ANSWER_S
+            self._unanswered[token] = (due.station, now)
+        late_s = min((said_s for _, said_s in self._unanswered.values()), default=now + IDLE_S) + ANSWER_S
         if now >= late_s:
             raise Unavailable(f"the broker has not answered for {ANSWER_S:g} s")
         return min(late_s, self._acks.next_s() if len(self._unanswered) < IN_FLIGHT else late_s)
+
+    def _refusal(self, answer: Delivered) -> str | None:
+        """Hear what the broker said of an ack; give what is wrong, once until it changes."""
+        station, _ = self._unanswered.pop(answer.token, ("", 0.0))
+        if answer.reason < REFUSED:
+            self._reasons.pop(station, None)
+            return None
+        if self._reasons.get(station) == answer.reason:
+            return None
+        self._reasons[station] = answer.reason
+        return (
+            f"{station}: the broker refuses what is acknowledged, with reason 0x{answer.reason:02x}; its access rules?"
+        )
 
     def over(self, now: float) -> bool:
         """A watch is never over."""

@@ -94,3 +94,16 @@ def test_a_broker_that_answers_nothing_any_more_is_left() -> None:
     found.connected(door, clock.now())
     found.step(door, clock.now())
     assert len(door.published) == 4
+
+
+def test_a_broker_that_refuses_what_is_acknowledged_is_complained_about_until_that_changes() -> None:
+    clock, door = ManualClock(), WatchedDoor()
+    found, complaints = watch(clock)
+    for seq, reason in enumerate((0x87, 0x87, 0x97, 0x10, 0x97), start=1):
+        found.happened(told(1, seq), door, clock.now())
+        found.step(door, clock.now())
+        found.happened(door.answers(reason), door, clock.now())
+        clock.advance(1.0)
+
+    assert [text[text.index("0x") :][:4] for text in complaints] == ["0x87", "0x97", "0x97"]
+    assert complaints[0].startswith("p0: the broker refuses")

@@ -55,7 +55,7 @@ class MemoryStore:
         missing = ranges.missing(upto)
         if upto > ranges.upto:
             ranges.add(Span(1, upto))
-        self.ledgers[chain.station] = chain.ledger
+        self.ledgers.setdefault(chain.station, chain.ledger)
         return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:

@@ -162,7 +162,8 @@ class Collector:
         for kind, upto in ack.upto.items():
             chain = Chain(station, ack.ledger, kind)
             self._gone(news, [(chain, span) for span in self._store.adopt(chain, upto)])
-        self._stored(station, ack.ledger)
+        if self._store.ledgers.get(station, ack.ledger) == ack.ledger:
+            self._stored(station, ack.ledger)
 
     def _keep(self, batch: Sequence[Told], news: News) -> None:
         if self._store is None:

@@ -162,6 +162,8 @@ class Store:
     def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
         """Take over what was acknowledged to a station, by whomever, as gaps that nobody will fill.
 
+        It may be of a ledger that is gone: where the station told from another one, that stays the last.
+
         Args:
             chain: of which chain.
             upto: how far it was acknowledged.
@@ -173,9 +175,10 @@ class Store:
         with self._database.transaction():
             missing = self._adopted(chain, ranges, upto)
             self._rewrite(chain, ranges)
-            self._name(chain.station, chain.ledger)
+            if chain.station not in self._ledgers:
+                self._name(chain.station, chain.ledger)
         self._known[chain] = ranges
-        self._ledgers[chain.station] = chain.ledger
+        self._ledgers.setdefault(chain.station, chain.ledger)
         return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:

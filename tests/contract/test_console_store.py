@@ -92,6 +92,16 @@ def test_what_was_acknowledged_before_the_store_began_is_taken_over_once(store: 
     assert store.upto("press-3", LEDGER)["part"] == 41
 
 
+def test_what_was_acknowledged_of_an_old_ledger_does_not_bring_it_back(store: Made) -> None:
+    old = "0" * 16
+    store.adopt(Chain("press-4", old, "part"), 900)
+    store.keep(parts(1))
+    store.adopt(Chain("press-3", old, "part"), 900)
+
+    assert store.ledgers == {"press-3": LEDGER, "press-4": old}
+    assert store.upto("press-3", old)["part"] == 900
+
+
 def test_what_a_station_no_longer_tells_is_a_hole_that_is_said(store: Made) -> None:
     kept = store.keep([told(fact(1001, acknowledged=1000)), told(fact(1002, acknowledged=1000))])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from console_fakes import LEDGER, DeafBroker, MemoryStore, fact, gap, inbound
@@ -15,7 +16,7 @@ from edge_agent.console.collector import COMPLAINTS, Collector, Keeper
 from edge_agent.console.heard import Kind
 from edge_agent.console.store import Kept, Told
 from edge_agent.errors import Unavailable
-from edge_agent.uplink.message import Happening
+from edge_agent.uplink.message import Happening, Inbound
 
 ROOT = "insp/v1"
 
@@ -106,16 +107,21 @@ def test_states_are_news_and_an_empty_one_is_none() -> None:
     assert found.counts.malformed == 0
 
 
-def lying_at_the_broker(key: Ed25519PrivateKey, *, retain: bool = True) -> tuple[Collector, Acks, list[str]]:
-    mine = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
-    public = signing.public_bytes(mine)
+def with_key(key: Ed25519PrivateKey) -> tuple[Collector, Acks]:
+    public = signing.public_bytes(key)
     acks = Acks(MemoryStore().take_counters, "now")
-    found = Collector(ROOT, MemoryStore(), acks, {signing.key_id(public): public})
-    said = {"v": 1, "counter": 70, "ledger": LEDGER, "upto": {"part": 40}, "again": ""}
-    topic = f"{ROOT}/press-3/ack"
-    news = found.collect(
-        [inbound("press-3/ack", signing.sealed(json.dumps(said), topic, key), retain=retain)], DeafBroker()
-    )
+    return Collector(ROOT, MemoryStore(), acks, {signing.key_id(public): public}), acks
+
+
+def signed_ack(key: Ed25519PrivateKey, *, retain: bool, arrived_s: float = 0.0, **more: object) -> Inbound:
+    said = {"v": 1, "counter": 70, "ledger": LEDGER, "upto": {"part": 40}, "again": "", **more}
+    lying = inbound("press-3/ack", signing.sealed(json.dumps(said), f"{ROOT}/press-3/ack", key), retain=retain)
+    return replace(lying, arrived_s=arrived_s)
+
+
+def lying_at_the_broker(key: Ed25519PrivateKey) -> tuple[Collector, Acks, list[str]]:
+    found, acks = with_key(Ed25519PrivateKey.from_private_bytes(b"m" * 32))
+    news = found.collect([signed_ack(key, retain=True)], DeafBroker())
     return found, acks, news.complaints
 
 
@@ -127,6 +133,15 @@ def test_a_store_that_begins_anew_takes_over_its_own_word_and_says_so() -> None:
     assert "part 1 to 40 was acknowledged" in complaints[0]
     assert due[0].ack.upto["part"] == 41
     assert due[0].ack.counter > 70
+
+
+def test_our_word_on_an_old_ledger_does_not_turn_us_back() -> None:
+    key = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+    found, acks = with_key(key)
+    found.collect([inbound("press-3/evt/part", fact(1))], DeafBroker())
+    found.collect([signed_ack(key, retain=True, ledger="0" * 16)], DeafBroker())
+
+    assert acks.due(0.0, 9)[0].ack.ledger == LEDGER
 
 
 def test_the_word_of_another_key_is_only_a_number_that_was_used() -> None:

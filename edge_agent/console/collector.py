@@ -156,8 +156,13 @@ class Collector:
         if own:
             signing.opened(envelope, Topics(self._root, station).ack, self._keys)
         ack = strictjson.decode(envelope.signed.encode(), Ack)
+        if not inbound.retain:
+            if self._acks.crossed(station, ack, inbound.arrived_s, own=own):
+                text = "another console acknowledges it, with the key {}; one has to be ended"
+                self._complain(news, f"{station}: {text.format(envelope.key[:40])}")
+            return
         self._acks.heard(station, ack.counter, own=own)
-        if not own or not inbound.retain or self._store is None:
+        if not own or self._store is None:
             return
         for kind, upto in ack.upto.items():
             chain = Chain(station, ack.ledger, kind)

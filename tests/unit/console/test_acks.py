@@ -6,7 +6,7 @@ import pytest
 from console_fakes import LEDGER, MemoryStore
 
 from edge_agent import strictjson
-from edge_agent.console.acks import HIGHEST, PERIOD_S, Acks, Due
+from edge_agent.console.acks import ASIDE_S, HIGHEST, PERIOD_S, Acks, Due
 from edge_agent.uplink.ack import Ack
 
 UPTO = {"part": 3, "alarm": 0, "audit": 0}
@@ -128,3 +128,66 @@ def test_a_station_that_tells_without_end_does_not_keep_others_waiting() -> None
         heard |= {due.station for due in book.due(float(turn), 1)}
 
     assert heard == {"press-1", "press-2", "press-3"}
+
+
+def acks_of_two_in_an_hour(kind: type[Acks], *, own: bool) -> tuple[int, int]:
+    """Have two consoles acknowledge a station that tells nothing; give what they said and complained."""
+    books = [kind(MemoryStore().take_counters, again) for again in ("left", "right")]
+    for book in books:
+        book.stored("press-3", LEDGER, UPTO)
+    said = complained = 0
+    for tick in range(36_000):
+        now = 0.1 * tick
+        for me, other in (books, reversed(books)):
+            for due in me.due(now, 9):
+                said += 1
+                complained += other.crossed("press-3", due.ack, now, own=own)
+    return said, complained
+
+
+class StubbornAcks(Acks):
+    """Wrong: answers another console's word at once with a greater one."""
+
+    def crossed(self, station: str, ack: Ack, now: float, *, own: bool) -> bool:
+        self.heard(station, ack.counter, own=own)
+        return True
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_two_consoles_do_not_drive_each_other(own: bool) -> None:
+    said, complained = acks_of_two_in_an_hour(Acks, own=own)
+
+    assert said <= 3
+    assert 0 < complained <= said
+    assert acks_of_two_in_an_hour(StubbornAcks, own=own)[0] > 3600
+
+
+def test_who_has_stepped_aside_goes_on_later_with_a_greater_number() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    book.due(0.0, 9)
+    other = Ack(1, 70, LEDGER, {"part": 1}, "another")
+    assert book.crossed("press-3", other, 1.0, own=True)
+    book.stored("press-3", LEDGER, UPTO)
+    assert book.due(ASIDE_S, 9) == []
+    assert book.next_s() == 1.0 + ASIDE_S
+
+    assert book.due(1.0 + ASIDE_S, 9)[0].ack.counter > 70
+
+
+def test_what_a_stranger_says_stops_nothing() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    assert book.crossed("press-3", Ack(1, 2**62, LEDGER, {}, "another"), 0.0, own=False)
+    assert not book.crossed("press-3", Ack(1, 70, LEDGER, {}, "another"), 1.0, own=False)
+
+    assert 70 < book.due(1.0, 9)[0].ack.counter < HIGHEST
+
+
+def test_our_own_word_that_comes_back_is_nobody_else_s() -> None:
+    book = acks()
+    book.stored("press-3", LEDGER, UPTO)
+    said = book.due(0.0, 9)[0].ack
+
+    assert not book.crossed("press-3", said, 0.1, own=True)
+    assert book.next_s() == float("inf")

@@ -11,7 +11,7 @@ from console_fakes import LEDGER, DeafBroker, MemoryStore, fact, gap, inbound
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import signing
-from edge_agent.console.acks import Acks
+from edge_agent.console.acks import ASIDE_S, Acks
 from edge_agent.console.collector import COMPLAINTS, Collector, Keeper
 from edge_agent.console.heard import Kind
 from edge_agent.console.store import Kept, Told
@@ -214,3 +214,16 @@ def words_for_what_is_told_again(kind: type[Acks]) -> int:
 def test_a_station_that_tells_again_hears_again_what_is_stored() -> None:
     assert words_for_what_is_told_again(Acks) == 10
     assert words_for_what_is_told_again(ChangedAcks) == 1
+
+
+def test_a_second_console_is_complained_about_and_given_way() -> None:
+    key = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
+    found, acks = with_key(key)
+    found.collect([inbound("press-3/evt/part", fact(1))], DeafBroker())
+    live = signed_ack(key, retain=False, arrived_s=10.0, again="another")
+    news = found.collect([live, live], DeafBroker())
+
+    assert len(news.complaints) == 1
+    assert "press-3: another console acknowledges it" in news.complaints[0]
+    assert acks.due(10.0, 9) == []
+    assert acks.due(10.0 + ASIDE_S, 9)[0].ack.upto["part"] == 1

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edge_agent.console.heard import CLASSES, Gap, Kind
+from edge_agent.console.heard import CLASSES, Fact, Kind
 from edge_agent.console.ranges import Ranges, Span
 from edge_agent.console.store import Chain, Kept, Told
 from edge_agent.errors import BadData
@@ -23,30 +23,40 @@ class MemoryStore:
     def __init__(self) -> None:
         self.rows: dict[tuple[object, ...], str] = {}
         self._known: dict[Chain, Ranges] = {}
+        self._times: dict[tuple[Chain, int], float] = {}
         self._taken: dict[str, int] = {}
+        self.ledgers: dict[str, str] = {}
 
     def keep(self, batch: Sequence[Told]) -> Kept:
-        fresh, refused, repeated = [], [], 0
+        fresh, refused, before, contradicting, repeated = [], [], [], [], 0
         for told in batch:
-            what = told.what
-            key = (told.chain, what.first, what.last) if isinstance(what, Gap) else (told.chain, what.seq)
-            new = key not in self.rows
+            what, ranges = told.what, self._known.setdefault(told.chain, Ranges())
+            key: tuple[object, ...] = (
+                (told.chain, what.seq) if isinstance(what, Fact) else (told.chain, what.first, what.last)
+            )
+            if isinstance(what, Fact) and self._times.setdefault((told.chain, what.seq), what.utc) != what.utc:
+                key = (*key, what.utc)
+                contradicting += [told] if key not in self.rows else []
+            else:
+                try:
+                    ranges.add(told.span)
+                except BadData as error:
+                    refused.append((told, error.message))
+                    continue
+                before += [(told.chain, span) for span in self.adopt(told.chain, told.acknowledged)]
+            repeated += key in self.rows
+            fresh += [told] if key not in self.rows else []
             self.rows.setdefault(key, told.text)
-            try:
-                self._known.setdefault(told.chain, Ranges()).add(told.span)
-            except BadData as error:
-                refused.append((told, error.message))
-                continue
-            repeated += not new
-            fresh += [told] if new else []
-        return Kept(tuple(fresh), repeated, tuple(refused))
+            self.ledgers[told.station] = what.ledger
+        return Kept(tuple(fresh), repeated, tuple(refused), tuple(before), tuple(contradicting))
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
         ranges = self._known.setdefault(chain, Ranges())
-        if ranges.upto >= upto:
-            return False
-        ranges.add(Span(1, upto))
-        return True
+        missing = ranges.missing(upto)
+        if upto > ranges.upto:
+            ranges.add(Span(1, upto))
+        self.ledgers.setdefault(chain.station, chain.ledger)
+        return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         return {kind: self._known.get(Chain(station, ledger, kind), Ranges()).upto for kind in CLASSES}

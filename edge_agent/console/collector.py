@@ -5,15 +5,18 @@ It connects to nothing: a door and a store are handed in. Nothing that a station
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from edge_agent import signing, strictjson
 from edge_agent.console.acks import Acks
-from edge_agent.console.heard import CLASSES, Acknowledged, Kind, State, fact_of, gap_of, state_of, station_of
+from edge_agent.console.heard import CLASSES, Kind, State, fact_of, gap_of, state_of, station_of
+from edge_agent.console.ranges import Span
 from edge_agent.console.store import Chain, Kept, Told
 from edge_agent.errors import BadData
+from edge_agent.uplink.ack import Ack
 from edge_agent.uplink.message import Happening, Inbound
 from edge_agent.uplink.topics import Topics
 
@@ -24,14 +27,21 @@ COMPLAINTS: Final = 20
 class Keeper(Protocol):
     """Where facts are kept; `store.Store` is one."""
 
+    @property
+    def ledgers(self) -> dict[str, str]:
+        """The ledger that each station told from last."""
+
     def keep(self, batch: Sequence[Told]) -> Kept:
         """Commit messages; when it returns they are safe."""
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
-        """Take over what had been acknowledged before this store began; say whether there was something."""
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
+        """Take over what was acknowledged to a station; give what is not here."""
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         """Say for each class of a ledger how far it is here without a hole."""
+
+    def take_counters(self, station: str, above: int = 0) -> range:
+        """Take numbers for `ack` that were never used before."""
 
 
 class Acker(Protocol):
@@ -142,16 +152,23 @@ class Collector:
         if self._acks is None or not inbound.payload:
             return
         envelope = strictjson.decode(inbound.payload, signing.Envelope)
-        ack = strictjson.decode(envelope.signed.encode(), Acknowledged)
-        self._acks.heard(station, ack.counter)
-        if not inbound.retain or self._store is None or envelope.key not in self._keys:
+        own = envelope.key in self._keys
+        if own:
+            signing.opened(envelope, Topics(self._root, station).ack, self._keys)
+        ack = strictjson.decode(envelope.signed.encode(), Ack)
+        if not inbound.retain:
+            if self._acks.crossed(station, ack, inbound.arrived_s, own=own):
+                text = "another console acknowledges it, with the key {}; one has to be ended"
+                self._complain(news, f"{station}: {text.format(envelope.key[:40])}")
             return
-        signing.opened(envelope, Topics(self._root, station).ack, self._keys)
+        self._acks.heard(station, ack.counter, own=own)
+        if not own or self._store is None:
+            return
         for kind, upto in ack.upto.items():
-            if self._store.adopt(Chain(station, ack.ledger, kind), upto):
-                text = f"{kind} up to number {upto} was acknowledged before this store, and not all of it is here"
-                self._complain(news, f"{station}: {text}")
-        self._stored(station, ack.ledger)
+            chain = Chain(station, ack.ledger, kind)
+            self._gone(news, [(chain, span) for span in self._store.adopt(chain, upto)])
+        if self._store.ledgers.get(station, ack.ledger) == ack.ledger:
+            self._stored(station, ack.ledger)
 
     def _keep(self, batch: Sequence[Told], news: News) -> None:
         if self._store is None:
@@ -167,12 +184,21 @@ class Collector:
         news.told += kept.fresh
         for told, reason in kept.refused:
             self._complain(news, f"{told.station}: {told.what.kind} is not kept: {reason}")
+        self._gone(news, kept.before)
+        for chain, number in Counter(told.chain for told in kept.contradicting).items():
+            text = f"{number} of class {chain.kind} came under numbers of others, and were kept aside"
+            self._complain(news, f"{chain.station}: {text}; was its ledger restored from a copy?")
         for station, ledger in {told.station: told.what.ledger for told in batch}.items():
             self._stored(station, ledger)
 
     def _stored(self, station: str, ledger: str) -> None:
         if self._acks is not None and self._store is not None:
             self._acks.stored(station, ledger, self._store.upto(station, ledger))
+
+    def _gone(self, news: News, before: Sequence[tuple[Chain, Span]]) -> None:
+        for chain, span in before:
+            text = f"{chain.kind} {span.first} to {span.last} was acknowledged, is not here, and will not be told"
+            self._complain(news, f"{chain.station}: {text}")
 
     @staticmethod
     def _complain(news: News, text: str) -> None:

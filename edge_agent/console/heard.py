@@ -13,14 +13,14 @@ from msgspec import Meta
 
 from edge_agent import strictjson
 from edge_agent.errors import BadData
+from edge_agent.uplink.ack import Number
 
 Kind = Literal["part", "alarm", "audit"]
 CLASSES: Final[tuple[Kind, ...]] = ("part", "alarm", "audit")
 """What a station tells in chains."""
 
 Ledger = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
-Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Seq = Annotated[int, Meta(ge=1, le=2**62)]
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -35,6 +35,7 @@ class Fact(msgspec.Struct, frozen=True):
         prev: the number before it.
         station: who says so.
         utc: when it was told or happened [s since the epoch].
+        acknowledged: up to this number of its class the station tells nothing any more; None where it does not say.
         part: of class `part`, what is told.
         alarm: of class `alarm`.
         audit: of class `audit`.
@@ -48,6 +49,7 @@ class Fact(msgspec.Struct, frozen=True):
     prev: Number
     station: str
     utc: float
+    acknowledged: Number | None = None
     part: dict[str, Any] | None = None
     alarm: dict[str, Any] | None = None
     audit: dict[str, Any] | None = None
@@ -122,24 +124,6 @@ class Response(msgspec.Struct, frozen=True):
     station: str = ""
     at: float = 0.0
     took_ms: float = 0.0
-
-
-class Acknowledged(msgspec.Struct, frozen=True):
-    """What a console said on `ack`.
-
-    Attributes:
-        v: version of the format.
-        counter: grows.
-        ledger: the database that is meant.
-        upto: for each class, how far it has everything.
-        again: asks for everything after that to be told again, where it is new.
-    """
-
-    v: Literal[1]
-    counter: Number
-    ledger: Ledger
-    upto: dict[Kind, Number]
-    again: Annotated[str, Meta(max_length=80)] = ""
 
 
 def station_of(topic: str, root: str) -> tuple[str, str] | None:

@@ -42,6 +42,11 @@ class Ranges:
         """What is in it, in order."""
         return tuple(map(Span, self._firsts, self._lasts))
 
+    def __contains__(self, number: int) -> bool:
+        """Say whether a number is in it."""
+        at = bisect_left(self._lasts, number)
+        return at < len(self._lasts) and self._firsts[at] <= number
+
     @property
     def upto(self) -> int:
         """Every number from 1 to this one is in it; 0 where 1 is not."""
@@ -54,10 +59,12 @@ class Ranges:
 
     def holes(self) -> tuple[Span, ...]:
         """Give what is missing below the highest number, in order."""
-        before = [0, *self._lasts]
-        return tuple(
-            Span(last + 1, first - 1) for last, first in zip(before, self._firsts, strict=False) if first > last + 1
-        )
+        return self.missing(self.highest)
+
+    def missing(self, upto: int) -> tuple[Span, ...]:
+        """Give what is missing of the numbers from 1 to this one, in order."""
+        ends = zip([0, *self._lasts], [*self._firsts, upto + 1], strict=True)
+        return tuple(Span(last + 1, min(first - 1, upto)) for last, first in ends if last < min(first - 1, upto))
 
     def add(self, span: Span) -> None:
         """Put a span in.

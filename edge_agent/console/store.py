@@ -8,70 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from edge_agent.console.heard import CLASSES, Fact, Gap, Kind
 from edge_agent.console.ranges import Ranges, Span
+from edge_agent.console.tables import MIGRATIONS
 from edge_agent.errors import BadData
-from edge_agent.ledger.database import Migration, open_writer
-from edge_agent.ledger.driver import Schema
+from edge_agent.ledger.database import open_writer
 
 FILE_NAME: Final = "console.db"
 """The database's name in the folder of `--store`."""
 
 RESERVED: Final = 1000
 """Counters of `ack` that are taken at once: one commit for as many messages."""
-
-_FIRST: Final = (
-    """
-    CREATE TABLE facts (
-        station TEXT NOT NULL,
-        ledger TEXT NOT NULL,
-        class TEXT NOT NULL CHECK (class IN ('audit', 'alarm', 'part')),
-        seq INTEGER NOT NULL CHECK (seq >= 1),
-        utc REAL NOT NULL,                  -- as the station says, seconds since the epoch
-        body TEXT NOT NULL,                 -- the message, JSON
-        PRIMARY KEY (station, ledger, class, seq)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE spans (                    -- which numbers are known, as facts, as gaps, or as never given out
-        station TEXT NOT NULL,
-        ledger TEXT NOT NULL,
-        class TEXT NOT NULL,
-        first INTEGER NOT NULL,
-        last INTEGER NOT NULL,
-        PRIMARY KEY (station, ledger, class, first)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE gaps (                     -- what will never be told, or was told to a store that is gone
-        station TEXT NOT NULL,
-        ledger TEXT NOT NULL,
-        class TEXT NOT NULL,
-        first INTEGER NOT NULL,
-        last INTEGER NOT NULL,
-        count INTEGER,                      -- messages; NULL where nobody knows
-        why TEXT NOT NULL,
-        PRIMARY KEY (station, ledger, class, first, last)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE stations (
-        station TEXT PRIMARY KEY,
-        ledger TEXT NOT NULL,               -- the one that it told from last; empty before it told anything
-        taken INTEGER NOT NULL              -- counters of `ack` that may have been used
-    ) STRICT, WITHOUT ROWID
-    """,
-)
-
-
-def _first_release(schema: Schema) -> None:
-    for statement in _FIRST:
-        schema.execute(statement)
-
-
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first_release,)
 
 
 @dataclass(frozen=True)
@@ -115,6 +64,11 @@ class Told:
             return Span(self.what.first, self.what.last)
         return Span(self.what.prev + 1, self.what.seq)
 
+    @property
+    def acknowledged(self) -> int:
+        """Up to which number of the chain nothing is told any more."""
+        return self.what.acknowledged or 0 if isinstance(self.what, Fact) else 0
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -124,11 +78,15 @@ class Kept:
         fresh: what was not known before, in the order in which it came.
         repeated: messages that were known already.
         refused: messages that cannot be kept, with the reason.
+        before: what is missing here and will not be told, because it was acknowledged to its station.
+        contradicting: of `fresh`, facts under a number that was another one's; they are kept aside.
     """
 
     fresh: tuple[Told, ...]
     repeated: int
     refused: tuple[tuple[Told, str], ...]
+    before: tuple[tuple[Chain, Span], ...] = ()
+    contradicting: tuple[Told, ...] = ()
 
 
 class Store:
@@ -164,6 +122,8 @@ class Store:
         """
         fresh: list[Told] = []
         refused: list[tuple[Told, str]] = []
+        before: list[tuple[Chain, Span]] = []
+        contradicting: list[Told] = []
         repeated = 0
         known = dict[Chain, Ranges]()
         ledgers = {told.station: told.what.ledger for told in batch}
@@ -173,12 +133,20 @@ class Store:
                 ranges = known.get(chain)
                 if ranges is None:
                     ranges = known[chain] = Ranges(self._ranges(chain).spans)
+                if self._contradicts(told, ranges):
+                    if self._insert(told, "contradictions"):
+                        contradicting.append(told)
+                        fresh.append(told)
+                    else:
+                        repeated += 1
+                    continue
                 try:
-                    new = self._insert(told)
                     ranges.add(told.span)
                 except BadData as error:
                     refused.append((told, error.message))
                     continue
+                new = self._insert(told)
+                before += [(chain, span) for span in self._adopted(chain, ranges, told.acknowledged)]
                 if new:
                     fresh.append(told)
                 else:
@@ -189,31 +157,29 @@ class Store:
                 self._name(station, ledger)
         self._known.update(known)
         self._ledgers.update(ledgers)
-        return Kept(tuple(fresh), repeated, tuple(refused))
+        return Kept(tuple(fresh), repeated, tuple(refused), tuple(before), tuple(contradicting))
 
-    def adopt(self, chain: Chain, upto: int) -> bool:
-        """Take over what a console had acknowledged before this store began, as a gap that nobody will fill.
+    def adopt(self, chain: Chain, upto: int) -> tuple[Span, ...]:
+        """Take over what was acknowledged to a station, by whomever, as gaps that nobody will fill.
+
+        It may be of a ledger that is gone: where the station told from another one, that stays the last.
 
         Args:
             chain: of which chain.
             upto: how far it was acknowledged.
 
         Returns:
-            There was something to take over: numbers that are not in this store, and will not be told again.
+            What is not in this store, and will not be told again.
         """
         ranges = Ranges(self._ranges(chain).spans)
-        if ranges.upto >= upto:
-            return False
-        first = ranges.upto + 1
-        ranges.add(Span(1, upto))
         with self._database.transaction():
-            values = (chain.station, chain.ledger, chain.kind, first, upto, None, "before")
-            self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            missing = self._adopted(chain, ranges, upto)
             self._rewrite(chain, ranges)
-            self._name(chain.station, chain.ledger)
+            if chain.station not in self._ledgers:
+                self._name(chain.station, chain.ledger)
         self._known[chain] = ranges
-        self._ledgers[chain.station] = chain.ledger
-        return True
+        self._ledgers.setdefault(chain.station, chain.ledger)
+        return missing
 
     def upto(self, station: str, ledger: str) -> dict[Kind, int]:
         """Say for each class of a ledger how far it is here without a hole."""
@@ -249,14 +215,34 @@ class Store:
     def _ranges(self, chain: Chain) -> Ranges:
         return self._known.get(chain) or Ranges()
 
-    def _insert(self, told: Told) -> bool:
+    def _adopted(self, chain: Chain, ranges: Ranges, upto: int) -> tuple[Span, ...]:
+        """Write as gaps what is missing of the numbers up to one; give it."""
+        if ranges.upto >= upto:
+            return ()
+        missing = ranges.missing(upto)
+        for span in missing:
+            values = (chain.station, chain.ledger, chain.kind, *span, None, "before")
+            self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        ranges.add(Span(1, upto))
+        return missing
+
+    def _contradicts(self, told: Told, ranges: Ranges) -> bool:
+        """Say whether another fact is kept under this one's number: the same one happened at the same time."""
+        what = told.what
+        if isinstance(what, Gap) or what.seq not in ranges:
+            return False
+        sql = "SELECT utc FROM facts WHERE station = ? AND ledger = ? AND class = ? AND seq = ?"
+        utc = self._database.value(sql, (told.station, what.ledger, what.kind, what.seq))
+        return utc is not None and utc != what.utc
+
+    def _insert(self, told: Told, table: Literal["facts", "contradictions"] = "facts") -> bool:
         what = told.what
         of = (told.station, what.ledger, what.kind)
         if isinstance(what, Gap):
             gap = (*of, what.first, what.last, what.count, what.why)
             return self._database.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", gap).rows > 0
         fact = (*of, what.seq, what.utc, told.text)
-        return self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?, ?)", fact).rows > 0
+        return self._database.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?)", fact).rows > 0
 
     def _name(self, station: str, ledger: str) -> None:
         """Write which ledger a station tells from, where that has changed."""

@@ -12,7 +12,7 @@ from typing import Final
 from edge_agent import signing
 from edge_agent.console import lines
 from edge_agent.console.acks import Acks
-from edge_agent.console.collector import Collector, News
+from edge_agent.console.collector import Collector, Keeper, News
 from edge_agent.console.keyfile import load_key
 from edge_agent.console.request import uuid7
 from edge_agent.console.store import Store
@@ -20,11 +20,21 @@ from edge_agent.console.visit import console_door, visit
 from edge_agent.errors import ConfigError, EdgeAgentError, Unavailable
 from edge_agent.printing import say
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.uplink.message import Door, Happening, Outgoing
+from edge_agent.uplink.message import Delivered, Door, Happening, Outgoing
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplinkconfig import UplinkConfig
 
 IDLE_S: Final = 3600.0
+
+IN_FLIGHT: Final = 20
+"""Acks that the broker has not answered yet, at most: the others wait, however many stations there are."""
+
+ANSWER_S: Final = 30.0
+"""A broker that does not answer an ack for so long is connected to anew [s]."""
+
+
+REFUSED: Final = 0x80
+"""From here on the broker's word on a message means that it did not take it."""
 
 
 class Watch:
@@ -43,10 +53,12 @@ class Watch:
         root: str,
         show: Callable[[News], None],
         clock: Clock,
-        store: Store | None = None,
+        store: Keeper | None = None,
         key: signing.SigningKey | None = None,
     ) -> None:
         self._root, self._show, self._clock, self._key = root, show, clock, key
+        self._unanswered: dict[int, tuple[str, float]] = {}
+        self._reasons: dict[str, int] = {}
         self._acks = Acks(store.take_counters) if store is not None and key is not None else None
         keys = {} if key is None else {signing.key_id(signing.public_bytes(key)): signing.public_bytes(key)}
         self.collector = Collector(root, store, self._acks, keys)
@@ -56,21 +68,46 @@ class Watch:
 
     def connected(self, door: Door, now: float) -> None:
         """Ask each station to tell again what is not stored."""
+        self._unanswered.clear()
         if self._acks is not None:
             self._acks.connected(uuid7(self._clock.utc(), os.urandom(10)))
 
     def happened(self, happenings: Sequence[Happening], door: Door, now: float) -> None:
         """Keep what came, then let the broker forget it, then show it."""
-        self._show(self.collector.collect(happenings, door))
+        refusals = [
+            text
+            for happening in happenings
+            if isinstance(happening, Delivered) and (text := self._refusal(happening)) is not None
+        ]
+        news = self.collector.collect(happenings, door)
+        news.complaints += refusals
+        self._show(news)
 
     def step(self, door: Door, now: float) -> float | None:
-        """Say what is stored."""
+        """Say what is stored; raise `Unavailable` where the broker answers nothing any more."""
         if self._acks is None or self._key is None:
             return now + IDLE_S
-        for due in self._acks.due(now):
+        for due in self._acks.due(now, IN_FLIGHT - len(self._unanswered)):
             topic = Topics(self._root, due.station).ack
-            door.publish(Outgoing(topic, signing.sealed(due.text, topic, self._key), 1, retain=True))
-        return min(self._acks.next_s(), now + IDLE_S)
+            token = door.publish(Outgoing(topic, signing.sealed(due.text, topic, self._key), 1, retain=True))
+            self._unanswered[token] = (due.station, now)
+        late_s = min((said_s for _, said_s in self._unanswered.values()), default=now + IDLE_S) + ANSWER_S
+        if now >= late_s:
+            raise Unavailable(f"the broker has not answered for {ANSWER_S:g} s")
+        return min(late_s, self._acks.next_s() if len(self._unanswered) < IN_FLIGHT else late_s)
+
+    def _refusal(self, answer: Delivered) -> str | None:
+        """Hear what the broker said of an ack; give what is wrong, once until it changes."""
+        station, _ = self._unanswered.pop(answer.token, ("", 0.0))
+        if answer.reason < REFUSED:
+            self._reasons.pop(station, None)
+            return None
+        if self._reasons.get(station) == answer.reason:
+            return None
+        self._reasons[station] = answer.reason
+        return (
+            f"{station}: the broker refuses what is acknowledged, with reason 0x{answer.reason:02x}; its access rules?"
+        )
 
     def over(self, now: float) -> bool:
         """A watch is never over."""

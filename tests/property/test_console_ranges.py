@@ -22,9 +22,18 @@ def test_it_holds_exactly_what_was_put_in(told: list[Span]) -> None:
     ranges, numbers = Ranges(told), by_hand(told)
 
     assert by_hand(list(ranges.spans)) == numbers
+    assert {number for number in range(100) if number in ranges} == numbers
     assert ranges.upto == next(number for number in range(200) if number + 1 not in numbers)
     assert ranges.highest == max(numbers, default=0)
     assert by_hand(list(ranges.holes())) == set(range(1, ranges.highest + 1)) - numbers
+
+
+@given(st.lists(spans, max_size=25), st.integers(0, 90))
+def test_what_is_missing_up_to_a_number_and_what_is_there_are_all_of_them(told: list[Span], upto: int) -> None:
+    missing = Ranges(told).missing(upto)
+
+    assert by_hand(list(missing)) == set(range(1, upto + 1)) - by_hand(told)
+    assert all(before.last < after.first for before, after in zip(missing, missing[1:], strict=False))
 
 
 @given(st.lists(spans, max_size=25))

@@ -21,7 +21,8 @@ from shipped_broker import Client, ShippedBroker, client, needs_mosquitto, shipp
 
 from edge_agent import signing
 from edge_agent.console.keyfile import load_key, make_key
-from edge_agent.console.store import FILE_NAME, MIGRATIONS
+from edge_agent.console.store import FILE_NAME
+from edge_agent.console.tables import MIGRATIONS
 from edge_agent.ledger.database import open_reader
 
 pytestmark = [pytest.mark.system, needs_mosquitto, pytest.mark.timeout(120)]

@@ -34,6 +34,8 @@ def test_what_a_newer_station_adds_is_no_reason_to_refuse() -> None:
         ({"seq": 2**63}, "seq"),
         ({"prev": 7}, "cannot come after"),
         ({"prev": -1}, "prev"),
+        ({"acknowledged": -1}, "acknowledged"),
+        ({"acknowledged": 2**62 + 1}, "acknowledged"),
         ({"ledger": "../etc"}, "ledger"),
         ({"class": "gossip"}, "class"),
         ({"class": "alarm"}, "of class alarm"),

@@ -3,7 +3,8 @@
     python tests/uplink_cost_bench.py --seconds 30
 
 In turn without and with it, a few times each: the commit of a part, and a station on the simulated line that decides
-while a backlog is told at the usual pace. A broker takes everything and a subscriber hears it; its word counts.
+while a backlog is told at the usual pace; and such a station while 10,000 messages a second come on its topic for
+requests. A broker takes everything and a subscriber hears it; its word counts.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from edge_agent.config import Config  # noqa: E402
 from edge_agent.ledger import LedgerWriter, Reader  # noqa: E402
 
 ROUNDS = 3
+FLOOD_PER_S, FLOOD_BYTES = 10_000, 100
 PACE_S = 0.02
 
 
@@ -116,6 +118,45 @@ def decisions(folder: Path, mosquitto: Broker, seconds: float) -> None:
             )
 
 
+@contextmanager
+def flood(port: int, topic: str, on: bool) -> Iterator[list[str]]:
+    said: list[str] = []
+    if not on:
+        yield said
+        return
+    command = [sys.executable, str(Path(__file__).with_name("flooder.py"))]
+    arguments = [str(port), topic, str(FLOOD_PER_S), str(FLOOD_BYTES)]
+    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        yield said
+    finally:
+        process.terminate()
+        said.append(process.communicate()[0].strip())
+
+
+def floods(folder: Path, mosquitto: Broker, seconds: float) -> None:
+    for turn in range(2):
+        for on in (False, True):
+            state_dir = folder / f"flooded-{turn}-{on}"
+            config = settings(state_dir, mosquitto.port, 200, acknowledge="broker")
+            with running(config) as (agent, _):
+                CLOCK.wait(threading.Event(), CLOCK.now() + 5.0)
+                before, cpu_s = replace(agent.inspector.counts), time.process_time()
+                with flood(mosquitto.port, f"insp/v1/{config.station.name}/cmd/status/req", on) as said:
+                    CLOCK.wait(threading.Event(), CLOCK.now() + seconds)
+                    counts, cpu_s = replace(agent.inspector.counts), time.process_time() - cpu_s
+                requests = agent.desk.counts.requests
+            with closing(Reader(state_dir)) as reader:
+                hops = {latency.hop: latency for latency in reader.latencies(counts.triggers - before.triggers)}
+            hop = hops["trigger-decided"]
+            sys.stdout.write(
+                f"station {'in' if on else 'without'} a flood ({''.join(said) or 'nothing'} said, {requests} requests "
+                f"taken): trigger to verdict p50 {hop.p50_ms:.1f} p99 {hop.p99_ms:.1f} max {hop.max_ms:.1f} ms, "
+                f"{counts.triggers - before.triggers} parts, late {counts.late - before.late}, "
+                f"overdue {counts.overdue - before.overdue}; CPU of the process {100 * cpu_s / seconds:.0f} % of a core\n"
+            )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -126,6 +167,7 @@ def main() -> int:
         with broker(folder) as mosquitto, subscriber(mosquitto):
             commits(folder, mosquitto, asked.parts)
             decisions(folder, mosquitto, asked.seconds)
+            floods(folder, mosquitto, asked.seconds)
     return 0
 
 

@@ -268,7 +268,7 @@ def asked(folder: Path, name: str) -> tuple[World, Broker]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("name", "every"), [("use", 1), ("label", 3)])
+@pytest.mark.parametrize(("name", "every"), [("use", 2), ("label", 3)])
 def test_wherever_the_process_is_killed_it_happens_once_and_has_one_answer(
     tmp_path: Path, name: str, every: int
 ) -> None:

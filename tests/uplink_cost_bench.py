@@ -149,11 +149,12 @@ def floods(folder: Path, mosquitto: Broker, seconds: float) -> None:
             with closing(Reader(state_dir)) as reader:
                 hops = {latency.hop: latency for latency in reader.latencies(counts.triggers - before.triggers)}
             hop = hops["trigger-decided"]
+            core = 100 * cpu_s / seconds
             sys.stdout.write(
                 f"station {'in' if on else 'without'} a flood ({''.join(said) or 'nothing'} said, {requests} requests "
                 f"taken): trigger to verdict p50 {hop.p50_ms:.1f} p99 {hop.p99_ms:.1f} max {hop.max_ms:.1f} ms, "
                 f"{counts.triggers - before.triggers} parts, late {counts.late - before.late}, "
-                f"overdue {counts.overdue - before.overdue}; CPU of the process {100 * cpu_s / seconds:.0f} % of a core\n"
+                f"overdue {counts.overdue - before.overdue}; CPU of the process {core:.0f} % of a core\n"
             )
 
 

@@ -101,6 +101,7 @@ class Life:
         self.held: list[Request] = []
         self.failing = False
         self.full = False
+        self.left_by_the_life_before: dict[Resource, str] = {}
         self.refusing = False
         self.open()
         self.handlers: dict[str, Handler] = {
@@ -142,6 +143,9 @@ class Life:
         if resource in (Resource.NONE, Resource.LEDGER) or self.wrong.get("no_fingerprint"):
             return ""
         return f"{resource}-{self.world.state[resource]}"
+
+    def found(self, resource: Resource) -> str:
+        return self.left_by_the_life_before.get(resource) or self.fingerprint(resource)
 
     def is_ready(self) -> bool:
         return self.ready

@@ -22,6 +22,9 @@ class Surroundings(Protocol):
     def fingerprint(self, resource: Resource) -> str:
         """Say by a digest what state something is in that commands change; "" for what has none."""
 
+    def found(self, resource: Resource) -> str:
+        """Say the same of what the life before left, before this one changed anything."""
+
     def is_ready(self) -> bool:
         """Say whether commands of the life before can be gone on with."""
 

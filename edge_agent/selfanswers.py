@@ -65,6 +65,10 @@ class StationAround:
         """Say whether something keeps the wall clock right."""
         return is_synchronised()
 
+    def begun_utc(self) -> float:
+        """Say when the ledger was begun that knows the ids of commands [s since the epoch]."""
+        return self._agent.station.ledger.status().begun_utc
+
     def progress(self) -> object:
         """Say how far a lesson is; None where none is given."""
         progress = self._agent.teacher.progress

@@ -59,6 +59,7 @@ class World:
         self.unacknowledged: list[Inbound] = []
         self.said: list[Outgoing] = []
         self.synchronised = True
+        self.begun_utc = 0.0
         keys: list[tuple[str, KeyRole, Ed25519PrivateKey]] = [
             ("console", "administer", CONSOLE),
             ("tablet", "operate", OPERATOR),
@@ -155,6 +156,9 @@ class Life:
 
     def is_synchronised(self) -> bool:
         return self.world.synchronised
+
+    def begun_utc(self) -> float:
+        return self.world.begun_utc
 
     def progress(self) -> object:
         return {"done": 1}

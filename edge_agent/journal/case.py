@@ -34,6 +34,9 @@ class Surroundings(Protocol):
     def is_synchronised(self) -> bool:
         """Say whether something keeps the wall clock right."""
 
+    def begun_utc(self) -> float:
+        """Say when the ledger was begun that knows the ids of commands [s since the epoch]."""
+
     def progress(self) -> object:
         """Say how far long work is; None where there is none."""
 

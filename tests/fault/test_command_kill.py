@@ -95,7 +95,7 @@ CHILD = textwrap.dedent(
 
     came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1", mark)
             for topic, payload, reply_to, mark in json.loads(sys.stdin.read())]
-    world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True)
+    world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True, begun_utc=0.0)
     life = Killed(world)
     life.run()
     life.writer.close()

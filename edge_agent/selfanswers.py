@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +13,11 @@ from edge_agent.api import Handler, Request
 from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.commands import COMMANDS, Resource
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger import JournalReader, Receipt, StoredCommand
 from edge_agent.ledger.items import Item
 from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
-from edge_agent.runtime.disk import Missing, RealDisk
 from edge_agent.runtime.timekeeping import synchronised
 
 
@@ -33,13 +30,12 @@ class StationAround:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self._disk = RealDisk(Path(agent.station.config.station.state_dir))
 
     def fingerprint(self, resource: Resource) -> str:
         """Say by a digest what state something is in that commands change; "" for what has none."""
         agent, gate = self._agent, self._agent.line.gate
         look: dict[Resource, Callable[[], str]] = {
-            Resource.KNOWLEDGE: lambda: self._digest(SLOTS),
+            Resource.KNOWLEDGE: agent.station.knowledge_state,
             Resource.RECIPE: lambda: agent.station.products.in_use.name,
             Resource.GATE: lambda: "bypass" if gate is not None and gate.bypassed else "follow",
             Resource.TRUST: lambda: trust.fingerprint(agent.trust.all()),
@@ -47,6 +43,10 @@ class StationAround:
             Resource.STATION: lambda: agent.life,
         }
         return look[resource]() if resource in look else ""
+
+    def found(self, resource: Resource) -> str:
+        """Say the same of what the life before left, before this one went on as configured."""
+        return self._agent.station.found_knowledge if resource is Resource.KNOWLEDGE else self.fingerprint(resource)
 
     def fingerprints(self) -> dict[str, str]:
         """Give the state of everything that has one."""
@@ -65,6 +65,10 @@ class StationAround:
         """Say whether something keeps the wall clock right."""
         return synchronised() is True
 
+    def begun_utc(self) -> float:
+        """Say when the ledger was begun that knows the ids of commands [s since the epoch]."""
+        return self._agent.station.ledger.status().begun_utc
+
     def progress(self) -> object:
         """Say how far a lesson is; None where none is given."""
         progress = self._agent.teacher.progress
@@ -82,12 +86,6 @@ class StationAround:
     def record(self, item: Item, then: Callable[[Receipt], None]) -> bool:
         """Have the ledger write something."""
         return self._agent.station.recorder.offer(item, then)
-
-    def _digest(self, name: str) -> str:
-        try:
-            return hashlib.sha256(self._disk.read(name)).hexdigest()
-        except Missing:
-            return "none"
 
 
 class SelfAnswers:

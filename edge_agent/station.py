@@ -5,6 +5,7 @@ The running agent is built on it: `app.py` joins the same recipe and ledger to a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge_agent.learning.draw import Drawing
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal, Taught
+from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger import (
     Committed,
     EvidenceStore,
@@ -38,7 +40,7 @@ from edge_agent.product import Product, Products
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.disk import Missing, RealDisk
 from models import Bundle
 
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -47,6 +49,9 @@ CLOSE_TIMEOUT_S: Final = 5.0
 
 class Station:
     """One station on one state directory. Opens at once; `close` it, or use it in a `with` statement.
+
+    Attributes:
+        found_knowledge: what was known when it was opened, before it went on as configured; see `knowledge_state`.
 
     Args:
         config: the configuration, the path of its file, or None for the defaults with the state in `./state`.
@@ -70,7 +75,7 @@ class Station:
         self.config = _config_of(config)
         self.clock = clock or SystemClock()
         state_dir = Path(self.config.station.state_dir)
-        disk = RealDisk(state_dir)
+        self._disk = disk = RealDisk(state_dir)
         self._encoders: dict[str, Encoder] = {}
         self.recorder = Recorder(post)
         self.evidence = EvidenceStore(disk, self.config.ledger.evidence_max_mb * 10**6)
@@ -87,6 +92,7 @@ class Station:
         self.products = Products(self.config, disk, self.reader, self.clock)
         self.ledger.open()
         try:
+            self.found_knowledge = self.knowledge_state()
             self.evidence.open()
             for product in self.products:
                 self._cross(product)
@@ -118,6 +124,13 @@ class Station:
     def drawing(self) -> Drawing:
         """Which parts of the recipe in use are drawn for a person's word."""
         return self.products.in_use.drawing
+
+    def knowledge_state(self) -> str:
+        """Say by a digest what is known, for all recipes; "none" where nothing ever was."""
+        try:
+            return hashlib.sha256(self._disk.read(SLOTS)).hexdigest()
+        except Missing:
+            return "none"
 
     def use(self, name: str, who: str = "program") -> None:
         """Inspect another product from now on, also after a restart.

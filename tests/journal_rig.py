@@ -59,6 +59,7 @@ class World:
         self.unacknowledged: list[Inbound] = []
         self.said: list[Outgoing] = []
         self.synchronised = True
+        self.begun_utc = 0.0
         keys: list[tuple[str, KeyRole, Ed25519PrivateKey]] = [
             ("console", "administer", CONSOLE),
             ("tablet", "operate", OPERATOR),
@@ -101,6 +102,7 @@ class Life:
         self.held: list[Request] = []
         self.failing = False
         self.full = False
+        self.left_by_the_life_before: dict[Resource, str] = {}
         self.refusing = False
         self.open()
         self.handlers: dict[str, Handler] = {
@@ -143,6 +145,9 @@ class Life:
             return ""
         return f"{resource}-{self.world.state[resource]}"
 
+    def found(self, resource: Resource) -> str:
+        return self.left_by_the_life_before.get(resource) or self.fingerprint(resource)
+
     def is_ready(self) -> bool:
         return self.ready
 
@@ -151,6 +156,9 @@ class Life:
 
     def is_synchronised(self) -> bool:
         return self.world.synchronised
+
+    def begun_utc(self) -> float:
+        return self.world.begun_utc
 
     def progress(self) -> object:
         return {"done": 1}

@@ -46,6 +46,7 @@ class MemoryStore:
         self.ids: dict[tuple[str, int], int] = {}
         self.batches: list[Batch] = []
         self.is_open = False
+        self.begun_utc = 0.0
         self.trims: list[Trimmed] = []
         self.aside: list[float] = []
         self.checkpoints: list[int] = []  #: how many batches there were at each of them

@@ -22,6 +22,9 @@ class Surroundings(Protocol):
     def fingerprint(self, resource: Resource) -> str:
         """Say by a digest what state something is in that commands change; "" for what has none."""
 
+    def found(self, resource: Resource) -> str:
+        """Say the same of what the life before left, before this one changed anything."""
+
     def is_ready(self) -> bool:
         """Say whether commands of the life before can be gone on with."""
 
@@ -30,6 +33,9 @@ class Surroundings(Protocol):
 
     def is_synchronised(self) -> bool:
         """Say whether something keeps the wall clock right."""
+
+    def begun_utc(self) -> float:
+        """Say when the ledger was begun that knows the ids of commands [s since the epoch]."""
 
     def progress(self) -> object:
         """Say how far long work is; None where there is none."""

@@ -22,12 +22,15 @@ class Moment:
         synchronised: something keeps that right.
         age_s: how long ago the command came [s]; infinite where nobody can tell.
         newest_utc: when the newest command of the same key was asked, as `counted_utc` gives it [s since the epoch].
+        begun_utc: when the ledger was begun that knows which ids were used [s since the epoch]; it counts only where
+            it lies before a right clock, as it may come from a wrong one.
     """
 
     utc: float
     synchronised: bool
     age_s: float
     newest_utc: float = 0.0
+    begun_utc: float = 0.0
 
 
 def too_late(issued_utc: float, ttl_s: float, moment: Moment) -> str:
@@ -47,6 +50,8 @@ def too_late(issued_utc: float, ttl_s: float, moment: Moment) -> str:
         late_s = moment.utc - issued_utc - ttl_s
         if late_s > 0.0:
             return f"it ran out {late_s:.1f} s ago by the clock of this station"
+        if issued_utc < moment.begun_utc <= moment.utc:
+            return "it was asked before the ledger was begun, which could not know whether it was done"
         if issued_utc - moment.utc > AHEAD_S:
             return f"it was asked {issued_utc - moment.utc:.0f} s in the future by the clock of this station"
     elif issued_utc + ttl_s < moment.newest_utc:

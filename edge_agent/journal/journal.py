@@ -223,7 +223,8 @@ class Journal:
         if not order.key:
             return f"it was to be begun within {order.ttl_s:g} s" if age_s > order.ttl_s else ""
         newest = self._newest_utc.get(order.key, 0.0)
-        moment = Moment(self._clock.utc(), self._around.is_synchronised(), age_s, newest)
+        around = self._around
+        moment = Moment(self._clock.utc(), around.is_synchronised(), age_s, newest, around.begun_utc())
         return too_late(order.issued_utc, order.ttl_s, moment)
 
     def _store(self, case: Case) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from edge_agent.api import Handler, Request
-from edge_agent.commands import Arguments, GateArguments
+from edge_agent.commands import Arguments, CancelArguments, GateArguments
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.journal.case import Case, Stage, Surroundings
 from edge_agent.journal.clerk import Clerk
@@ -131,11 +131,12 @@ class Performer:
         """Find out whether what a life before left has happened, and go on from there."""
         order = case.order
         resource = order.command.resource
-        if not leaves_trace(order.arguments):
+        changed = self._around.found(resource) != case.before
+        if changed and not is_trial(order.arguments):
+            self._answer(case, self._clerk.response(order, result={"after_restart": True}))
+        elif not leaves_trace(order.arguments):
             said = "the station was restarted meanwhile: whether this happened is not known"
             self._answer(case, self._clerk.response(order, Unavailable(said), Code.E_INTERNAL))
-        elif self._around.fingerprint(resource) != case.before:
-            self._answer(case, self._clerk.response(order, result={"after_restart": True}))
         elif order.kept.body or order.command.max_body_bytes and not getattr(order.arguments, "next", 0):
             said = "the station was restarted before this was begun, and what came with it is gone"
             self._answer(case, self._clerk.response(order, Unavailable(said, hint="ask again"), Code.E_EXPIRED))
@@ -153,9 +154,22 @@ class Performer:
             case.tell(self._clerk.response(case.order, result=far, phase="progress"))
 
 
+def is_trial(arguments: Arguments) -> bool:
+    """Say whether a command never leaves a trace: the gate that was tried stands as it stood."""
+    return isinstance(arguments, GateArguments) and arguments.to == "try"
+
+
 def leaves_trace(arguments: Arguments) -> bool:
-    """Say whether it can be seen afterwards that a command was done: the gate that was tried stands as it stood."""
-    return not (isinstance(arguments, GateArguments) and arguments.to == "try")
+    """Say whether a command that was done can always be seen afterwards.
+
+    Args:
+        arguments: what went into it.
+
+    Returns:
+        False for a trial, and for what cancels: a lesson that was being given is gone after a restart anyhow, and to
+        cancel again would drop the change that waits instead.
+    """
+    return not (is_trial(arguments) or isinstance(arguments, CancelArguments))
 
 
 def _nothing() -> None:

@@ -32,7 +32,13 @@ TRIM_AGAIN_S: Final = 0.1
 
 
 class BatchStore(Protocol):
-    """Where batches go; `store.Store` is the real one."""
+    """Where batches go; `store.Store` is the real one.
+
+    Attributes:
+        begun_utc: when the database was begun; 0 before it was opened [s since the epoch].
+    """
+
+    begun_utc: float
 
     def open(self) -> None:
         """Open, where it is not."""
@@ -71,6 +77,7 @@ class LedgerStatus:
         events_dropped: events that gave up their place.
         updates_dropped: late fields (action, picture, times) that gave up their place.
         damaged: where the last damaged database is kept, "" without one.
+        begun_utc: when the present one was begun [s since the epoch].
         trimmed: parts that were deleted because the ledger was too large, since the start.
         untold: parts of these that the console did not have.
     """
@@ -88,6 +95,7 @@ class LedgerStatus:
     events_dropped: int = 0
     updates_dropped: int = 0
     damaged: str = ""
+    begun_utc: float = 0.0
     trimmed: int = 0
     untold: int = 0
 
@@ -196,6 +204,7 @@ class Committer:
             events_dropped=backlog.events_dropped,
             updates_dropped=backlog.updates_dropped,
             damaged=self._damaged,
+            begun_utc=self._store.begun_utc,
             trimmed=self._trimmed,
             untold=self._untold,
         )

@@ -75,6 +75,9 @@ _SET_MARK: Final = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE
 class Store:
     """The writing side of the database. Belongs to one thread at a time.
 
+    Attributes:
+        begun_utc: when the database was begun; 0 before it was opened [s since the epoch].
+
     Args:
         path: the database file.
         kept_events: how many events are kept.
@@ -84,11 +87,13 @@ class Store:
         self.path = path
         self._kept_events = kept_events
         self._database: Database | None = None
+        self.begun_utc = 0.0
 
     def open(self) -> None:
         """Open the database where it is not; raises as `database.open_writer` does."""
         if self._database is None:
             self._database = open_writer(self.path, MIGRATIONS)
+            self.begun_utc = float(self._database.value("SELECT begun_utc FROM ledger"))
 
     def close(self) -> None:
         """Close the database; never raises, safe twice."""

@@ -166,8 +166,14 @@ def _commands(schema: Schema) -> None:
 
 
 _UPLINK: Final = (
-    "CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT",
-    "INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))))",
+    """
+    CREATE TABLE ledger (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id TEXT NOT NULL,
+        begun_utc REAL NOT NULL             -- when this table was made: whole seconds
+    ) STRICT
+    """,
+    "INSERT INTO ledger VALUES (1, lower(hex(randomblob(8))), CAST(strftime('%s', 'now') AS REAL))",
     """
     CREATE TABLE told (                     -- what the console has, without a hole
         class TEXT PRIMARY KEY CHECK (class IN ('audit', 'alarm', 'part')),

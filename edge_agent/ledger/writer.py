@@ -69,6 +69,7 @@ class LedgerWriter:
         if self._thread is not None:
             return
         self._committer.open()
+        self._status = self._committer.status()
         self._thread = threading.Thread(target=self._run, name=self.name)
         self._thread.start()
 

@@ -675,3 +675,15 @@ def test_who_uses_the_id_of_another_does_not_take_the_place_of_its_answer(life: 
 
     assert [(m.topic[-3:], json.loads(m.payload)["code"]) for m in world.said][-1] == ("ada", "OK")
     assert world.rows("SELECT told FROM commands") == [(1,)]
+
+
+def test_with_another_ledger_what_was_done_by_the_one_before_is_not_done_again(world: World) -> None:
+    """Within its time; and the ledger that is new knows no id."""
+    recorded = request("use", USE, clock=world.clock)
+    world.clock.advance(5.0)
+    world.begun_utc = world.clock.utc()
+    world.clock.advance(5.0)
+    life = Life(world)
+    assert code(life, replace(recorded, arrived_s=world.clock.now())) == "E_EXPIRED"
+    assert code(life, request("use", USE, clock=world.clock, asked_id=OTHER_ID)) == "OK"
+    life.end()

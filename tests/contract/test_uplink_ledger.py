@@ -13,7 +13,7 @@ import pytest
 from ledger_parts import SERIES, missed, part
 
 from edge_agent.errors import Unavailable
-from edge_agent.ledger import Misses, Reader, Word, WordKind
+from edge_agent.ledger import LedgerWriter, Misses, Reader, Word, WordKind
 from edge_agent.ledger.batch import Batch, Duplicate, Late
 from edge_agent.ledger.facts import Fact, FactReader, Lateness
 from edge_agent.ledger.items import Reached, SetAside
@@ -21,6 +21,7 @@ from edge_agent.ledger.retention import KEPT_PARTS, TRIM_PARTS, used_bytes
 from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.records import Action, Event, Outcome
+from edge_agent.runtime.clock import SystemClock
 from edge_agent.uplink.feed import message_of
 from edge_agent.uplink.topics import Topics
 
@@ -390,3 +391,26 @@ def test_forgetting_what_was_deleted_would_be_noticed(store: Store) -> None:
         conn.commit()
     with Reader(store.path.parent) as reader:
         assert reader.unanswered(SERIES, KEPT_PARTS + 350) == [Misses(SERIES, 1, 350, "restart")]
+
+
+def begun(tmp_path: Path) -> float:
+    """What the status of a writer says that is just open."""
+    writer = LedgerWriter(
+        tmp_path, SystemClock(), deliver=lambda receipts: None, on_error=lambda name, error: None, queue=4
+    )
+    writer.open()
+    said = writer.status().begun_utc
+    writer.close()
+    writer.join(SystemClock().now() + 10.0)
+    return said
+
+
+def test_a_ledger_knows_when_it_was_begun_and_another_one_has_another_time(tmp_path: Path) -> None:
+    earliest = int(SystemClock().utc())
+    assert begun(tmp_path) >= earliest
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database, database:
+        database.execute("UPDATE ledger SET begun_utc = 5.0")
+    assert begun(tmp_path) == 5.0
+    (tmp_path / FILE_NAME).write_bytes(b"no database " * 1000)
+
+    assert begun(tmp_path) >= earliest

@@ -95,7 +95,7 @@ CHILD = textwrap.dedent(
 
     came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1", mark)
             for topic, payload, reply_to, mark in json.loads(sys.stdin.read())]
-    world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True)
+    world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True, begun_utc=0.0)
     life = Killed(world)
     life.run()
     life.writer.close()
@@ -188,6 +188,39 @@ def test_the_gate_that_was_tried_is_not_tried_again(tmp_path: Path) -> None:
         assert world.state[Resource.GATE] <= 1
         (answer,) = world.answers()
         assert answer["code"] == ("OK" if "moved" in answer["result"] else "E_INTERNAL")
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_what_the_start_itself_changes_is_not_taken_for_the_command(tmp_path: Path, looks_first: bool) -> None:
+    """As a start does with another bundle; who looks only afterwards takes what was not done for done."""
+    world = World(tmp_path)
+    world.send(request("forget", {"what": "pit"}, clock=world.clock))
+    assert live(world, 4) == (5, True)  # stored, acknowledged, not begun
+    life = Life(world)
+    if looks_first:
+        life.left_by_the_life_before[Resource.KNOWLEDGE] = life.fingerprint(Resource.KNOWLEDGE)
+    world.state[Resource.KNOWLEDGE] += 1
+    life.run()
+    life.end()
+
+    assert [held.command.name for held in life.held] == (["forget"] if looks_first else [])
+    assert [answer["code"] for answer in world.answers()] == ([] if looks_first else ["OK"])
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_what_cancels_is_not_done_again(tmp_path: Path, dropped: bool) -> None:
+    """It may have been meant for a lesson, which is gone; to do it now would drop a change that waits."""
+    world = World(tmp_path)
+    world.send(request("cancel", clock=world.clock))
+    assert live(world, 2)[1]
+    world.state[Resource.KNOWLEDGE] += dropped
+    life = Life(world)
+    life.handlers["cancel"] = lambda request, now: life.held.append(request)
+    life.run()
+    life.end()
+
+    assert life.held == []
+    assert [answer["code"] for answer in world.answers()] == ["OK" if dropped else "E_INTERNAL"]
 
 
 def test_what_ran_out_while_the_station_was_away_is_not_done(tmp_path: Path) -> None:

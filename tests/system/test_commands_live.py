@@ -79,6 +79,7 @@ def test_a_restart_is_done_once_and_answered_by_the_next_life(tmp_path: Path) ->
         assert api.call(socket, "restart", {"who": "me", "id": "r-1"}) == {"after_restart": True}
         assert api.call(socket, "info")["life"] == after["life"]
         assert api.call(socket, "identify", {"who": "me"})["station"] == "press-3"
+        wait_until(lambda: len(asked(socket, "parts", limit=3, after=1) or ()) == 3)
         parts = api.call(socket, "parts", {"limit": 3, "after": 1})
         assert [part["id"] for part in parts] == [2, 3, 4]
         assert api.call(socket, "outbox") == {"broker": ""}

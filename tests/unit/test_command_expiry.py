@@ -65,3 +65,11 @@ def test_one_clock_that_is_ahead_makes_nothing_old(true: float, ahead_s: float, 
 def test_to_believe_whoever_asks_would_make_all_that_follows_old() -> None:
     assert late(UTC, synchronised=False, newest_utc=UTC + 1e9)
     assert not late(UTC, synchronised=False, newest_utc=counted_utc(UTC + 1e9, UTC))
+
+
+def test_what_was_asked_before_the_ledger_was_begun_is_old_by_a_right_clock() -> None:
+    """Whether it was done is in the ledger that was set aside."""
+    assert late(UTC - 20.0, begun_utc=UTC - 10.0)
+    assert not late(UTC - 5.0, begun_utc=UTC - 10.0)
+    assert not late(UTC - 20.0, begun_utc=UTC + 10.0)  # begun while the clock was wrong
+    assert not late(UTC - 20.0, synchronised=False, begun_utc=UTC - 10.0)

@@ -157,6 +157,7 @@ class Courier:
 
     def _run(self) -> None:
         try:
+            self._reading.look(self._clock.now())
             while not self._stop.is_set():
                 self._serve()
         except Exception as error:  # the thread's boundary: whoever supervises hears of the bug

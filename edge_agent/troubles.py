@@ -11,7 +11,7 @@ from edge_agent.runtime.loop import STEP_BUDGET_S
 from edge_agent.sources.camera.account import CameraState
 from edge_agent.status import Status, Trouble
 from edge_agent.uplink.account import UplinkStatus
-from edge_agent.uplink.drain import NOBODY
+from edge_agent.uplink.message import NOBODY
 
 SLOW_SHARE = 0.01
 """A component is slow when more of its steps than this were over the budget: one long step happens to anybody."""

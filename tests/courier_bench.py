@@ -36,6 +36,7 @@ class Bench:
     writer: LedgerWriter
     book: ConsoleBook
     errors: list[tuple[str, Exception]]
+    said: object = None
 
     def parts(self, first: int, last: int) -> None:
         """Record some parts, long ago."""
@@ -47,10 +48,12 @@ class Bench:
         self.courier.poke()
 
     def console(self) -> None:
-        """The console stores what is there, and says so."""
+        """The console stores what is there, and says so where that is news."""
         for message in self.broker.drain():
             self.book.take(message.topic, message.payload)
-        if self.book.ledger:
+        news = self.book.ledger, self.book.reached(), self.book.again
+        if self.book.ledger and news != self.said:
+            self.said = news
             self.broker.send(self.book.topic, self.book.ack(), retain=True)
 
     def until(self, what: Callable[[], bool], seconds: float = 30.0, console: bool = True) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from edge_agent.errors import Unavailable
 from edge_agent.ledger.database import open_reader
-from edge_agent.ledger.tables import ACK_COUNTER, FILE_NAME, MIGRATIONS
+from edge_agent.ledger.tables import ACK_COUNTER, ALARM, FILE_NAME, MIGRATIONS
 
 KINDS: Final = ("audit", "alarm", "part")
 """What is told, what matters most first."""
@@ -57,20 +57,19 @@ _PART: Final = (
     "picture, action, committed_late, trigger_s, frame_s, paired_s, inferred_s, decided_s, committed_s, acted_s, "
     "decided_utc, truth, normality, picture_anomaly, window_anomaly, gate, gate_off_us"
 )
-_ALARM: Final = "severity IN ('warning', 'error')"
 _ROWS: Final = {
     "part": f"SELECT {_PART} FROM parts WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-    "alarm": f"SELECT * FROM events INDEXED BY alarms WHERE {_ALARM} AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+    "alarm": f"SELECT * FROM events INDEXED BY alarms WHERE {ALARM} AND id > ? AND id <= ? ORDER BY id LIMIT ?",
     "audit": "SELECT * FROM audit WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
 }
 _BEFORE: Final = {
     "part": "SELECT max(id) FROM parts WHERE id < ?",
-    "alarm": f"SELECT max(id) FROM events INDEXED BY alarms WHERE {_ALARM} AND id < ?",
+    "alarm": f"SELECT max(id) FROM events INDEXED BY alarms WHERE {ALARM} AND id < ?",
     "audit": "SELECT max(id) FROM audit WHERE id < ?",
 }
 _COUNTED: Final = {
     "part": "SELECT max(0, coalesce(max(id), 0) - ?) FROM parts",
-    "alarm": f"SELECT count(*) FROM events INDEXED BY alarms WHERE {_ALARM} AND id > ?",
+    "alarm": f"SELECT count(*) FROM events INDEXED BY alarms WHERE {ALARM} AND id > ?",
     "audit": "SELECT max(0, coalesce(max(id), 0) - ?) FROM audit",
 }
 _UTC: Final = {"part": "decided_utc", "alarm": "time_utc", "audit": "utc"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_agent.ledger.database import Database
+from edge_agent.ledger.tables import ALARM
 
 TRIM_PARTS: Final = 100
 """Parts that are deleted at once: some milliseconds."""
@@ -15,8 +16,6 @@ KEPT_PARTS: Final = 1000
 
 KEPT_SERIES: Final = 1000
 """Series without parts are forgotten when there are more of them."""
-
-_ALARM: Final = "severity IN ('warning', 'error')"
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def trim_events(database: Database, kept: int, utc: float) -> None:
     """
     last = (database.value("SELECT max(id) FROM events") or 0) - kept
     if last > 0:
-        _lose(database, "alarm", "events INDEXED BY alarms", _ALARM, last, utc)
+        _lose(database, "alarm", "events INDEXED BY alarms", ALARM, last, utc)
         database.execute("DELETE FROM events WHERE id <= ?", (last,))
 
 

@@ -16,6 +16,9 @@ KEPT_EVENTS: Final = 100_000
 ACK_COUNTER: Final = "ack_counter"
 """The mark that holds the counter of the console's last word."""
 
+ALARM: Final = "severity IN ('warning', 'error')"
+"""Which events are told as alarms."""
+
 KEPT_COMMANDS: Final = 10_000
 """Of so many commands request and answer are kept; of older signed ones the id and the answer without its result."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_agent.errors import Unavailable
 from edge_agent.runtime.clock import Clock
@@ -24,10 +24,14 @@ class FakeBroker:
         queue: what waits for the console.
         queued_at_most: messages that wait for the console at most; more are accepted and dropped.
         has_console: somebody subscribed to what the stations say, now or in a session that is kept.
+        console_listens: topics that it subscribed to begin with this.
         reason: what it says to a message that it would accept.
         is_up: it lets stations in.
         dropped: messages that it accepted and dropped.
         received: messages that it got.
+        lock: held while what it keeps is changed.
+        doors: those that are open.
+        sessions: those whose session it keeps.
     """
 
     session: Session = Session("5", False, 20, None, 30.0)
@@ -35,12 +39,14 @@ class FakeBroker:
     queue: deque[Outgoing] = field(default_factory=deque)
     queued_at_most: int = 1000
     has_console: bool = True
+    console_listens: str = ""
     reason: Reason = lambda message: 0
     is_up: bool = True
     dropped: int = 0
     received: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     doors: list[FakeDoor] = field(default_factory=list)
+    sessions: list[FakeDoor] = field(default_factory=list)
 
     def take(self, message: Outgoing) -> int:
         """Take a message as mosquitto does; give the reason code."""
@@ -52,7 +58,7 @@ class FakeBroker:
             if message.retain:
                 self.retained[message.topic] = message
                 return 0
-            if not self.has_console:
+            if not self.has_console or not message.topic.startswith(self.console_listens):
                 return 0x10
             if len(self.queue) >= self.queued_at_most:
                 self.dropped += 1
@@ -67,12 +73,21 @@ class FakeBroker:
             self.queue.clear()
         return taken
 
-    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send a message to the stations that are there."""
+    def send(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        reply_to: str = "",
+        correlation: bytes = b"",
+    ) -> None:
+        """Send a message to the stations that are there, and keep it for those that are away."""
         if retain:
             self.retained[topic] = Outgoing(topic, payload, retain=True)
-        for door in list(self.doors):
-            door.arrive(topic, payload, retain=False)
+        for door in list(self.sessions):
+            door.arrive(Inbound(topic, payload, qos, False, False, 0.0, reply_to, correlation))
 
     def cut(self, *, forget: bool = False) -> None:
         """End all connections; forget the queue where the broker keeps nothing on its disk."""
@@ -96,6 +111,7 @@ class FakeDoor:
         self._broker, self._clock, self._listens = broker, clock, listens
         self._happened: deque[Happening] = deque()
         self._event = threading.Event()
+        self._unacknowledged: dict[int, Inbound] = {}
         self._token = 0
         self._is_open = False
         self.acknowledged: list[Inbound] = []
@@ -107,13 +123,20 @@ class FakeDoor:
         """Connect, where the broker is up."""
         if not self._broker.is_up:
             raise Unavailable("the broker refuses the connection")
-        self._happened.clear()
-        self._is_open = True
+        kept = self in self._broker.sessions
+        if not kept:
+            self._broker.sessions.append(self)
         self.in_flight = 0
+        with self._broker.lock:
+            self._happened.clear()
+            waiting, self._unacknowledged = list(self._unacknowledged.values()), {}
+            self._is_open = True
         self._broker.doors.append(self)
+        for inbound in waiting:
+            self.arrive(replace(inbound, again=inbound.mark != 0))
         for message in list(self._broker.retained.values()):
-            self.arrive(message.topic, message.payload, retain=True)
-        return self._broker.session
+            self.arrive(Inbound(message.topic, message.payload, 1, True, False, 0.0))
+        return replace(self._broker.session, kept=kept)
 
     def fits(self, message: Outgoing) -> bool:
         """Say whether the broker takes a message of this size."""
@@ -134,8 +157,10 @@ class FakeDoor:
         return self._token
 
     def acknowledge(self, inbound: Inbound) -> None:
-        """Remember what was acknowledged."""
-        self.acknowledged.append(inbound)
+        """Let go of what came through this connection, and remember it."""
+        with self._broker.lock:
+            if self._is_open and self._unacknowledged.pop(inbound.mark, None) is not None:
+                self.acknowledged.append(inbound)
 
     def turn(self, until_s: float) -> Sequence[Happening]:
         """Give what happened; wait for it where nothing has."""
@@ -160,14 +185,19 @@ class FakeDoor:
         if self in self._broker.doors:
             self._broker.doors.remove(self)
 
-    def arrive(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Have a message arrive, where it is subscribed to."""
-        if topic.startswith(self._listens) and not topic.startswith(f"{self._listens}state/"):
+    def arrive(self, inbound: Inbound) -> None:
+        """Have a message arrive where it is subscribed to, now or with the next connection."""
+        topic = inbound.topic
+        if not topic.startswith(self._listens) or topic.startswith(f"{self._listens}state/"):
+            return
+        with self._broker.lock:
             self._token += 1
-            self._happened.append(
-                Inbound(topic, payload, 1, retain, False, self._clock.now(), mark=self._token),
-            )
-            self._event.set()
+            given = replace(inbound, arrived_s=self._clock.now(), mark=self._token if self._is_open else 0)
+            if inbound.qos:
+                self._unacknowledged[self._token] = given
+            if self._is_open:
+                self._happened.append(given)
+        self._event.set()
 
     def break_off(self) -> None:
         """Lose the connection, and what the broker has said and nobody has heard."""

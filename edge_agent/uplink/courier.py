@@ -13,8 +13,7 @@ from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, MailboxStats, Overflow
 from edge_agent.uplink.account import UplinkStatus
-from edge_agent.uplink.drain import REFUSED
-from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
+from edge_agent.uplink.message import REFUSED, Delivered, Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.reading import Reading
 from edge_agent.uplink.sayer import Sayer
 from edge_agent.uplink.teller import Facts, Teller
@@ -158,6 +157,7 @@ class Courier:
 
     def _run(self) -> None:
         try:
+            self._reading.look(self._clock.now())
             while not self._stop.is_set():
                 self._serve()
         except Exception as error:  # the thread's boundary: whoever supervises hears of the bug

@@ -13,6 +13,7 @@ from typing import Final
 from edge_agent.ledger.facts import KINDS, Fact
 from edge_agent.ledger.items import SetAside
 from edge_agent.uplink.lane import WINDOW, Lane, Stream
+from edge_agent.uplink.message import NOBODY, is_taken
 
 MOST_IN_FLIGHT: Final = 20
 """Messages that wait for the broker's word at most, however many it would take."""
@@ -29,8 +30,6 @@ BURST_S: Final = 0.05
 FAILURES: Final = 8
 """Refusals of one fact, for a reason that may lie in it, before it is set aside."""
 
-NOBODY: Final = 0x10
-REFUSED: Final = 0x80
 BROKER_SAYS_NO: Final = frozenset({0x87, 0x97})
 """Not authorized, over quota: nothing is wrong with the message, and it waits for as long as that takes."""
 
@@ -221,7 +220,7 @@ class Drain:
             return None
         fact, lane = telling.fact, telling.lane
         key = (fact.kind, fact.seq)
-        if reason < REFUSED and reason != NOBODY:
+        if is_taken(reason):
             self.told += 1
             self._failures.pop(key, None)
             lane.taken(now)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+NOBODY: Final = 0x10
+"""Reason code: the broker took a message to which nobody listens."""
+
+REFUSED: Final = 0x80
+"""From this reason code on the broker did not take it."""
+
+
+def is_taken(reason: int) -> bool:
+    """Say whether a reason code means that the broker took a message for somebody."""
+    return reason < REFUSED and reason != NOBODY
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from edge_agent.uplink.dialect import Dialect, Version
 from edge_agent.uplink.greeting import Identity, Welcome, packet_bytes
 from edge_agent.uplink.intake import Intake
 from edge_agent.uplink.link import LARGEST_BYTES, Link
-from edge_agent.uplink.message import Happening, Inbound, Outgoing, Session
+from edge_agent.uplink.message import REFUSED, Happening, Inbound, Outgoing, Session
 from edge_agent.uplink.pace import TokenBucket
 from edge_agent.uplink.refusal import BAD_VERSION, refused
 from edge_agent.uplinkconfig import UplinkConfig
@@ -202,7 +202,7 @@ class MqttDoor:
         if kept and old - wanted:
             self._remember("\n".join(sorted(wanted)))
         self._counts["connected"] += 1
-        unheard = tuple(name for name, reason in zip(self._subscriptions, granted, strict=True) if reason >= 0x80)
+        unheard = tuple(name for name, reason in zip(self._subscriptions, granted, strict=True) if reason >= REFUSED)
         return welcome.session(version, self._config.keepalive_s, kept, unheard)
 
     def _part(self) -> None:

@@ -34,6 +34,10 @@ class Reading:
         self._facts: Facts | None = None
         self._begun = False
 
+    def look(self, now: float) -> None:
+        """See what is there when the station starts [now: s, host monotonic]."""
+        self._with(lambda facts: self._teller.look(facts, now), now)
+
     def begin(self) -> None:
         """Begin with a connection: everything that the console does not have is read again."""
         self._begun, self.again_s = False, float("-inf")

@@ -13,7 +13,10 @@ LOOK_S: Final = 0.25
 
 
 class Ripening:
-    """Counts from when a part was there, not from its verdict: the disk may have been in the way for long."""
+    """Counts from when a part was there, not from its verdict: the disk may have been in the way for long.
+
+    What was there at the first look is of an earlier life, in which nothing more becomes known.
+    """
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
@@ -24,9 +27,13 @@ class Ripening:
 
     def look(self, newest: int, now: float) -> None:
         """Hear the number of the newest part."""
-        self._seen.append((now, newest))
+        self._seen.append((now if self._seen else float("-inf"), newest))
         while len(self._seen) > 1 and now - self._seen[1][0] >= RIPE_S:
             self._seen.popleft()
+
+    def forget(self) -> None:
+        """Hear that parts are numbered anew, by this life."""
+        self._seen = deque([(float("-inf"), 0)])
 
     def upto(self, now: float) -> int:
         """Give the number up to which no part is waited for any more."""

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.runtime.mailbox import Mailbox, Overflow
-from edge_agent.uplink.drain import NOBODY, REFUSED
-from edge_agent.uplink.message import Door, Outgoing
+from edge_agent.uplink.message import REFUSED, Door, Outgoing, is_taken
 
 RESPONSES: Final = 256
 """Messages that wait for the broker at most."""
@@ -89,6 +88,6 @@ class Sayer:
         if message is None:
             return False
         self.unsent += reason >= REFUSED
-        if reason < REFUSED and reason != NOBODY and not message.retain:
+        if is_taken(reason) and not message.retain:
             self.taken.offer(message)
         return True

@@ -104,11 +104,16 @@ class Teller:
         counter = facts.counter()
         if facts.ledger == self.drain.ledger:
             counter = max(counter, self._counter)
-        else:
-            self._ripening = Ripening()
+        elif self.drain.ledger:
+            self._ripening.forget()
         self._counter = counter
         self.drain.begin(facts.ledger, facts.told(), facts.newest())
         self._remembered = self._told()
+
+    def look(self, facts: Facts, now: float) -> None:
+        """See which parts are there by now; first when the station starts [now: s, host monotonic]."""
+        if self._ripening.wants_look(now):
+            self._ripening.look(facts.newest()["part"], now)
 
     def publish(self, door: Door, now: float, utc: float, others: int) -> None:
         """Publish what may be published.
@@ -150,8 +155,7 @@ class Teller:
         if look is None:
             return False
         facts.check()
-        if look.kind == "part" and self._ripening.wants_look(now):
-            self._ripening.look(facts.newest()["part"], now)
+        self.look(facts, now)
         ripe = self._ripening.upto(now)
         self.drain.found(look, facts.after(look.kind, look.after, look.upto, PAGE, ripe))
         return True

@@ -16,6 +16,7 @@ from door_bench import CLOCK, ENOUGH_S, Memory, arrived, door, quiet, reason, un
 from peer import peer
 
 from edge_agent.errors import Unavailable
+from edge_agent.testing.door import FakeBroker, FakeDoor
 from edge_agent.uplink.message import Delivered, Door, Inbound, Outgoing
 
 
@@ -58,7 +59,25 @@ def at_mosquitto(folder: Path) -> Iterator[World]:
             made.close()
 
 
-MAKERS: list[Callable[[Path], AbstractContextManager[World]]] = [at_mosquitto]
+class Elsewhere:
+    """Somebody else at the broker in memory."""
+
+    def __init__(self, fake: FakeBroker) -> None:
+        self._fake = fake
+
+    def say(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False, **properties: Any) -> None:
+        reply_to, correlation = properties.get("ResponseTopic", ""), properties.get("CorrelationData", b"")
+        self._fake.send(topic, payload, qos=qos, retain=retain, reply_to=reply_to, correlation=correlation)
+
+
+@contextmanager
+def in_memory(folder: Path) -> Iterator[World]:
+    fake = FakeBroker(console_listens="out/")
+    made = FakeDoor(fake, CLOCK, "in/")
+    yield World(made, Elsewhere(fake), lambda: fake.queue.popleft().payload, fake.cut)
+
+
+MAKERS: list[Callable[[Path], AbstractContextManager[World]]] = [at_mosquitto, in_memory]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)

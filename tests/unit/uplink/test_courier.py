@@ -29,7 +29,7 @@ class Disk:
     def __init__(self) -> None:
         self.ledger, self.parts = "a" * 16, 0
         self.fault: EdgeAgentError | None = None
-        self.asked = 0
+        self.asked = self.ripe = 0
 
     def ask(self) -> None:
         self.asked += 1
@@ -65,6 +65,7 @@ class DiskFacts:
         return None
 
     def after(self, kind: str, seq: int, upto: int | None, most: int, ripe: int) -> list[Fact]:
+        self._disk.ripe = ripe
         newest = self.newest()[kind]
         last = min(seq + most, newest if upto is None else min(newest, upto))
         return [Fact(kind, number, number - 1, 0.0, why="quota") for number in range(seq + 1, last + 1)]
@@ -251,3 +252,16 @@ def test_a_connection_that_the_station_ends_is_a_loss_to_whoever_watches() -> No
     here.courier._end("something that came found no room")
 
     assert here.door.wills == [True]
+
+
+def test_what_an_earlier_life_left_is_told_at_once_and_what_this_one_records_is_waited_for() -> None:
+    here = Cell()
+    here.disk.parts = 5
+    here.turn(0.1)
+    assert here.disk.ripe == 5
+    here.disk.parts = 8
+    here.turn(1.9)
+    assert here.disk.ripe == 5
+    here.turn(1.5)
+
+    assert here.disk.ripe == 8

@@ -7,6 +7,7 @@ from edge_agent.uplink.ripening import LOOK_S, RIPE_S, Ripening
 
 def test_what_is_there_is_ripe_after_two_seconds_and_what_came_later_later() -> None:
     made = Ripening()
+    made.look(0, -1.0)
     made.look(5, 0.0)
     made.look(8, 1.0)
 
@@ -29,8 +30,25 @@ def test_it_looks_now_and_then_and_keeps_few_looks() -> None:
 
 def test_after_a_long_time_without_a_look_what_was_there_then_is_ripe_and_nothing_else() -> None:
     made = Ripening()
+    made.look(0, -1.0)
     made.look(5, 0.0)
     made.look(900, 600.0)
 
     assert made.upto(601.0) == 5
     assert made.upto(602.0) == 900
+
+
+def test_nothing_more_becomes_known_of_what_an_earlier_life_left() -> None:
+    made = Ripening()
+    made.look(5, 0.0)
+
+    assert made.upto(0.0) == 5
+
+
+def test_in_another_ledger_of_this_life_parts_are_waited_for() -> None:
+    made = Ripening()
+    made.look(5, 0.0)
+    made.forget()
+    made.look(3, 10.0)
+
+    assert [made.upto(now) for now in (10.0, 10.0 + RIPE_S)] == [0, 3]

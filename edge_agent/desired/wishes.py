@@ -13,6 +13,7 @@ from edge_agent.config import Config
 from edge_agent.desired.standing import Fate, Wish
 from edge_agent.desired.store import Desired, fingerprint
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.runtime.allowance import Allowance
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
@@ -122,7 +123,8 @@ class Wishes:
         self._sha256 = fingerprint(config)
         self._next: tuple[Wish, Callable[[], None]] | None = None
         self._doing = False
-        self._again_s = self._quiet_until_s = float("-inf")
+        self._again_s = float("-inf")
+        self._refusals = Allowance(1, QUIET_S)
         self._leaving_by_s: float | None = None
         self._word: Fate | None = None
         self._begin_trial()
@@ -210,8 +212,8 @@ class Wishes:
     def _turn_away(self, message: str) -> None:
         self.refused += 1
         now = self._clock.now()
-        if now >= self._quiet_until_s:
-            self._quiet_until_s = now + QUIET_S
+        if self._refusals.has_room(now):
+            self._refusals.use(now)
             self._note("warning", "desired_refused", f"{_printable(message)}; {self.refused} since the start")
 
     def _do(self, work: Callable[[], Any], then: Callable[[Any], None]) -> bool:

@@ -210,7 +210,7 @@ def test_only_whoever_is_trusted_decides_and_only_here(cell: Cell, payload: byte
 def test_refusals_do_not_fill_the_ledger_and_move_no_cursor(cell: Cell) -> None:
     for _ in range(500):
         cell.hears(JUNK)
-    cell.clock.advance(QUIET_S)
+    cell.clock.advance(QUIET_S + 1.0)
     cell.says(1, by="\x1b[2Jada")
     cell.turn()
     cell.hears(JUNK)

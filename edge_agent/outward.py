@@ -112,7 +112,7 @@ def _valid_until(path: str) -> float | None:
     """Read until when a certificate is valid; None where there is none to be read, as connecting will say."""
     if not path:
         return None
-    from edge_agent.certificate import certificate_of  # noqa: PLC0415
+    from edge_agent.certificate import certificate_of  # noqa: PLC0415 (only where there is one)
 
     try:
         return certificate_of(Path(path).read_bytes()).valid_to_utc
@@ -122,7 +122,7 @@ def _valid_until(path: str) -> float | None:
 
 def _door(config: Config, clock: Clock, ledger: LedgerWriter, topics: Topics, will: Outgoing) -> Door:
     """Make the door to the configured broker; only here is the client library loaded."""
-    from edge_agent.uplink.mqtt import MqttDoor  # noqa: PLC0415
+    from edge_agent.uplink.mqtt import MqttDoor  # noqa: PLC0415 (only where there is a broker)
 
     def read() -> str:
         with closing(FactReader(Path(config.station.state_dir))) as facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +109,7 @@ class FactReader:
     def check(self) -> None:
         """Raise `Unavailable` where the file is no longer the one that was opened: it was set aside as damaged."""
         try:
-            inode = os.stat(self._path).st_ino  # noqa: PTH116
+            inode = self._path.stat().st_ino
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be used: {error.strerror}") from error
         if inode != self._inode:

@@ -41,6 +41,7 @@ from edge_agent.arguments import (
     Used,
 )
 from edge_agent.errors import BadData
+from edge_agent.schema import expectation, shown
 
 __all__ = [
     "Arguments",
@@ -281,7 +282,7 @@ def fitting(name: str, kind: type[T], arguments: Mapping[str, object]) -> T:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise BadData(f"`{name}`: {_told(str(error))}", hint="see docs/commands.md") from error
+        raise BadData(f"`{name}`: {_no_choice(str(error), kind, given)}", hint="see docs/commands.md") from error
 
 
 _WORDS: Final = (
@@ -290,6 +291,17 @@ _WORDS: Final = (
     ("`str`", "text"),
     ("`int`", "a whole number"),
 )
+
+
+def _no_choice(reason: str, kind: type, given: Mapping[str, object]) -> str:
+    """Say what there is to choose from, where that is what is wrong."""
+    at = reason.partition(" - at `$.")[2].rstrip("`")
+    kinds = (
+        {field.name: field.type for field in msgspec.structs.fields(kind)} if issubclass(kind, msgspec.Struct) else {}
+    )
+    if not reason.startswith("Invalid enum value") or at not in kinds:
+        return _told(reason)
+    return f"{at}: must be {expectation(kinds[at])}, not {shown(given[at])}"
 
 
 def _told(reason: str) -> str:

@@ -219,7 +219,7 @@ def changed(keys: Sequence[TrustedKey], asked: TrustArguments) -> tuple[TrustedK
     if asked.to == "remove":
         return removed(keys, asked.name)
     if asked.role is None or asked.public is None:
-        raise BadData("to trust a key needs a role and the key", hint="give both: edge-agent trust add")
+        raise BadData("to trust a key needs a role and the key", hint="edge-agent trust add NAME KEY --role ROLE")
     return added(keys, key_of(asked.name, asked.role, asked.public))
 
 

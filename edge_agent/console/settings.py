@@ -10,7 +10,7 @@ import msgspec
 
 from edge_agent.configfile import format_problems
 from edge_agent.errors import ConfigError
-from edge_agent.schema import conform
+from edge_agent.schema import conform, expectation, shown
 from edge_agent.section import Conflict, OptionalPath, Section
 from edge_agent.tomltext import Problem, read_toml
 from edge_agent.uplinkconfig import BrokerUrl, TopicRoot, UplinkConfig, uplink_conflicts
@@ -85,7 +85,8 @@ def _with(broker: BrokerConfig, key: str, value: str) -> BrokerConfig:
         return msgspec.convert({**msgspec.to_builtins(broker), key: value}, BrokerConfig)
     except msgspec.ValidationError as error:
         option = "--broker" if key == "url" else f"--{key}"
-        raise ConfigError(f"{option} {value[:100]!r} is not what it must be: {error}", hint=HINT) from error
+        kinds = {field.name: field.type for field in msgspec.structs.fields(BrokerConfig)}
+        raise ConfigError(f"{option} must be {expectation(kinds[key])}, not {shown(value)}", hint=HINT) from error
 
 
 def _read(file: Path) -> BrokerConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,6 +11,7 @@ import msgspec
 import msgspec.inspect
 import pytest
 from documents import document, rows, section, words
+from program_words import modules
 
 from edge_agent.answers import Answers
 from edge_agent.commands import COMMANDS, Privilege, Resource, checked
@@ -41,6 +43,21 @@ def test_what_changes_something_is_signed_and_says_what_it_does() -> None:
         assert bool(command.doing) == (command.resource is not Resource.NONE), command.name
         assert not command.signed or "who" in command.arguments.__struct_fields__, command.name
         assert set(command.interrupts) <= set(COMMANDS)
+
+
+def test_what_a_command_answers_is_a_type_that_there_is() -> None:
+    classes = {
+        node.name for module in modules().values() for node in ast.walk(module) if isinstance(node, ast.ClassDef)
+    }
+    classes |= {"dict", "object"}
+
+    for command in COMMANDS.values():
+        assert command.answers.removeprefix("list[").removesuffix("]") in classes, command.name
+
+
+def test_a_choice_that_there_is_not_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(BadData, match='to: must be "bypass" or "follow" or "try", not "sideways"'):
+        checked("gate", to="sideways", who="ada")
 
 
 def test_the_document_says_who_may_ask() -> None:

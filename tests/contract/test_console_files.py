@@ -88,7 +88,7 @@ def test_what_is_wrong_with_it_is_said_with_line_and_key(tmp_path: Path, text: s
 
 
 def test_what_is_typed_wrongly_is_said_with_its_option(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--broker 'http://x'"):
+    with pytest.raises(ConfigError, match=r'^--broker must be .*not "http://x"'):
         settings_of(None, {"url": "http://x"})
     with pytest.raises(ConfigError, match="cannot be read"):
         settings_of(tmp_path / "gone.toml", {})

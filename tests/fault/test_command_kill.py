@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ Effects = Callable[[World], int]
 
 CHILD = textwrap.dedent(
     """
-    import base64, json, os, queue, signal, sys
+    import base64, json, os, queue, signal, sys, traceback
     from pathlib import Path
     from types import SimpleNamespace
     import journal_rig as rig
@@ -32,8 +32,6 @@ CHILD = textwrap.dedent(
     from edge_agent.ledger.recorder import Recorder
     from edge_agent.runtime.clock import SystemClock
     from edge_agent.uplink.message import Inbound
-
-    folder, cut_at = Path(sys.argv[1]), int(sys.argv[2])
 
     def tell(word, payload):
         os.write(1, (word + " " + base64.b64encode(payload).decode() + "\\n").encode())
@@ -93,14 +91,30 @@ CHILD = textwrap.dedent(
                 self.calls.get(timeout=20)()
                 super().turn()
 
-    came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1", mark)
-            for topic, payload, reply_to, mark in json.loads(sys.stdin.read())]
-    world = SimpleNamespace(folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True, begun_utc=0.0)
-    life = Killed(world)
-    life.run()
-    life.writer.close()
-    life.writer.join(SystemClock().now() + 10)
-    print("points", life.crossed, flush=True)
+    def live(given):
+        came = [Inbound(topic, base64.b64decode(payload), 1, False, True, SystemClock().now(), reply_to, b"c-1", mark)
+                for topic, payload, reply_to, mark in given]
+        world = SimpleNamespace(
+            folder=folder, clock=SystemClock(), unacknowledged=came, synchronised=True, begun_utc=0.0
+        )
+        life = Killed(world)
+        life.run()
+        life.writer.close()
+        life.writer.join(SystemClock().now() + 10)
+        tell("points", str(life.crossed).encode())
+
+    for line in sys.stdin:
+        where, cut_at, given = json.loads(line)
+        folder = Path(where)
+        child = os.fork()
+        if child == 0:
+            try:
+                live(given)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        tell("ended", str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
     """
 )
 
@@ -261,57 +275,66 @@ def test_a_restart_is_answered_by_the_life_after_it(tmp_path: Path) -> None:
     assert [answer["code"] for answer in world.answers()] == ["OK"]
 
 
-class Broker:
-    """What a station in a process of its own is given, and what it says."""
+class Processes:
+    """Lives of a station in a process each, which begin with everything imported."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.points = 0
-
-    def live(self, cut_at: int = -1) -> int:
-        waiting = self.world.unacknowledged
-        given = [(m.topic, base64.b64encode(m.payload).decode(), m.reply_to, m.mark) for m in waiting]
-        child = subprocess.run(
-            [sys.executable, "-c", CHILD, str(self.world.folder), str(cut_at)],
-            input=json.dumps(given),
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
             env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        for line in child.stdout.splitlines():
+        self.points = 0
+
+    def live(self, world: World, cut_at: int = -1) -> int:
+        """Let one live with what waits at the broker; give how its process ended."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        given = [(m.topic, base64.b64encode(m.payload).decode(), m.reply_to, m.mark) for m in world.unacknowledged]
+        self.process.stdin.write(json.dumps([str(world.folder), cut_at, given]) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
             word, said = line.split()
-            payload = b"" if word == "points" else base64.b64decode(said)
+            payload = base64.b64decode(said)
+            if word == "ended":
+                return int(payload)
             if word == "points":
-                self.points = int(said)
+                self.points = int(payload)
             elif word == "acknowledged":
-                self.world.unacknowledged = [m for m in self.world.unacknowledged if m.mark != int(payload)]
+                world.unacknowledged = [m for m in world.unacknowledged if m.mark != int(payload)]
             else:
-                self.world.said.append(Outgoing("rsp", payload))
-        return child.returncode
+                world.said.append(Outgoing("rsp", payload))
+        raise AssertionError("the process that makes processes has ended")
 
 
-def asked(folder: Path, name: str) -> tuple[World, Broker]:
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    made = Processes()
+    with made.process:
+        yield made
+
+
+def asked(folder: Path, name: str) -> World:
     folder.mkdir()
     (folder / "effects").touch()
     world = World(folder)
     clock = SystemClock()
     world.send(request(name, COMMANDS[name][0], clock=clock, issued_at=clock.utc(), ttl_ms=600_000))
-    return world, Broker(world)
+    return world
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("name", "every"), [("use", 2), ("label", 3)])
+@pytest.mark.parametrize("name", ["use", "label"])
 def test_wherever_the_process_is_killed_it_happens_once_and_has_one_answer(
-    tmp_path: Path, name: str, every: int
+    tmp_path: Path, name: str, processes: Processes
 ) -> None:
-    _, undisturbed = asked(tmp_path / "whole", name)
-    assert undisturbed.live() == 0
-    assert undisturbed.points >= 11
-    for cut_at in range(0, undisturbed.points, every):
-        world, broker = asked(tmp_path / str(cut_at), name)
-        assert broker.live(cut_at) == -signal.SIGKILL
-        assert broker.live() == 0
+    assert processes.live(asked(tmp_path / "whole", name)) == 0
+    assert processes.points >= 11
+    for cut_at in range(processes.points):
+        world = asked(tmp_path / str(cut_at), name)
+        assert processes.live(world, cut_at) == -signal.SIGKILL
+        assert processes.live(world) == 0
         effects = world.folder / "effects"
         done = len(effects.read_bytes()) if name == "use" else COMMANDS[name][1](world)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent import cli
 from edge_agent.errors import EdgeAgentError
+from edge_agent.exits import EXIT_FAILED
 from edge_agent.runtime import systemd
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ def _serve_once(make: Callable[[], Agent]) -> tuple[int, bool]:
     if ending is not None:
         _say_why(ending.component, ending.error)
     unclean = agent.close()
-    code = codes[0] if codes else cli.EXIT_FAILED
+    code = codes[0] if codes else EXIT_FAILED
     if unclean:
         sys.stderr.write(f"edge-agent: did not end in time: {', '.join(unclean)}\n")
         sys.stdout.flush()
-        os._exit(code or cli.EXIT_FAILED)  # a thread that hangs in a driver cannot be ended
+        os._exit(code or EXIT_FAILED)  # a thread that hangs in a driver cannot be ended
     return code, again
 
 

@@ -5,7 +5,6 @@ Looks at the disk, to read the file and to see whether what it names is there; c
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,15 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.cameraconfig import CameraConfig, DeviceKind
-from edge_agent.config import SHIPPED_BUNDLES, Config, RecipeConfig
+from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config import Config, RecipeConfig
+from edge_agent.configfaults import missing, not_a, wire_faults
 from edge_agent.errors import ConfigError
 from edge_agent.records import Modality
 from edge_agent.schema import conform, line_of
 from edge_agent.section import Conflict
 from edge_agent.tomltext import Problem, dotted, quoted, read_toml
-from edge_agent.wireconfig import WireConfig
-from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A configuration is some kilobytes; more is another file."""
@@ -190,7 +188,7 @@ def _read_table(file: Path, table: str, config: Config) -> tuple[Config, list[Pr
     whole = msgspec.structs.replace(config, **{table: read})
     if not problems:
         of_cameras = _camera_fault(whole) if table == "recipe" else ()
-        for keys, reason, hint in (*whole.conflicts(), *_missing(whole), *of_cameras):
+        for keys, reason, hint in (*whole.conflicts(), *missing(whole), *of_cameras):
             if key := next((key for key in keys if key.startswith(f"{table}.")), ""):
                 line = line_of(document.lines, tuple(key.split(".")))
                 problems.append(Problem(line, key, reason, hint))
@@ -199,16 +197,16 @@ def _read_table(file: Path, table: str, config: Config) -> tuple[Config, list[Pr
 
 def missing_files(config: Config) -> Iterator[Conflict]:
     """Give the files and folders that the configuration names and the disk does not have."""
-    if fault := _fault(Path(config.station.state_dir), stat.S_ISDIR, "folder", may_be_absent=True):
+    if fault := not_a(Path(config.station.state_dir), stat.S_ISDIR, "folder", may_be_absent=True):
         yield Conflict(("station.state_dir",), fault)
     if config.source.kind == "replay" and config.source.replay.folder:
         folder = Path(config.source.replay.folder)
         keys = ("source.replay.folder", "source.kind")
-        if fault := _fault(folder, stat.S_ISDIR, "folder"):
+        if fault := not_a(folder, stat.S_ISDIR, "folder"):
             yield Conflict(keys, fault)
-        elif fault := _fault(folder / "index.csv", stat.S_ISREG, "file"):
+        elif fault := not_a(folder / "index.csv", stat.S_ISREG, "file"):
             yield Conflict(keys, fault, "a recording lists its parts in index.csv")
-    yield from _missing(config)
+    yield from missing(config)
     yield from _camera_fault(config)
     for key, load in (("station.recipes", load_recipes), ("source.cameras", load_cameras)):
         try:
@@ -217,41 +215,12 @@ def missing_files(config: Config) -> Iterator[Conflict]:
             for line in error.message.splitlines():
                 yield Conflict((key,), line)
     if config.source.kind == "wire" and config.source.wire.port:
-        yield from _wire_faults(config.source.wire)
+        yield from wire_faults(config.source.wire)
     if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
         yield Conflict(
             ("api.socket", "station.state_dir"),
             f"{quoted(config.api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
             "set api.socket to a short path, or state_dir to a shorter one",
-        )
-
-
-def _wire_faults(wire: WireConfig) -> Iterator[Conflict]:
-    """Say what cannot work with the port; one that is not there now may be later."""
-    if not is_uart(wire.port):
-        return
-    longest = largest_block(wire.baud)
-    if wire.block_samples > longest:
-        yield Conflict(
-            ("source.wire.block_samples", "source.wire.baud"),
-            f"must be at most {longest} at {wire.baud} baud, not {wire.block_samples}",
-            "behind a longer one acknowledgements come too late" if longest else "choose a larger source.wire.baud",
-        )
-    largest_hz = largest_rate_hz(wire.baud, wire.block_samples)
-    if wire.rate_hz > largest_hz:
-        yield Conflict(
-            ("source.wire.rate_hz", "source.wire.baud"),
-            f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
-            "a UART of 2,000,000 baud carries 26,667 samples/s; so does USB CDC",
-        )
-
-
-def _missing(config: Config) -> Iterator[Conflict]:
-    """Give what the one recipe and the one camera of `config` name and is not there."""
-    yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
-    if config.camera.kind is DeviceKind.VIDEO and (fault := _fault(Path(config.camera.device), stat.S_ISREG, "file")):
-        yield Conflict(
-            ("camera.device",), fault, "name a camera (edge-agent camera list), a stream, a video or a folder"
         )
 
 
@@ -273,33 +242,6 @@ def _camera_fault(config: Config) -> Iterator[Conflict]:
             'must name a camera with source.kind = "wire" and "image" in recipe.modalities',
             "list what there is: edge-agent camera list; without pictures: recipe.modalities",
         )
-
-
-def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:
-    fault = _fault(folder, stat.S_ISDIR, "folder")
-    if fault and folder.is_relative_to(SHIPPED_BUNDLES):
-        shipped = sorted(manifest.parent.name for manifest in SHIPPED_BUNDLES.glob("*/manifest.toml"))
-        near = difflib.get_close_matches(name, shipped, n=1)
-        hint = f"did you mean {quoted(near[0])}?" if near else f"Shipped: {', '.join(shipped) or 'none'}."
-        yield Conflict(
-            ("recipe.bundle",),
-            f"no bundle {quoted(name)} is shipped",
-            f'{hint} A folder is written with a "/".',
-        )
-    elif fault := fault or _fault(folder / "manifest.toml", stat.S_ISREG, "file"):
-        yield Conflict(("recipe.bundle",), fault, "a bundle is a folder with a manifest.toml")
-
-
-def _fault(path: Path, is_kind: Callable[[int], bool], kind: str, *, may_be_absent: bool = False) -> str:
-    """Say why `path` is not a `kind`; "" when it is."""
-    where = quoted(str(path), longest=200)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "" if may_be_absent else f"{where} does not exist"
-    except OSError as error:
-        return f"{where} cannot be read: {error.strerror}"
-    return "" if is_kind(mode) else f"{where} is not a {kind}"
 
 
 def _with(values: Mapping[str, Any], over: Mapping[str, object]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def add_json(verb: argparse.ArgumentParser) -> None:
 
 def add_who(verb: argparse.ArgumentParser) -> None:
     """Add `--who`."""
-    verb.add_argument("--who", default=_user(), metavar="NAME", help="your name, for the record")
+    verb.add_argument("--who", default=user_name(), metavar="NAME", help="your name, for the record")
 
 
 def add_station(verb: argparse.ArgumentParser) -> None:
@@ -26,7 +26,8 @@ def add_station(verb: argparse.ArgumentParser) -> None:
     place.add_argument("--state", type=Path, default=Path("state"), metavar="DIR", help="its state (default: ./state)")
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Give the name of who runs the program."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

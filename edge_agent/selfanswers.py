@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent import trust
+from edge_agent import trust, trustfile
 from edge_agent.agent import Agent, program_version
 from edge_agent.api import Handler, Request
 from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
@@ -38,7 +38,7 @@ class StationAround:
             Resource.KNOWLEDGE: agent.station.knowledge_state,
             Resource.RECIPE: lambda: agent.station.products.in_use.name,
             Resource.GATE: lambda: "bypass" if gate is not None and gate.bypassed else "follow",
-            Resource.TRUST: lambda: trust.fingerprint(agent.trust.all()),
+            Resource.TRUST: lambda: trustfile.fingerprint(agent.trust.all()),
             Resource.CONFIGURATION: lambda: agent.configuration,
             Resource.STATION: lambda: agent.life,
         }
@@ -184,5 +184,5 @@ class SelfAnswers:
             station.record(trust.change_event(arguments, station.clock.utc()))
             request.done(trusted.all())
 
-        if not self._agent.background.submit(Chore(lambda: trust.change(trusted.path, arguments), written)):
+        if not self._agent.background.submit(Chore(lambda: trustfile.change(trusted.path, arguments), written)):
             request.failed(Unavailable("the station has too much to do", hint="ask again in a moment"))

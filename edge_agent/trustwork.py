@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from edge_agent import api, trust
+from edge_agent import api, trust, trustfile
 from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import checked
 from edge_agent.config import Config
@@ -58,7 +58,7 @@ def change_trust(
         asked = {k: v for k, v in msgspec.to_builtins(arguments).items() if v is not None}
         keys = msgspec.convert(api.call(socket, "trust", asked), tuple[TrustedKey, ...])
     else:
-        keys = trust.read_keys(Path(config.uplink.trusted)) if to == "list" else _changed(config, arguments)
+        keys = trustfile.read_keys(Path(config.uplink.trusted)) if to == "list" else _changed(config, arguments)
     if as_json:
         say_json(keys)
         return 0
@@ -80,7 +80,7 @@ def _changed(config: Config, asked: TrustArguments) -> tuple[TrustedKey, ...]:
         hint = f"where a station is starting or stopping, ask again in a moment; else {error.hint}"
         raise Unavailable(error.message, hint=hint) from error
     try:
-        keys = trust.change(Path(config.uplink.trusted), asked)
+        keys = trustfile.change(Path(config.uplink.trusted), asked)
         store.write(Batch(events=[trust.change_event(asked, SystemClock().utc())]))
     finally:
         store.close()

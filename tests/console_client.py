@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.signing import public_bytes
-from edge_agent.trust import key_of, write_keys
+from edge_agent.trustfile import key_of, write_keys
 
 CLOCK = SystemClock()
 

@@ -29,7 +29,8 @@ from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
 from edge_agent.signing import public_bytes, sealed
 from edge_agent.testing.clock import ManualClock
-from edge_agent.trust import Trust, key_of, write_keys
+from edge_agent.trust import Trust
+from edge_agent.trustfile import key_of, write_keys
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
 

@@ -7,22 +7,17 @@ only what it needs.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
-from edge_agent.cli.verb import EXIT_CONFIG
-from edge_agent.errors import ConfigError, EdgeAgentError
+from edge_agent.exits import EXIT_OK, EXIT_USAGE, done
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
 
-EXIT_OK: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
-"""What a shell makes of Ctrl-C."""
+PROGRAM: Final = "edge-agent"
 
 Serve = Callable[[Callable[[], "Agent"]], int]
 """Makes an agent, runs it until it ends or is stopped, closes it, and gives the exit code."""
@@ -40,24 +35,13 @@ def main(argv: Sequence[str], serve: Serve) -> int:
     """
     arguments = parser().parse_args(argv)
     arguments.serve = serve
-    try:
-        return int(arguments.verb(arguments))
-    except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
-    except EdgeAgentError as error:
-        return _fail(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.stderr.write("edge-agent: interrupted\n")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has gone; nothing is left to say
-        return EXIT_OK
+    return done(PROGRAM, lambda: int(arguments.verb(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe every verb; the documents are checked against it."""
     top = argparse.ArgumentParser(
-        prog="edge-agent", description="An inspection station: picture and vibration in, OK / NG / UNSURE out."
+        prog=PROGRAM, description="An inspection station: picture and vibration in, OK / NG / UNSURE out."
     )
     top.add_argument("--version", action="store_true", help="print the version of the program and its runtimes")
     top.set_defaults(verb=_version_or_help, parser=top)
@@ -70,16 +54,9 @@ def parser() -> argparse.ArgumentParser:
 def _version_or_help(arguments: argparse.Namespace) -> int:
     if not arguments.version:
         arguments.parser.print_help(sys.stderr)
-        return 2
+        return EXIT_USAGE
     from importlib.metadata import version
 
     names = ("edge-agent", "onnxruntime", "openvino", "numpy")
     sys.stdout.write("".join(f"{name} {version(name)}\n" for name in names))
     return EXIT_OK
-
-
-def _fail(error: EdgeAgentError, code: int) -> int:
-    sys.stderr.write(f"edge-agent: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
-    return code

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.verb import EXIT_CONFIG, AddVerb, add_verb, config_of
+from edge_agent.cli.verb import AddVerb, add_verb, config_of
+from edge_agent.exits import EXIT_CONFIG
 from edge_agent.options import add_json, add_station, add_who, count, rate
 
 if TYPE_CHECKING:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
-
-EXIT_CONFIG: Final = 78
-"""EX_CONFIG of sysexits.h; the systemd unit does not restart on it."""
 
 AddVerb = Callable[..., argparse.ArgumentParser]
 """`add_parser` of argparse's collection of sub-commands."""

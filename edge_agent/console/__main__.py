@@ -12,17 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.console.options import add_broker, add_json, default_by, seconds
-from edge_agent.errors import BadData, ConfigError, EdgeAgentError
+from edge_agent.console.options import add_broker, default_by, seconds
+from edge_agent.errors import BadData
+from edge_agent.exits import EXIT_USAGE, done, failed
+from edge_agent.options import add_json
 
 if TYPE_CHECKING:
     from edge_agent.uplinkconfig import UplinkConfig
 
-EXIT_OK: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_CONFIG: Final = 78
-EXIT_INTERRUPTED: Final = 130
+PROGRAM: Final = "edge-console"
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -30,7 +28,7 @@ Verb = Callable[[argparse.Namespace], int]
 def parser() -> argparse.ArgumentParser:
     """Describe every verb; the documents are checked against it."""
     top = argparse.ArgumentParser(
-        prog="edge-console",
+        prog=PROGRAM,
         description="The console of a fleet of inspection stations: what they tell, what they shall do.",
     )
     top.set_defaults(verb=None, parser=top)
@@ -121,18 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb is None:
         arguments.parser.print_help(sys.stderr)
         return EXIT_USAGE
-    try:
-        return int(arguments.verb(arguments))
-    except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
-    except EdgeAgentError as error:
-        return _fail(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.stderr.write("edge-console: interrupted\n")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has gone; nothing is left to say
-        return EXIT_OK
+    return done(PROGRAM, lambda: int(arguments.verb(arguments)))
 
 
 def _way(arguments: argparse.Namespace) -> UplinkConfig:
@@ -171,7 +158,7 @@ def _send(arguments: argparse.Namespace) -> int:
     try:
         return send_command(_way(arguments), order, as_json=arguments.json)
     except BadData as error:
-        return _fail(error, EXIT_USAGE)
+        return failed(PROGRAM, error, EXIT_USAGE)
 
 
 def _configure(arguments: argparse.Namespace) -> int:
@@ -191,7 +178,7 @@ def _configure(arguments: argparse.Namespace) -> int:
     try:
         return configure_station(_way(arguments), change, as_json=arguments.json)
     except BadData as error:
-        return _fail(error, EXIT_USAGE)
+        return failed(PROGRAM, error, EXIT_USAGE)
 
 
 def _watch(arguments: argparse.Namespace) -> int:
@@ -212,13 +199,6 @@ def _stations(arguments: argparse.Namespace) -> int:
     from edge_agent.console.fleet import list_stations
 
     return list_stations(_way(arguments), as_json=arguments.json)
-
-
-def _fail(error: EdgeAgentError, code: int) -> int:
-    sys.stderr.write(f"edge-console: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from edge_agent.desired import Wish
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.trust import read_keys
+from edge_agent.trustfile import read_keys
 from edge_agent.uplink.message import Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
 from edge_agent.uplinkconfig import UplinkConfig

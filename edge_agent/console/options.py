@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 
-
-def add_json(verb: argparse.ArgumentParser) -> None:
-    """Add `--json`."""
-    verb.add_argument("--json", action="store_true", help="answer as JSON, for programs")
+from edge_agent.options import user_name
 
 
 def add_broker(verb: argparse.ArgumentParser) -> None:
@@ -27,10 +22,7 @@ def add_broker(verb: argparse.ArgumentParser) -> None:
 
 def default_by() -> str:
     """Give who asks where nobody says so: the login at the console."""
-    try:
-        return f"{getpass.getuser()}@console"
-    except (KeyError, OSError):
-        return f"user {os.getuid()}@console"  # one without a name, as in some containers
+    return f"{user_name()}@console"
 
 
 def seconds(text: str) -> float:

@@ -19,7 +19,7 @@ from edge_agent.desired import Wish
 from edge_agent.ledger import Reader
 from edge_agent.records import Outcome
 from edge_agent.signing import public_bytes, sealed
-from edge_agent.trust import key_of, write_keys
+from edge_agent.trustfile import key_of, write_keys
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import agent, app, cli, station
+from edge_agent.exits import EXIT_CONFIG
 from edge_agent.scheduler import lane
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -108,7 +109,7 @@ def test_a_service_that_is_not_shut_in_is_noticed(tmp_path: Path) -> None:
         ("Type", "notify"),
         ("NotifyAccess", "main"),
         ("Restart", "on-failure"),
-        ("RestartPreventExitStatus", str(cli.EXIT_CONFIG)),
+        ("RestartPreventExitStatus", str(EXIT_CONFIG)),
         ("User", "edge-agent"),
         ("StateDirectory", "edge-agent"),
         ("StateDirectoryMode", "0700"),

@@ -10,7 +10,8 @@ from edge_agent.arguments import TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
 from edge_agent.errors import BadData, Unsafe
 from edge_agent.signing import key_id
-from edge_agent.trust import MAX_KEYS, PRIVILEGES, added, changed, fingerprint, key_of, removed
+from edge_agent.trust import PRIVILEGES
+from edge_agent.trustfile import MAX_KEYS, added, changed, fingerprint, key_of, removed
 
 
 def public(number: int) -> str:

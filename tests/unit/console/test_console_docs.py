@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from documents import document, rows, section, words
 
+from edge_agent import exits
 from edge_agent.console import __main__ as console
 from edge_agent.console.fleet import StationRow
 from edge_agent.console.keyfile import MadeKey
@@ -65,7 +66,7 @@ def test_each_example_can_be_typed() -> None:
 
 
 def test_exit_codes_are_those_of_the_program() -> None:
-    codes = {value for name, value in vars(console).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(exits).items() if name.startswith("EXIT_")}
 
     assert codes == {int(row[0]) for row in rows(CONSOLE_MD) if row[0].isdecimal()}
 

@@ -1,0 +1,71 @@
+"""Whether the disk has what a configuration names, and its wire carries what is asked of it; creates nothing."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge_agent.cameraconfig import DeviceKind
+from edge_agent.config import SHIPPED_BUNDLES, Config
+from edge_agent.section import Conflict
+from edge_agent.tomltext import quoted
+from edge_agent.wireconfig import WireConfig
+from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
+
+
+def missing(config: Config) -> Iterator[Conflict]:
+    """Give what the one recipe and the one camera of `config` name and is not there."""
+    yield from _bundle_fault(config.recipe.bundle, config.recipe.bundle_dir)
+    if config.camera.kind is DeviceKind.VIDEO and (fault := not_a(Path(config.camera.device), stat.S_ISREG, "file")):
+        yield Conflict(
+            ("camera.device",), fault, "name a camera (edge-agent camera list), a stream, a video or a folder"
+        )
+
+
+def wire_faults(wire: WireConfig) -> Iterator[Conflict]:
+    """Say what cannot work with the port; one that is not there now may be later."""
+    if not is_uart(wire.port):
+        return
+    longest = largest_block(wire.baud)
+    if wire.block_samples > longest:
+        yield Conflict(
+            ("source.wire.block_samples", "source.wire.baud"),
+            f"must be at most {longest} at {wire.baud} baud, not {wire.block_samples}",
+            "behind a longer one acknowledgements come too late" if longest else "choose a larger source.wire.baud",
+        )
+    largest_hz = largest_rate_hz(wire.baud, wire.block_samples)
+    if wire.rate_hz > largest_hz:
+        yield Conflict(
+            ("source.wire.rate_hz", "source.wire.baud"),
+            f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
+            "a UART of 2,000,000 baud carries 26,667 samples/s; so does USB CDC",
+        )
+
+
+def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:
+    fault = not_a(folder, stat.S_ISDIR, "folder")
+    if fault and folder.is_relative_to(SHIPPED_BUNDLES):
+        shipped = sorted(manifest.parent.name for manifest in SHIPPED_BUNDLES.glob("*/manifest.toml"))
+        near = difflib.get_close_matches(name, shipped, n=1)
+        hint = f"did you mean {quoted(near[0])}?" if near else f"Shipped: {', '.join(shipped) or 'none'}."
+        yield Conflict(
+            ("recipe.bundle",),
+            f"no bundle {quoted(name)} is shipped",
+            f'{hint} A folder is written with a "/".',
+        )
+    elif fault := fault or not_a(folder / "manifest.toml", stat.S_ISREG, "file"):
+        yield Conflict(("recipe.bundle",), fault, "a bundle is a folder with a manifest.toml")
+
+
+def not_a(path: Path, is_kind: Callable[[int], bool], kind: str, *, may_be_absent: bool = False) -> str:
+    """Say why `path` is not a `kind`; "" when it is."""
+    where = quoted(str(path), longest=200)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "" if may_be_absent else f"{where} does not exist"
+    except OSError as error:
+        return f"{where} cannot be read: {error.strerror}"
+    return "" if is_kind(mode) else f"{where} is not a {kind}"

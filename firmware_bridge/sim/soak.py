@@ -244,10 +244,9 @@ def _decide(
         bridge.hold(now())
         parts.update(belt.parts.copy())
         while witness.due:
-            if bridge.pulse(Pulse(witness.due.popleft(), PULSE_AFTER_S, PULSE_US, 0)):
-                taken += 1
-            else:
-                refused += 1
+            refusal = bridge.pulse(Pulse(witness.due.popleft(), PULSE_AFTER_S, PULSE_US, 0))
+            taken += refusal is None
+            refused += refusal is not None
         if now() >= end_s:
             belt.stop()
         pause.wait(TURN_S)

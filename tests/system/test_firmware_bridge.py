@@ -68,7 +68,7 @@ def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
     times = [arrival.time_s for arrival in of(Arrival)]
     np.testing.assert_allclose(np.diff(times), PART_S, atol=2e-4)
     fates = Counter(report.fate for report in of(RejectReport))
-    assert set(fates) <= {Fate.DONE, Fate.VOID}  # void: still on its way at the end
+    assert set(fates) <= {Fate.DONE, Fate.DOWN}  # down: still on its way at the end
     assert fates[Fate.DONE] >= 30
     for report in of(RejectReport):
         assert report.actual_ticks is None or report.actual_ticks >= report.fire_ticks

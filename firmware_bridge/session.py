@@ -6,7 +6,6 @@ raised here ends the session, and the next one begins with `open`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -118,6 +117,7 @@ class Session:
         """
         if self.state is not State.CLOSED:
             self._turn(Turn.ENDED, now)
+        self.link.reset()
         self.lease.begin(now)
         return self.rejects.broken(now)
 
@@ -194,7 +194,7 @@ class Session:
         heard: list[Heard] = []
         match self.state:
             case State.CLOSED:
-                return []
+                pass
             case State.GREETING:
                 self._greet(now)
             case State.CONFIGURING | State.SYNCING:
@@ -214,7 +214,7 @@ class Session:
     def next_wake_s(self) -> float:
         """Give the host monotonic time when `step` has something to do [s]; infinite when it has not."""
         if self.state is State.CLOSED:
-            return math.inf
+            return self.rejects.next_wake_s()
         due = [self.link.next_wake_s(), self.rejects.next_wake_s()]
         match self.state:
             case State.GREETING:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from mcu_bench import CONFIG, SESSION, check_account, check_values, every, only
-from mcu_drivers import CORE, FIRMWARE, HOST, compile_c
+from mcu_drivers import CORE, FIRMWARE, SIM, compile_c
 
 from firmware_bridge.layout import decode_message, encode_message
 from firmware_bridge.messages import (
@@ -77,7 +77,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    program = compile_c(tmp_path / "host", [FIRMWARE / name for name in CORE + HOST], "-O1")
+    program = compile_c(tmp_path / "sim", [FIRMWARE / name for name in CORE + SIM], "-O1")
     path = tmp_path / "mcu"
     process = subprocess.Popen([program, "--pty", path, "--boot-id", "77", "--part-ms", "40", "--width-ms", "10"])
     try:

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_bridge.bridge import Bridge, Down
+from firmware_bridge.codes import BlockFlag
 from firmware_bridge.heard import Arrival, Heard, Rebooted, Samples, Up
-from firmware_bridge.messages import BlockFlag, Log
+from firmware_bridge.messages import Log
 
 EDGES_SHOWN: Final = 5
 LINES_SHOWN: Final = 5

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from firmware_bridge.messages import Reject, RejectAck, RejectDone, RejectResult
+from firmware_bridge.codes import RejectResult
+from firmware_bridge.messages import Reject, RejectAck, RejectDone
 
 ANSWER_S: Final = 0.100
 """An answer that has not come so long after it was due was lost [s]: more than all repetitions of the question take."""

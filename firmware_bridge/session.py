@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from firmware_bridge import complaint
 from firmware_bridge.account import EdgeAccount, SampleAccount, Totals
 from firmware_bridge.clocksync import ClockSync
+from firmware_bridge.codes import ConfigResult, StatusFlag
 from firmware_bridge.edgebook import EdgeBook, Moment
-from firmware_bridge.errors import BridgeError, McuFault, PortRefused
+from firmware_bridge.errors import BridgeError, McuFault
 from firmware_bridge.flood import FloodGate
+from firmware_bridge.greeter import Greeter
 from firmware_bridge.handshake import NEXT, State, Turn
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
 from firmware_bridge.lease import Lease
 from firmware_bridge.link import Link
 from firmware_bridge.messages import (
-    PROTOCOL,
     Block,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Hello,
     Log,
@@ -32,19 +33,10 @@ from firmware_bridge.messages import (
     RejectAck,
     RejectDone,
     Status,
-    StatusFlag,
 )
-from firmware_bridge.packet import VERSION
 from firmware_bridge.pinger import Pinger
 from firmware_bridge.reject import Fate, RejectBook, RejectReport
 
-HELLO_S: Final = 0.250
-"""Between two greetings that are not answered [s]."""
-GREETINGS_S: Final = (3.0, 6.0, 15.0, 60.0)
-"""How long the first, second … greeting goes on without an answer, the last one for ever after [s].
-
-Most microcontrollers boot within two seconds of a reset. Where opening the port is what resets them, closing it too
-early would reset them for ever."""
 SETTLING_S: Final = 3.0
 """Configuration and the first pings take no longer [s]."""
 SILENCE_S: Final = 2.5
@@ -61,11 +53,11 @@ class Session:
 
     def __init__(self, wanted: Config, new_id: Callable[[], int]) -> None:
         self._wanted = wanted
-        self._new_id = new_id
         self.link = Link()
         self.state = State.CLOSED
         self.rejects = RejectBook(self.link.send)
         self.lease = Lease(wanted.lease_ms, self.link.send)
+        self._greeter = Greeter(self.link.send, new_id)
         self._pinger = Pinger(self.link.send)
         self._flood = FloodGate(wanted.rate_hz)
         self.samples = SampleAccount()
@@ -74,13 +66,9 @@ class Session:
         self.config: ConfigAck | None = None
         self.status: Status | None = None
         self._ended = Totals()
-        self._id = 0
-        self._begun_s = self._heard_s = self._next_hello_s = 0.0
-        self._unanswered = 0
-        self._bytes = self._bytes_before = self._packets_before = 0
+        self._begun_s = self._heard_s = 0.0
+        self._bytes = 0
         self._error: BridgeError | None = None
-        self._greeting: Hello | None = None
-        self._hello_sent = False
 
     @property
     def clock(self) -> ClockSync:
@@ -102,7 +90,6 @@ class Session:
         self.link.open()
         self.link.decoder.foreign = 0
         self._error = None
-        self._id = self._new_id()
         self._turn(Turn.OPENED, now)
 
     def close(self, now: float) -> list[RejectReport]:
@@ -166,7 +153,8 @@ class Session:
             for message in self.link.receive(data, now):
                 self._heard_s = now
                 heard += self._heard(message, now)
-            self._refuse_another_version()
+            if self.link.decoder.foreign and self.state is State.GREETING:
+                raise complaint.another_version(self.link.decoder.foreign_version)
             self._flood.add(len(data), now)
         except BridgeError as error:
             self._error = error
@@ -196,7 +184,7 @@ class Session:
             case State.CLOSED:
                 pass
             case State.GREETING:
-                self._greet(now)
+                self._greeter.step(now, self._came)
             case State.CONFIGURING | State.SYNCING:
                 if now >= self._begun_s + SETTLING_S:
                     raise McuFault("the microcontroller answers the greeting and then not enough to go on")
@@ -218,7 +206,7 @@ class Session:
         due = [self.link.next_wake_s(), self.rejects.next_wake_s()]
         match self.state:
             case State.GREETING:
-                due += [self._next_hello_s, self._begun_s + self._patience_s]
+                due += [self._greeter.next_wake_s()]
             case State.CONFIGURING:
                 due += [self._begun_s + SETTLING_S]
             case State.SYNCING:
@@ -235,9 +223,7 @@ class Session:
         self.state = NEXT[self.state, turn]
         self._begun_s = self._heard_s = now
         if self.state is State.GREETING:
-            self._next_hello_s = now
-            self._greeting, self._hello_sent = None, False
-            self._bytes_before, self._packets_before = self._bytes, self.link.counts.received
+            self._greeter.begin(now, self._came)
             self.lease.begin(now)
 
     def _heard(self, message: Message, now: float) -> Iterator[Heard]:
@@ -262,53 +248,21 @@ class Session:
             case Log():
                 yield message
 
-    def _greet(self, now: float) -> None:
-        if now >= self._begun_s + self._patience_s:
-            self._unanswered += 1
-            raise self._nobody(now - self._begun_s)
-        if now >= self._next_hello_s:
-            self.link.send(Hello(PROTOCOL, 0, self._id), now)
-            self._hello_sent = True
-            self._next_hello_s = now + HELLO_S
-
     @property
-    def _patience_s(self) -> float:
-        return GREETINGS_S[min(self._unanswered, len(GREETINGS_S) - 1)]
-
-    def _nobody(self, waited_s: float) -> McuFault:
-        if self._bytes > self._bytes_before and self.link.counts.received == self._packets_before:
-            return McuFault(
-                "what comes from the port is not this protocol",
-                hint="check that source.wire.port is the right device and source.wire.baud its speed",
-            )
-        return McuFault(
-            f"nobody answers on the port within {waited_s:.0f} s",
-            hint="check that source.wire.port is the right device, that it has power and the firmware runs",
-        )
-
-    def _refuse_another_version(self) -> None:
-        if self.link.decoder.foreign and self.state is State.GREETING:
-            raise PortRefused(
-                f"the microcontroller speaks version {self.link.decoder.foreign_version} of the protocol, "
-                f"this program version {VERSION}",
-                hint="install the firmware that belongs to this version of edge-agent (firmware_bridge/firmware)",
-            )
+    def _came(self) -> tuple[int, int]:
+        """Bytes and whole packets."""
+        return self._bytes, self.link.counts.received
 
     def _greeted(self, hello: Hello, now: float) -> Iterator[Heard]:
-        if hello.proto != PROTOCOL:
-            raise PortRefused(
-                f"the microcontroller speaks protocol {hello.proto}, this program {PROTOCOL}",
-                hint="install the firmware that belongs to this version of edge-agent (firmware_bridge/firmware)",
-            )
-        if not hello.tick_hz:
-            raise PortRefused("what answers has no clock: another host?", hint="source.wire.port must be a firmware's")
+        error = complaint.unfit(hello)
+        if error is not None:
+            raise error
         if self.state is State.GREETING:
-            self._greeting = hello if self._hello_sent else None
+            self._greeter.heard(hello)
         elif self.hello is not None and hello.boot_id != self.hello.boot_id:
             yield from self.rejects.rebooted()
             yield Rebooted()
             self.link.reset()
-            self._id = self._new_id()
             self._turn(Turn.REBOOTED, now)
 
     def _begin(self, hello: Hello, status: Status, now: float) -> Iterator[RejectReport]:
@@ -323,8 +277,10 @@ class Session:
         self.link.send(self._wanted, now)
 
     def _stated(self, status: Status, now: float) -> Iterator[Heard]:
-        if self.state is State.GREETING and self._greeting is not None:
-            yield from self._begin(self._greeting, status, now)  # only the answer to a greeting is followed by a STATUS
+        if self.state is State.GREETING and self._greeter.answer is not None:
+            yield from self._begin(
+                self._greeter.answer, status, now
+            )  # only the answer to a greeting is followed by a STATUS
         self.status = status
         if self.state in (State.CONFIGURING, State.SYNCING):
             self.edge_book.passed(status.edges)
@@ -335,31 +291,17 @@ class Session:
         yield status
 
     def _configured(self, answer: ConfigAck, now: float) -> None:
-        if answer.result != ConfigResult.OK:
-            words = {int(r): r.name.removeprefix("BAD_").lower() for r in ConfigResult}
-            raise PortRefused(
-                f"the microcontroller cannot do the {words.get(answer.result, 'configuration')} that is asked for; "
-                f"{self._offer()}",
-                hint="ask for what it can do: source.wire.rate_hz, source.wire.range_g, source.wire.block_samples",
-            )
         assert self.hello is not None
+        if answer.result != ConfigResult.OK:
+            raise complaint.refused(answer, self.hello)
         self.config = answer
         self._pinger.begin(self.hello.tick_hz, now)
         self._turn(Turn.CONFIGURED, now)
 
-    def _offer(self) -> str:
-        hello = self.hello
-        if hello is None:
-            return "it has not said what it can do"
-        return (
-            f"it has up to {hello.rate_hz} Hz and {hello.full_scale_mg} mg, {hello.inputs} inputs, "
-            f"{hello.outputs} outputs"
-        )
-
     def _ponged(self, pong: Pong, now: float) -> Iterator[Heard]:
         if self._pinger.answered(pong, now):
             self._turn(Turn.SYNCED, now)
-            self._unanswered = 0
+            self._greeter.came_up()
             self.lease.begin(now)
             assert self.hello is not None and self.config is not None
             yield Up(self.hello, self.config, self.edge_book.start())

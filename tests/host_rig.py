@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from host_drivers import CONFIG, START_US, Event, Host, StartHost
 
+from firmware_bridge.codes import ConfigResult, RejectResult, StatusFlag
 from firmware_bridge.layout import LAYOUTS, decode_message, encode_message
 from firmware_bridge.messages import (
     Ack,
@@ -16,7 +17,6 @@ from firmware_bridge.messages import (
     Block,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Hello,
     Message,
@@ -24,9 +24,7 @@ from firmware_bridge.messages import (
     Pong,
     Reject,
     RejectAck,
-    RejectResult,
     Status,
-    StatusFlag,
 )
 from firmware_bridge.packet import PacketDecoder, encode_packet
 

@@ -1,7 +1,7 @@
 """A microcontroller as a source: its edges are triggers, its samples become windows, its outputs are the reject gate.
 
-The one module that knows `firmware_bridge`. What comes on the bridge's thread is handed on by mailboxes; a session that
-breaks makes the source unavailable until the next one is up, and the microcontroller goes on counting meanwhile.
+With `wireview` the one that knows `firmware_bridge`. What comes on the bridge's thread is handed on by mailboxes; a
+session that breaks makes the source unavailable until the next one is up, and the microcontroller counts meanwhile.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
 from edge_agent.sources.wirerecords import News, WireStatus
+from edge_agent.sources.wireview import figures_of, wanted_of
 from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
+from firmware_bridge.codes import BlockFlag
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
-from firmware_bridge.messages import BlockFlag, Config, Log, Status
+from firmware_bridge.messages import Log, Status
 from firmware_bridge.port import Port, SerialPort
 from firmware_bridge.reject import Fate, RejectReport
 from firmware_bridge.session import Session
@@ -253,7 +255,8 @@ class WireSource:
             case RejectReport():
                 self._reported(heard)
             case Status():
-                self._figures = self._counted(heard)
+                assert self._bridge is not None
+                self._figures = figures_of(self._bridge.session, heard, self._cutter, self._clock.now())
             case Up():
                 self._came_up(heard)
             case Down(error=error):
@@ -271,30 +274,6 @@ class WireSource:
                 self._tell("info", "gate_armed", "the reject gate follows the station")
             case Log(level=level, text=text):
                 self._tell(SEVERITIES[min(level, 2)], "mcu_log", f"the microcontroller says: {text}")
-
-    def _counted(self, told: Status) -> WireStatus:
-        assert self._bridge is not None
-        session = self._bridge.session
-        totals = session.totals
-        link, decoder, clock = session.link.counts, session.link.decoder, session.clock
-        return WireStatus(
-            samples=totals.samples,
-            samples_dropped=totals.samples_dropped,
-            samples_lost=totals.samples_lost,
-            rate_hz=self._cutter.rate_hz,
-            edges=totals.edges,
-            edges_lost=totals.edges_lost,
-            glitches=totals.glitches,
-            corrupt=decoder.corrupt + decoder.oversize + told.corrupt,
-            retried=link.retried,
-            asked_anew=session.rejects.asked_anew,
-            drift_ppm=clock.drift_ppm,
-            residual_us=1e6 * clock.residual_p99_s,
-            uncertainty_us=1e6 * clock.uncertainty_s(self._clock.now()) if clock.ready else None,
-            windows=self._cutter.cut,
-            windows_unfinished=self._cutter.unfinished,
-            windows_clipped=self._cutter.clipped,
-        )
 
     def _sampled(self, heard: Samples) -> None:
         block = heard.block
@@ -333,30 +312,3 @@ class WireSource:
 
     def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:
         self.news.offer(News(severity, kind, message, data))
-
-
-def wanted_of(wire: WireConfig, gate: GateConfig, outputs: frozenset[int]) -> Config:
-    """Give what the microcontroller is asked to do.
-
-    Args:
-        wire: sampling and trigger.
-        gate: levels and lease.
-        outputs: outputs that are used.
-
-    Returns:
-        The configuration to send.
-    """
-    used = sum(1 << output for output in outputs)
-    active = used if gate.active == "high" else 0
-    rejecting = gate.safe == "reject"
-    return Config(
-        rate_hz=wire.rate_hz,
-        range_mg=round(1000 * wire.range_g),
-        block_samples=wire.block_samples,
-        lease_ms=gate.lease_ms,
-        debounce_us=wire.debounce_us,
-        trigger_input=wire.trigger_input,
-        trigger_rising=int(wire.trigger_edge == "rising"),
-        active_levels=active,
-        safe_levels=active if rejecting else used & ~active,
-    )

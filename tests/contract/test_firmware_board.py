@@ -8,7 +8,8 @@ import pytest
 from mcu_bench import CONFIG, LEASE, MS, Bench, done, every, results
 from mcu_drivers import BOARD, START_TICKS, CDriver, Driver, shared_folder, sim_program
 
-from firmware_bridge.messages import Edge, Log, RejectResult, Status, StatusFlag
+from firmware_bridge.codes import RejectResult, StatusFlag
+from firmware_bridge.messages import Edge, Log, Status
 
 LOOP = 30 * MS
 

@@ -18,18 +18,18 @@ from host_drivers import LIBRARY
 from mcu_drivers import CORE, FIRMWARE, decoded_c, encoded_c, shared_folder, sim_program
 
 from firmware_bridge import packet as framing
-from firmware_bridge.layout import BY_TYPE, LAYOUTS, MAX_LOG_BYTES, Layout, decode_message
-from firmware_bridge.messages import (
+from firmware_bridge.codes import (
     MAX_BLOCK_SAMPLES,
     MAX_OUTPUTS,
     PROTOCOL,
     BlockFlag,
     ConfigResult,
-    Message,
     RejectResult,
     StatusFlag,
     Type,
 )
+from firmware_bridge.layout import BY_TYPE, LAYOUTS, MAX_LOG_BYTES, Layout, decode_message
+from firmware_bridge.messages import Message
 from firmware_bridge.packet import MAX_PAYLOAD, Packet, PacketDecoder, encode_packet
 
 MAX_TEXT_BYTES = 8192

@@ -14,12 +14,12 @@ from host_drivers import CONFIG, HOSTS, StartHost
 from host_rig import ARMED, BOARD, MS, SECOND, Rig
 from mcu_drivers import shared_folder
 
+from firmware_bridge.codes import ConfigResult, RejectResult, StatusFlag
 from firmware_bridge.messages import (
     Ack,
     Arm,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Heartbeat,
     Hello,
@@ -30,8 +30,6 @@ from firmware_bridge.messages import (
     Reject,
     RejectAck,
     RejectDone,
-    RejectResult,
-    StatusFlag,
 )
 
 LAPSED = StatusFlag.CONFIGURED | StatusFlag.LAPSED

@@ -11,7 +11,7 @@ from c_mutants import Mutant, mutated
 from mcu_bench import Bench
 from mcu_drivers import BOARD, CORE, SIM, START_TICKS, CDriver, Driver, Start
 
-from firmware_bridge.messages import ConfigResult
+from firmware_bridge.codes import ConfigResult
 
 MUTANTS = {
     "the CRC is not checked": Mutant(

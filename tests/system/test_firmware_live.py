@@ -14,21 +14,9 @@ import pytest
 from mcu_bench import CONFIG, SESSION, check_account, check_values, every, only
 from mcu_drivers import CORE, FIRMWARE, SIM, compile_c
 
+from firmware_bridge.codes import RejectResult
 from firmware_bridge.layout import decode_message, encode_message
-from firmware_bridge.messages import (
-    Arm,
-    Block,
-    Edge,
-    Hello,
-    Message,
-    Ping,
-    Pong,
-    Reject,
-    RejectAck,
-    RejectDone,
-    RejectResult,
-    Status,
-)
+from firmware_bridge.messages import Arm, Block, Edge, Hello, Message, Ping, Pong, Reject, RejectAck, RejectDone, Status
 from firmware_bridge.packet import PacketDecoder, encode_packet
 
 pytestmark = [pytest.mark.system, pytest.mark.timed]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone, RejectResult
+from firmware_bridge.codes import RejectResult
+from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone
 from firmware_bridge.reject import ANSWER_S, ASKED, STRANDED, Fate, RejectBook, RejectReport
 
 T = 1000.0

@@ -8,7 +8,9 @@ import pytest
 from cobs import cobs
 from scripted_mcu import CONFIG, HELLO, Scripted
 
+from firmware_bridge.codes import ConfigResult, RejectResult, StatusFlag
 from firmware_bridge.errors import BridgeError, McuFault, PortRefused
+from firmware_bridge.greeter import GREETINGS_S, HELLO_S, Greeter
 from firmware_bridge.handshake import State
 from firmware_bridge.heard import Armed, Arrival, Lapsed, Rebooted, Samples, Up
 from firmware_bridge.messages import (
@@ -16,7 +18,6 @@ from firmware_bridge.messages import (
     Block,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Hello,
     Log,
@@ -25,12 +26,10 @@ from firmware_bridge.messages import (
     Reject,
     RejectAck,
     RejectDone,
-    RejectResult,
-    StatusFlag,
 )
 from firmware_bridge.packet import HEADER
 from firmware_bridge.reject import Fate, RejectReport
-from firmware_bridge.session import GREETINGS_S, HELLO_S, SETTLING_S, SILENCE_S, Session
+from firmware_bridge.session import SETTLING_S, SILENCE_S, Session
 
 OPEN = [State.GREETING, State.CONFIGURING, State.SYNCING, State.UP]
 
@@ -426,10 +425,10 @@ def test_a_pulse_for_an_edge_that_never_came_or_without_a_wire_says_why() -> Non
     assert asked(rig, number=9) == RejectReport(9, 0, Fate.FORGOTTEN, 0)
 
 
-def waits_s(kind: type[Session]) -> list[float]:
+def waits_s(kind: type[Greeter]) -> list[float]:
     """How long each greeting goes on that nobody answers."""
     rig = Scripted()
-    rig.session.__class__ = kind
+    rig.session._greeter.__class__ = kind
     waited = []
     for _ in range(5):
         begun_s = rig.now
@@ -444,11 +443,11 @@ def waits_s(kind: type[Session]) -> list[float]:
 
 
 def test_each_greeting_that_nobody_answers_is_longer_than_the_one_before() -> None:
-    assert waits_s(Session) == [3.0, 6.0, 15.0, 60.0, 60.0]
+    assert waits_s(Greeter) == [3.0, 6.0, 15.0, 60.0, 60.0]
 
 
 def test_a_session_that_would_reset_a_slow_board_for_ever_is_noticed() -> None:
-    class Impatient(Session):
+    class Impatient(Greeter):
         _patience_s = 3.0
 
     with pytest.raises(AssertionError):

@@ -278,6 +278,10 @@ class CHost:
     def counts(self) -> dict[str, int]:
         return dict(zip(COUNTS, struct.unpack(f"<{len(COUNTS)}Q", self._answer(b"C")), strict=True))
 
+    def accept(self, count: int | None) -> None:
+        """Let the port take so many bytes more and then none; None: any number."""
+        self._ask(b"W" + (0xFFFFFFFF if count is None else count).to_bytes(4, "little"))
+
     def kill(self) -> None:
         """End a program that may not end by itself."""
         self._process.kill()

@@ -9,6 +9,7 @@
  *   G us u64                          follow from this time on
  *   R edge u32, after_us u32, pulse_us u32, output u8
  *   N seq u16                         let the next reliable packet have this number, as if there had been so many
+ *   W count u32                       the port takes so many bytes more; 0xFFFFFFFF: any number
  *   C                                 say the counts
  *
  *   count u32, bytes on the wire, count u32, bytes of events: kind u8 and its fields, see `heard`
@@ -21,12 +22,14 @@
 
 #define MAX_SENT (1u << 20)
 #define MAX_IDLE_STEPS 1000u
+#define ANY_NUMBER 0xFFFFFFFFu
 
 static struct eh_host host;
 static uint64_t now, due, ids;
 static uint8_t sent[MAX_SENT], events[MAX_SENT];
 static size_t sent_count, event_count;
 static bool alive;
+static uint32_t room = ANY_NUMBER;
 
 static uint64_t now_us(void *context)
 {
@@ -42,12 +45,16 @@ static uint64_t new_id(void *context)
 
 static size_t write_wire(void *context, const uint8_t *bytes, size_t count)
 {
+    size_t taken = room == ANY_NUMBER || count < room ? count : room;
+
     (void)context;
-    if (count > MAX_SENT - sent_count)
+    if (taken > MAX_SENT - sent_count)
         abort();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < taken; i++)
         sent[sent_count++] = bytes[i];
-    return count;
+    if (room != ANY_NUMBER)
+        room -= (uint32_t)taken;
+    return taken;
 }
 
 static void put(uint64_t value, size_t bytes)
@@ -232,6 +239,9 @@ static bool obey(uint8_t request)
         break;
     case 'R':
         reject();
+        break;
+    case 'W':
+        room = (uint32_t)read_number(4);
         break;
     case 'N':
         if (host.queued > 0)

@@ -129,10 +129,11 @@ def line_of(
     if config.source.kind != "wire" or supply is not None:
         feed = _feed(config, clock, loop, station, supply or _supply(config, clock, station))
         return Line(feed, output or SimulatedOutput(), bypass)
-    outputs = frozenset(product.recipe.config.gate.output for product in station.products)
+    gates = [product.recipe.config.gate for product in station.products]
     seen_by = load_cameras(config)
     window_s = config.pairing.window_ms / 1e3
-    wire = WireSource(config.source.wire, config.gate, outputs, window_s, len(seen_by), clock, loop.poke)
+    outputs, belt_s = frozenset(gate.output for gate in gates), max(gate.cleared_s for gate in gates)
+    wire = WireSource(config.source.wire, config.gate, outputs, window_s, belt_s, len(seen_by), clock, loop.poke)
 
     def camera_of(seen: CameraConfig) -> Camera:
         def tell(severity: str, kind: str, message: str, data: dict[str, object]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,6 +270,22 @@ class Part:
     operator_label: str | None = None
     gate: str = ""
     gate_off_us: float | None = None
+
+
+@dataclass(frozen=True)
+class BeltTime:
+    """A distance on a belt of constant speed, as the time that a part takes for it.
+
+    Attributes:
+        seconds: on a clock that runs like the belt [s].
+    """
+
+    seconds: float
+
+
+Distance: TypeAlias = BeltTime
+"""How far it is from the trigger to the gate. Who asks for a movement hands it on and never looks inside: on a belt
+with an encoder, counts of it would be another kind, and only what turns a distance into ticks would know both."""
 
 
 @dataclass(frozen=True)

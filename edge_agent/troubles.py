@@ -133,7 +133,7 @@ def _gate_troubles(status: Status) -> Iterator[Trouble]:
         ),
     ):
         if count:
-            yield Trouble(kind, f"since the wire came up {count} {what}", hint, count)
+            yield Trouble(kind, f"since the start {count} {what}", hint, count)
 
 
 def _device_troubles(status: Status) -> Iterator[Trouble]:

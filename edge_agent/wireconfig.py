@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from edge_agent.records import BeltTime, Distance
 from edge_agent.section import Conflict, OptionalPath, Section
 
 GATE_MARGIN_MS: Final = 20.0
@@ -42,6 +43,16 @@ class RecipeGateConfig(Section, frozen=True):
     output: Line = 0
     travel_ms: Annotated[float, Meta(ge=1, le=600_000)] = 400.0
     pulse_ms: Annotated[float, Meta(ge=1, le=10_000)] = 50.0
+
+    @property
+    def distance(self) -> Distance:
+        """From the trigger to the gate."""
+        return BeltTime(self.travel_ms / 1e3)
+
+    @property
+    def cleared_s(self) -> float:
+        """So long after its trigger a part has passed the gate [s]."""
+        return (self.travel_ms + self.pulse_ms) / 1e3
 
 
 def wire_conflicts(

@@ -6,7 +6,6 @@ Takes what was typed, owns signals, clock and terminal; everything else is in th
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import secrets
@@ -24,14 +23,13 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from firmware_bridge import monitor
+from firmware_bridge import monitor, typed
 from firmware_bridge.bridge import Bridge
 from firmware_bridge.errors import BridgeError, PortRefused
-from firmware_bridge.messages import MAX_BLOCK_SAMPLES, Config
-from firmware_bridge.port import Port, SerialPort, is_uart, largest_block, largest_rate_hz
+from firmware_bridge.port import Port, SerialPort
 from firmware_bridge.recording import MAX_BYTES, BadRecording, Reader, RecordedPort, Recorder, read_entries
 from firmware_bridge.session import Session
-from firmware_bridge.sim import clocktrial, decodetrial, soak
+from firmware_bridge.sim import clocktrial, decodetrial, soak, soakfigures
 from firmware_bridge.sim.belt import Belt, humming
 from firmware_bridge.sim.mcu import Mcu
 from firmware_bridge.sim.stand import Stand
@@ -43,9 +41,6 @@ WIRES: Final[dict[str, Faults]] = {"clean": CLEAN, "quiet": QUIET_USB, "noisy": 
 SOAKED: Final = ("noisy", "bad")
 EVERY_S: Final = 1.0
 """Between two lines, or pictures, of a wire [s]."""
-BLOCK_SAMPLES: Final = 256
-LEASE_MS: Final = 500
-DEBOUNCE_US: Final = 500
 JOIN_S: Final = 5.0
 
 
@@ -84,34 +79,27 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("port", metavar="PORT", help="the device, best one of /dev/serial/by-id")
         if run is _record:
             made.add_argument("file", metavar="FILE", type=Path, help="must not exist")
-            made.add_argument("--max-mib", type=_positive_int, default=MAX_BYTES >> 20, metavar="N", help="of the file")
-        _wire_options(made)
-        made.add_argument("--seconds", type=_positive, metavar="S", help="end after so long")
+            made.add_argument(
+                "--max-mib", type=typed.positive_int, default=MAX_BYTES >> 20, metavar="N", help="of the file"
+            )
+        typed.wire_options(made)
+        made.add_argument("--seconds", type=typed.positive, metavar="S", help="end after so long")
         made.add_argument("--json", action="store_true", help="one line of JSON a second")
     shown = verb("show", _show, "print the messages of a recording as lines of JSON")
     shown.add_argument("file", metavar="FILE", type=Path)
     simulated = verb("simulate", _simulate, "run a simulated microcontroller under a path until ctrl-C")
     simulated.add_argument("path", metavar="PATH", type=Path, help="a symbolic link that is made and removed")
     simulated.add_argument("--wire", choices=WIRES, default="quiet", help="how bad it is (quiet)")
-    simulated.add_argument("--parts-per-s", type=_not_negative, default=2.0, metavar="N", help="that pass (2)")
-    simulated.add_argument("--seconds", type=_positive, metavar="S", help="end after so long")
+    simulated.add_argument("--parts-per-s", type=typed.not_negative, default=2.0, metavar="N", help="that pass (2)")
+    simulated.add_argument("--seconds", type=typed.positive, metavar="S", help="end after so long")
     soaked = verb("soak", _soak, "run a bridge against a simulated microcontroller and account for everything")
-    soaked.add_argument("--minutes", type=_positive, default=10.0, metavar="N", help="on all wires together (10)")
+    soaked.add_argument("--minutes", type=typed.positive, default=10.0, metavar="N", help="on all wires together (10)")
     soaked.add_argument("--wire", choices=WIRES, action="append", help=f"may be repeated ({' and '.join(SOAKED)})")
-    soaked.add_argument("--parts-per-s", type=_positive, default=10.0, metavar="N", help="that pass (10)")
+    soaked.add_argument("--parts-per-s", type=typed.positive, default=10.0, metavar="N", help="that pass (10)")
     soaked.add_argument("--json", action="store_true", help="one document of JSON at the end")
     trial = verb("clocktrial", _clocktrial, "hold the clock against the truth, in virtual time")
     trial.add_argument("--json", action="store_true", help="one document of JSON")
     return top
-
-
-def _wire_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--baud", type=_positive_int, default=2_000_000, metavar="N", help="of a UART (2000000)")
-    verb.add_argument("--rate-hz", type=_positive_int, metavar="N", help="samples a second (what the wire can carry)")
-    verb.add_argument("--range-mg", type=_positive_int, default=16_000, metavar="N", help="of the sensor (16000)")
-    verb.add_argument("--trigger-input", type=_bits, default=0, metavar="N", help="which one announces parts (0)")
-    verb.add_argument("--falling", action="store_true", help="parts are announced by the falling edge")
-    verb.add_argument("--safe-levels", type=_bits, default=0, metavar="BITS", help="of the outputs, 0b01 the first (0)")
 
 
 def _monitor(arguments: argparse.Namespace) -> int:
@@ -133,7 +121,7 @@ def _watch(
     arguments: argparse.Namespace, wrap: Callable[[Port], Port], failed: Callable[[], BridgeError | None]
 ) -> int:
     """Show a wire until a signal, the end of the time, or something that only a person can mend."""
-    config = _config(arguments)
+    config = typed.config(arguments)
     watcher = monitor.Monitor(time.monotonic())
     session = Session(config, lambda: secrets.randbits(64))
     with _stop_signals() as stop:
@@ -152,31 +140,6 @@ def _watch(
             bridge.stop()
             bridge.join(JOIN_S)
     return 0
-
-
-def _config(arguments: argparse.Namespace) -> Config:
-    block, rate_hz = BLOCK_SAMPLES, arguments.rate_hz or 26_667
-    if is_uart(arguments.port):
-        block = min(block, largest_block(arguments.baud))
-        most_hz = largest_rate_hz(arguments.baud, block) if block else 0
-        if arguments.rate_hz is None and most_hz:
-            rate_hz = min(rate_hz, most_hz)
-        if rate_hz > most_hz:
-            raise PortRefused(
-                f"{arguments.port}: {arguments.baud} baud carry {most_hz} samples/s, not {rate_hz}",
-                hint="a smaller --rate-hz, or a faster --baud on both ends",
-            )
-    return Config(
-        rate_hz=rate_hz,
-        range_mg=arguments.range_mg,
-        block_samples=min(block, MAX_BLOCK_SAMPLES),
-        lease_ms=LEASE_MS,
-        debounce_us=DEBOUNCE_US,
-        trigger_input=arguments.trigger_input,
-        trigger_rising=0 if arguments.falling else 1,
-        active_levels=0,  # they are never armed
-        safe_levels=arguments.safe_levels,
-    )
 
 
 def _is_live(arguments: argparse.Namespace) -> bool:
@@ -257,7 +220,7 @@ def _soak(arguments: argparse.Namespace) -> int:
                 )
             )
             if not arguments.json:
-                _say(soak.report(figures[-1]))
+                _say(soakfigures.report(figures[-1]))
     if arguments.json:
         document = {"soaks": [dataclasses.asdict(f) for f in figures], "decoder": dataclasses.asdict(decoded)}
         _say(msgspec.json.encode(document).decode())
@@ -305,31 +268,6 @@ def _turns(stop: int, every_s: float, seconds: float | None) -> Iterator[None]:
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def _positive(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0.0 < float(text) < 1e9:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-
-
-def _not_negative(text: str) -> float:
-    return 0.0 if text == "0" else _positive(text)
-
-
-def _positive_int(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if 0 < int(text) < 2**31:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-
-
-def _bits(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if 0 <= int(text, 0) < 256:
-            return int(text, 0)
-    raise argparse.ArgumentTypeError(f"{text} is not a whole number between 0 and 255")
 
 
 if __name__ == "__main__":

@@ -98,3 +98,35 @@ class EdgeAccount:
         if edges > self.last:
             self.lost += edges - self.last
             self.last = edges
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Samples and edges of several sessions together.
+
+    Attributes:
+        samples: received.
+        samples_dropped: by the microcontroller.
+        samples_lost: on the wire.
+        edges: received.
+        edges_lost: numbers of edges that never came.
+        glitches: pulses that were too short to count.
+    """
+
+    samples: int = 0
+    samples_dropped: int = 0
+    samples_lost: int = 0
+    edges: int = 0
+    edges_lost: int = 0
+    glitches: int = 0
+
+    def plus(self, samples: SampleAccount, edges: EdgeAccount) -> Totals:
+        """Give these and the accounts of one session more."""
+        return Totals(
+            self.samples + samples.received,
+            self.samples_dropped + samples.dropped,
+            self.samples_lost + samples.lost,
+            self.edges + edges.received,
+            self.edges_lost + edges.lost,
+            self.glitches + edges.glitches,
+        )

@@ -16,7 +16,7 @@ from firmware_bridge.errors import BridgeError, McuFault
 from firmware_bridge.handshake import State
 from firmware_bridge.heard import Heard
 from firmware_bridge.port import Port
-from firmware_bridge.reject import RejectReport
+from firmware_bridge.reject import Fate
 from firmware_bridge.session import Session
 
 COMMANDS: Final = 16
@@ -122,18 +122,26 @@ class Bridge:
         """Say that whoever decides about parts is alive. Safe from any thread."""
         self.session.lease.hold(now)
 
-    def pulse(self, pulse: Pulse) -> bool:
-        """Queue a pulse; False when it cannot be taken, and then nothing more is heard of it. Safe from any thread.
+    def follow_from(self, from_s: float) -> None:
+        """Let the outputs be at their safe level until a moment [s, host monotonic]. Safe from any thread."""
+        self.session.lease.follow_from(from_s)
 
-        Of one that is taken there is exactly one report.
+    def pulse(self, pulse: Pulse) -> Fate | None:
+        """Queue a pulse. Safe from any thread.
+
+        Args:
+            pulse: what to ask for.
+
+        Returns:
+            None, and exactly one report follows; or its fate, when it cannot be taken, and nothing more is heard of it.
         """
         with self._lock:
             if self._ended or len(self._pulses) >= COMMANDS:
                 self.refused += 1
-                return False
+                return Fate.DOWN if self._ended else Fate.BUSY
             self._pulses.append(pulse)
         self._wake()
-        return True
+        return None
 
     def _wake(self) -> None:
         port = self._port
@@ -167,7 +175,7 @@ class Bridge:
         while not self._stop.is_set():
             self._turn(self._port)
         until = self._now() + LAST_S
-        while self.up and (self._pulses or self.session.rejects.waiting) and self._now() < until:
+        while self.up and (self._pulses or self.session.rejects.awaited) and self._now() < until:
             self._turn(self._port)
 
     def _turn(self, port: Port) -> None:
@@ -199,22 +207,23 @@ class Bridge:
                 self._hear(report)
 
     def _down(self, error: BridgeError, retry_s: float) -> None:
-        for report in self._release():
+        self._release_port()
+        for report in self.session.close(self._now()):
             self._hear(report)
-        self._ask(self._now())  # nobody can be asked: each is void
+        self._ask(self._now())
         self.error = error
         self._hear(Down(error, retry_s))
 
     def _give_up(self) -> None:
-        """End for good: whatever is open is void."""
+        """End for good: nobody will hear what becomes of what is open."""
         with self._lock:
             self._ended = True
-        for report in self._release():
-            self._hear(report)
+        self._release_port()
         self._ask(self._now())
+        for report in self.session.abandon(self._now()):
+            self._hear(report)
 
-    def _release(self) -> list[RejectReport]:
+    def _release_port(self) -> None:
         port, self._port = self._port, None
         if port is not None:
             port.close()
-        return self.session.close()

@@ -28,9 +28,9 @@ HALF_LIFE_S: Final = 60.0
 PRIOR_PPM: Final = 100.0
 """How far off its nominal frequency a crystal may be expected to be [ppm]."""
 WANDER_PPM: Final = 2.0
-"""How far the drift may move away from the fitted one between two pings [ppm]."""
-SIGMAS: Final = 3.0
-"""So many standard errors of the slope are taken for what it may be off by."""
+"""How far the drift may move within two minutes, and until the next ping [ppm]."""
+STAKES: Final = 8
+"""Pings, spread over the time of all, whose intervals bound the slope; every two of them do."""
 BEND_S: Final = 0.00001
 """How far off a straight line a crystal's way through its temperatures may be within the half life [s]."""
 STEP_S: Final = 0.001
@@ -69,10 +69,10 @@ class _Line:
     """How far the quick ones lie from the line, 99 % of them at most [s]."""
     quick_s: float = math.inf
     """Half of the longest round trip that counts as quick [s]."""
-    worst_s: float = 0.0
-    """How far the farthest of those lies from it [s]."""
-    unsure: float = PRIOR_PPM * 1e-6
-    """How much the slope may be off."""
+    off_s: float = math.inf
+    """How far the true clock may be off the line at the newest sample [s]."""
+    turn: float = PRIOR_PPM * 1e-6
+    """How much farther in a second away from there."""
 
 
 class ClockSync:
@@ -156,17 +156,14 @@ class ClockSync:
     def uncertainty_s(self, host_s: float) -> float:
         """Give the half width of the interval in which a converted time lies [s].
 
-        Half of the shortest round trip bounds what no statistics can see, a delay that is longer one way: the shortest
-        ping is off by no more, and the line passes it no farther away than the farthest ping. The rest is what the
-        slope may be off by, and what the drift may do until `host_s`.
+        It holds for any delays, however unlike they are both ways: every ping leaves an interval open in which the
+        microcontroller's clock was then, and with what the drift may have done since, an interval in which it is now.
+        It is in all of them at once.
         """
         line = self._line
         if not line.ready:
             return math.inf
-        since_s = host_s - self._origin_s
-        turned_s = line.unsure * abs(since_s - line.mean_s)
-        wandered_s = WANDER_PPM * 1e-6 * max(0.0, since_s - line.newest_s)
-        return BEND_S + line.shortest_s + line.worst_s + turned_s + wandered_s
+        return BEND_S + line.off_s + line.turn * abs(host_s - self._origin_s - line.newest_s)
 
     def _is_step(self, sample: _Sample) -> bool:
         """Say whether a sample is left out as impossible; begin anew when such samples persist."""
@@ -197,6 +194,17 @@ class ClockSync:
         quick_s = QUICK * (shortest_s + FLOOR_S)
         quick = [s for s in self._kept if s.half_s <= quick_s]
         off = sorted(abs(s.lead_s - lead_s - slope * (s.host_s - mean_s)) for s in quick)
+        low, high = _slopes(list(self._kept))
+        turn = max(high - slope, slope - low) + WANDER_PPM * 1e-6
+        intervals = [
+            (s.lead_s - lead_s - slope * (s.host_s - mean_s), s.half_s + FLOOR_S + turn * (newest_s - s.host_s))
+            for s in self._kept
+        ]
+        ahead_s = min(off_s + open_s for off_s, open_s in intervals)
+        behind_s = max(off_s - open_s for off_s, open_s in intervals)
+        if behind_s > ahead_s:  # they contradict: a clock does not run as it should
+            ahead_s = shortest_s + off[-1] + turn * (newest_s - mean_s)
+            behind_s = -ahead_s
         self._line = _Line(
             ready=len(self._kept) >= ENOUGH,
             mean_s=mean_s,
@@ -206,11 +214,25 @@ class ClockSync:
             shortest_s=shortest_s,
             quick_s=quick_s,
             residual_s=off[math.ceil(0.99 * len(off)) - 1],
-            worst_s=off[-1],
-            unsure=min(PRIOR_PPM * 1e-6, SIGMAS * spread**-0.5),
+            off_s=max(ahead_s, -behind_s),
+            turn=turn,
         )
 
 
 def _lead_s(line: _Line, since_s: float) -> float:
     """Give by how much the microcontroller's clock is ahead, so long after the first sample [s]."""
     return line.lead_s + line.slope * (since_s - line.mean_s)
+
+
+def _slopes(kept: list[_Sample]) -> tuple[float, float]:
+    """Give the least and the largest slope that lines through the intervals of the pings can have."""
+    low, high = -PRIOR_PPM * 1e-6, PRIOR_PPM * 1e-6
+    each = math.ceil(len(kept) / STAKES)
+    stakes = [min(kept[i : i + each], key=lambda s: s.half_s) for i in range(0, len(kept), each)]
+    for i, old in enumerate(stakes):
+        for new in stakes[i + 1 :]:
+            open_s, apart_s = old.half_s + new.half_s + 2.0 * FLOOR_S, new.host_s - old.host_s
+            if apart_s > 0.0:
+                low = max(low, (new.lead_s - old.lead_s - open_s) / apart_s)
+                high = min(high, (new.lead_s - old.lead_s + open_s) / apart_s)
+    return low, high

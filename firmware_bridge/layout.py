@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from firmware_bridge.codes import AXES, Type
 from firmware_bridge.errors import BadPacket
 from firmware_bridge.messages import (
-    AXES,
     Ack,
     Arm,
     Block,
@@ -35,7 +35,6 @@ from firmware_bridge.messages import (
     RejectAck,
     RejectDone,
     Status,
-    Type,
 )
 from firmware_bridge.packet import MAX_PAYLOAD, Packet
 

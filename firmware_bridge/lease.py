@@ -29,6 +29,7 @@ class Lease:
         self._lease_ms = lease_ms
         self._send = send
         self._held_s = -math.inf
+        self._from_s = -math.inf
         self._due_s = 0.0
         self.armed = False  #: what the microcontroller said last
 
@@ -36,9 +37,14 @@ class Lease:
         """Say that whoever decides is alive. Safe from any thread."""
         self._held_s = now
 
+    def follow_from(self, from_s: float) -> None:
+        """Let the outputs be at their safe level until a moment [s, host monotonic]. Safe from any thread."""
+        self._from_s = from_s
+
     def begin(self, now: float) -> None:
-        """Start with a microcontroller that is not armed."""
+        """Start with a microcontroller that is not armed; whoever decides has to say anew that it is alive."""
         self.armed = False
+        self._held_s = -math.inf
         self._due_s = now
 
     def told(self, armed: bool, now: float) -> bool:
@@ -49,20 +55,21 @@ class Lease:
             self._due_s = now
         return news
 
-    def step(self, now: float) -> None:
-        """Arm, or extend the lease, when that is due and wanted.
+    def step(self, now: float) -> bool:
+        """Arm, or extend the lease, when that is due and wanted; say whether ARM was said.
 
         A host whose loop stands still stops extending after half a lease, so the outputs are safe after one and a half.
         """
         if now < self._due_s:
-            return
+            return False
         lease_s = self._lease_ms / 1e3
-        wanted = now - self._held_s <= lease_s / 2.0
+        wanted = now >= self._from_s and now - self._held_s <= lease_s / 2.0
+        self._due_s = now + (ARM_S if wanted and not self.armed else lease_s / BEATS)
+        if now < self._from_s:
+            self._due_s = min(self._due_s, self._from_s)
         if wanted and self.armed:
             self._send(Heartbeat(self._lease_ms), now)
-        elif wanted:
-            self._send(Arm(), now)
-        self._due_s = now + (ARM_S if wanted and not self.armed else lease_s / BEATS)
+        return wanted and not self.armed and self._send(Arm(), now)
 
     def next_wake_s(self) -> float:
         """Give when `step` has something to do [s]."""

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_bridge.bridge import Bridge, Down
+from firmware_bridge.codes import BlockFlag
 from firmware_bridge.heard import Arrival, Heard, Rebooted, Samples, Up
-from firmware_bridge.messages import BlockFlag, Log
+from firmware_bridge.messages import Log
 
 EDGES_SHOWN: Final = 5
 LINES_SHOWN: Final = 5
@@ -32,14 +33,14 @@ class Figures:
         sessions: sessions that were begun.
         reboots: starts of the microcontroller that were noticed.
         samples_hz: samples since it was asked last, as a rate [1/s].
-        samples: received, since the session began.
+        samples: received, in all sessions.
         dropped: samples that the microcontroller dropped.
         lost: samples that were lost on the wire.
         saturated: blocks with a sample at the end of the range.
         faults: blocks of a sensor that did not answer.
         edges: number of the last edge.
         edges_per_min: since it was asked last, as a pace [1/min].
-        edges_lost: edges that never arrived, since the session began.
+        edges_lost: edges that never arrived, in all sessions.
         glitches: pulses that were too short to count.
         drift_ppm: by how much the microcontroller's counter is fast [ppm].
         residual_us: how far the pings lie from the line, 99 % of them at most [us].
@@ -138,7 +139,7 @@ class Monitor:
             The figures.
         """
         session = bridge.session
-        clock, samples, edges, counts = session.clock, session.samples, session.edges, session.link.counts
+        clock, totals, counts = session.clock, session.totals, session.link.counts
         error = bridge.error
         with self._lock:
             before_s, samples_before, arrivals_before = self._before
@@ -151,17 +152,17 @@ class Monitor:
                 sessions=bridge.sessions,
                 reboots=self._reboots,
                 samples_hz=round((self._samples - samples_before) / elapsed_s, 1) if elapsed_s > 0.0 else 0.0,
-                samples=samples.received,
-                dropped=samples.dropped,
-                lost=samples.lost,
+                samples=totals.samples,
+                dropped=totals.samples_dropped,
+                lost=totals.samples_lost,
                 saturated=self._saturated,
                 faults=self._faults,
-                edges=edges.last,
+                edges=session.edges.last,
                 edges_per_min=round(60.0 * (self._arrivals - arrivals_before) / elapsed_s, 1)
                 if elapsed_s > 0.0
                 else 0.0,
-                edges_lost=edges.lost,
-                glitches=edges.glitches,
+                edges_lost=totals.edges_lost,
+                glitches=totals.glitches,
                 drift_ppm=round(clock.drift_ppm, 3),
                 residual_us=round(1e6 * clock.residual_p99_s, 1),
                 uncertainty_us=round(1e6 * clock.uncertainty_s(now), 1) if clock.ready else None,

@@ -16,10 +16,11 @@ from typing import Final, Protocol
 
 import serial
 
+from firmware_bridge.codes import AXES, MAX_BLOCK_SAMPLES
 from firmware_bridge.errors import BridgeError, PortLost, PortRefused
 from firmware_bridge.layout import LAYOUTS
 from firmware_bridge.link import ACK_S
-from firmware_bridge.messages import AXES, MAX_BLOCK_SAMPLES, Block
+from firmware_bridge.messages import Block
 from firmware_bridge.packet import CRC_BYTES, HEADER
 
 READ_BYTES: Final = 65_536

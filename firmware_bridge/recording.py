@@ -18,9 +18,10 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
+from firmware_bridge.codes import Type
 from firmware_bridge.errors import BadPacket, BridgeError
 from firmware_bridge.layout import decode_message
-from firmware_bridge.messages import Block, Message, Type
+from firmware_bridge.messages import Block, Message
 from firmware_bridge.packet import Packet, PacketDecoder
 from firmware_bridge.port import Port
 

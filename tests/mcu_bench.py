@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import numpy as np
 from mcu_drivers import BOARD, START_TICKS, TICK_HZ, Change, Driver, Start, sample_values
 
+from firmware_bridge.codes import ConfigResult, RejectResult, StatusFlag
 from firmware_bridge.layout import LAYOUTS, decode_message, encode_message
 from firmware_bridge.messages import (
     Ack,
@@ -16,16 +17,13 @@ from firmware_bridge.messages import (
     Block,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Hello,
     Message,
     Reject,
     RejectAck,
     RejectDone,
-    RejectResult,
     Status,
-    StatusFlag,
 )
 from firmware_bridge.packet import PacketDecoder, encode_packet
 

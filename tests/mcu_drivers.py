@@ -24,14 +24,14 @@ from firmware_bridge.sim.mcu import Mcu
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware_bridge" / "firmware"
 CORE: Final = ("codec.c", "bridge.c", "transmit.c", "blocks.c", "edges.c", "outputs.c")
-HOST: Final = ("host.c", "host_board.c", "host_lockstep.c", "host_live.c")
+SIM: Final = ("sim.c", "sim_board.c", "sim_lockstep.c", "sim_live.c")
 STRICT: Final = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
 SANITIZED: Final = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 PACKET, CORRUPT, OVERSIZE, FOREIGN = 1, 2, 3, 4
 """`enum eb_verdict` of the firmware."""
 RECORD: Final = struct.Struct("<BBHH")
-"""Type, reliable, seq and length of a packet, as `host --decode` writes and `host --encode` reads them."""
+"""Type, reliable, seq and length of a packet, as `sim --decode` writes and `sim --encode` reads them."""
 
 TICK_HZ: Final = 1_000_000
 START_TICKS: Final = 2**33 - 50_000
@@ -106,7 +106,7 @@ class Start(Protocol):
 
 
 class CDriver:
-    """The firmware in C as a program in lockstep (`firmware/host_lockstep.c`)."""
+    """The firmware in C as a program in lockstep (`firmware/sim_lockstep.c`)."""
 
     def __init__(self, program: Path, boot_id: int, ticks: int, *words: str) -> None:
         command = [str(program), "--lockstep", "--boot-id", str(boot_id), "--ticks", str(ticks), *words]
@@ -308,14 +308,14 @@ def _exchange(program: Path, mode: str, data: bytes) -> bytes:
 
 
 @functools.cache
-def host_program(workshop: Path) -> Path:
+def sim_program(workshop: Path) -> Path:
     """Give the firmware as a program with sanitizers, compiled once for a folder."""
-    return compile_c(workshop / "host", [FIRMWARE / name for name in CORE + HOST], *SANITIZED)
+    return compile_c(workshop / "sim", [FIRMWARE / name for name in CORE + SIM], *SANITIZED)
 
 
 def start_c(workshop: Path) -> Start:
     """Compile the firmware; give what starts it."""
-    program = host_program(workshop)
+    program = sim_program(workshop)
 
     def start(*, boot_id: int = BOARD.boot_id, ticks: int = START_TICKS) -> Driver:
         return CDriver(program, boot_id, ticks)

@@ -5,21 +5,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+from firmware_bridge.codes import ConfigResult, StatusFlag
 from firmware_bridge.handshake import State
 from firmware_bridge.heard import Heard
 from firmware_bridge.link import Link
-from firmware_bridge.messages import (
-    Config,
-    ConfigAck,
-    ConfigResult,
-    Edge,
-    Hello,
-    Message,
-    Ping,
-    Pong,
-    Status,
-    StatusFlag,
-)
+from firmware_bridge.messages import Config, ConfigAck, Edge, Hello, Message, Ping, Pong, Status
 from firmware_bridge.session import Session
 
 CONFIG = Config(1000, 16_000, 64, 500, 500, 0, 1, 0b01, 0b01)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_agent.errors import StateDamaged
-from edge_agent.records import Action, Gated
+from edge_agent.records import Action, BeltTime, Distance, Gated
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
 from edge_agent.sources.wirerecords import News
@@ -20,12 +20,10 @@ from edge_agent.wireconfig import RecipeGateConfig
 
 HOLDS: Final = 8
 """The microcontroller hears so often within a lease that the loop turns."""
-UNREACHED: Final = "void"
-"""The word for a part whose pulse could not even be asked for."""
 BYPASSED: Final = "bypassed"
 """The word for a part that was let pass because the gate is bypassed."""
-TRIAL_AFTER_S: Final = 0.2
-"""A movement without a part begins so long after it was asked for [s]."""
+TRIAL_AFTER: Final = BeltTime(0.2)
+"""A movement without a part begins so far after it was asked for."""
 NO_PART: Final = 0
 """The number of a movement without a part."""
 BYPASS_FILE: Final = "gate"
@@ -41,8 +39,8 @@ class Outputs(Protocol):
     def hold(self, now: float) -> None:
         """Say that the loop turns."""
 
-    def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
-        """Ask the gate to move; False when it cannot be asked."""
+    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
+        """Ask the gate to move; give "", or the word for why it cannot be asked."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,9 @@ class Gate:
             self._became(Gated(series, number, BYPASSED))
             return
         self._asked += 1
-        if not self._outputs.pulse(series, number, gate.travel_ms / 1e3, gate.pulse_ms / 1e3, gate.output):
-            self._became(Gated(series, number, UNREACHED))
+        refusal = self._outputs.pulse(series, number, gate.distance, gate.pulse_ms / 1e3, gate.output)
+        if refusal:
+            self._became(Gated(series, number, refusal))
 
     def try_out(self, gate: RecipeGateConfig, then: Callable[[Gated], None]) -> None:
         """Move the gate once, without a part and whether bypassed or not.
@@ -112,10 +111,11 @@ class Gate:
             gate: which output, and for how long.
             then: hears what became of it.
         """
-        if self._outputs.pulse("", NO_PART, TRIAL_AFTER_S, gate.pulse_ms / 1e3, gate.output):
-            self._trials.append(then)
+        refusal = self._outputs.pulse("", NO_PART, TRIAL_AFTER, gate.pulse_ms / 1e3, gate.output)
+        if refusal:
+            then(Gated("", NO_PART, refusal))
         else:
-            then(Gated("", NO_PART, UNREACHED))
+            self._trials.append(then)
 
     def step(self, now: float) -> float:
         """Say that the loop turns; record what became of the parts."""

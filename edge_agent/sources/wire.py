@@ -1,7 +1,7 @@
 """A microcontroller as a source: its edges are triggers, its samples become windows, its outputs are the reject gate.
 
-The one module that knows `firmware_bridge`. What comes on the bridge's thread is handed on by mailboxes; a session that
-breaks makes the source unavailable until the next one is up, and the microcontroller goes on counting meanwhile.
+With `wireview` the one that knows `firmware_bridge`. What comes on the bridge's thread is handed on by mailboxes; a
+session that breaks makes the source unavailable until the next one is up, and the microcontroller counts meanwhile.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from dataclasses import replace
 from typing import Final
 
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.records import Frame, Gated, Trigger
+from edge_agent.records import Distance, Frame, Gated, Trigger
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
 from edge_agent.sources.wirerecords import News, WireStatus
+from edge_agent.sources.wireview import figures_of, wanted_of
 from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
+from firmware_bridge.codes import BlockFlag
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up
-from firmware_bridge.messages import BlockFlag, Config, Log, Status
+from firmware_bridge.messages import Log, Status
 from firmware_bridge.port import Port, SerialPort
-from firmware_bridge.reject import RejectReport
+from firmware_bridge.reject import Fate, RejectReport
 from firmware_bridge.session import Session
 
 ITEMS: Final = 64
@@ -49,6 +51,7 @@ class WireSource:
         gate: what is safe.
         outputs: outputs that recipes use.
         window_s: length of a vibration window [s].
+        belt_s: so long after its trigger every part has passed the gate [s].
         cameras: how many deliver to it.
         clock: tells the time.
         poke: asks the loop to step a component.
@@ -63,6 +66,7 @@ class WireSource:
         gate: GateConfig,
         outputs: frozenset[int],
         window_s: float,
+        belt_s: float,
         cameras: int,
         clock: Clock,
         poke: Callable[[str], None],
@@ -74,6 +78,7 @@ class WireSource:
         self.news = Mailbox[News](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self._wire = wire
         self._wanted = wanted_of(wire, gate, outputs)
+        self._guard_s = belt_s if gate.safe == "reject" else 0.0
         self._cutter = WindowCutter(window_s, wire.range_g, wire.rate_hz)
         self._clock = clock
         self._poke = poke
@@ -120,6 +125,8 @@ class WireSource:
     def open(self) -> Position:
         """Start delivering; say how far the microcontroller had counted before.
 
+        A gate whose safe level takes parts off stays at it until the last part that nobody judges has passed.
+
         Returns:
             The last position before this moment.
 
@@ -137,7 +144,12 @@ class WireSource:
             self._failure = None
             self._said.clear()
             self._delivering = True
-            return self._position
+            position = self._position
+        if self._guard_s and self._bridge is not None:
+            self._bridge.follow_from(self._clock.now() + self._guard_s)
+            why = "until the parts that nobody judges have passed"
+            self._tell("info", "gate_waits", f"the reject gate stays at its safe level for {self._guard_s:g} s, {why}")
+        return position
 
     def take(self) -> list[Item]:
         """Give what was delivered since the last time: triggers and windows, then pictures."""
@@ -192,24 +204,26 @@ class WireSource:
         if self._bridge is not None and self._delivering:
             self._bridge.hold(now)
 
-    def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
+    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
         """Ask the gate to move.
 
         Args:
             series: the count of the trigger; "" without a part.
             number: of the trigger that announced the part; 0 without one.
-            after_s: from the trigger, or from now, to the movement [s].
+            distance: from the trigger, or from now, to the movement.
             pulse_s: how long it lasts [s].
             output: which output.
 
         Returns:
-            False when it cannot be asked, and then nothing more is heard of it; otherwise a `Gated` follows.
+            "" when it is asked, and a `Gated` follows; else the word for why not, and nothing more is heard of it.
         """
         with self._lock:
-            reachable = self._up and series in ("", self._position.series)
-        if self._bridge is None or not reachable:
-            return False
-        return self._bridge.pulse(Pulse(number, after_s, round(pulse_s * 1e6), output))
+            same_start = series in ("", self._position.series)
+        if self._bridge is None:
+            return Fate.DOWN
+        if not same_start:
+            return Fate.REBOOTED
+        return self._bridge.pulse(Pulse(number, distance.seconds, round(pulse_s * 1e6), output)) or ""
 
     def status(self) -> WireStatus | None:
         """Say how the wire is; None before it was connected. Safe from any thread."""
@@ -241,13 +255,18 @@ class WireSource:
             case RejectReport():
                 self._reported(heard)
             case Status():
-                self._figures = self._counted(heard)
+                assert self._bridge is not None
+                self._figures = figures_of(self._bridge.session, heard, self._cutter, self._clock.now())
             case Up():
                 self._came_up(heard)
             case Down(error=error):
                 self._went_down(error.message, error.hint)
             case Rebooted():
-                self._tell("warning", "mcu_rebooted", "the microcontroller has started anew: what was pending is void")
+                self._tell(
+                    "warning",
+                    "mcu_rebooted",
+                    "the microcontroller has started anew: movements that were pending will not come",
+                )
                 self._went_down("the microcontroller has started anew", "wait a second; if it persists, see its power")
             case Lapsed():
                 self._tell("error", "gate_safe", "the reject gate went to its safe level: the lease ran out")
@@ -255,28 +274,6 @@ class WireSource:
                 self._tell("info", "gate_armed", "the reject gate follows the station")
             case Log(level=level, text=text):
                 self._tell(SEVERITIES[min(level, 2)], "mcu_log", f"the microcontroller says: {text}")
-
-    def _counted(self, told: Status) -> WireStatus:
-        assert self._bridge is not None
-        session = self._bridge.session
-        link, decoder, clock = session.link.counts, session.link.decoder, session.clock
-        return WireStatus(
-            samples=session.samples.received,
-            samples_dropped=session.samples.dropped,
-            samples_lost=session.samples.lost,
-            rate_hz=self._cutter.rate_hz,
-            edges=session.edges.received,
-            edges_lost=session.edges.lost,
-            glitches=session.edges.glitches,
-            corrupt=decoder.corrupt + decoder.oversize + told.corrupt,
-            retried=link.retried,
-            drift_ppm=clock.drift_ppm,
-            residual_us=1e6 * clock.residual_p99_s,
-            uncertainty_us=1e6 * clock.uncertainty_s(self._clock.now()) if clock.ready else None,
-            windows=self._cutter.cut,
-            windows_unfinished=self._cutter.unfinished,
-            windows_clipped=self._cutter.clipped,
-        )
 
     def _sampled(self, heard: Samples) -> None:
         block = heard.block
@@ -315,30 +312,3 @@ class WireSource:
 
     def _tell(self, severity: str, kind: str, message: str, **data: object) -> None:
         self.news.offer(News(severity, kind, message, data))
-
-
-def wanted_of(wire: WireConfig, gate: GateConfig, outputs: frozenset[int]) -> Config:
-    """Give what the microcontroller is asked to do.
-
-    Args:
-        wire: sampling and trigger.
-        gate: levels and lease.
-        outputs: outputs that are used.
-
-    Returns:
-        The configuration to send.
-    """
-    used = sum(1 << output for output in outputs)
-    active = used if gate.active == "high" else 0
-    rejecting = gate.safe == "reject"
-    return Config(
-        rate_hz=wire.rate_hz,
-        range_mg=round(1000 * wire.range_g),
-        block_samples=wire.block_samples,
-        lease_ms=gate.lease_ms,
-        debounce_us=wire.debounce_us,
-        trigger_input=wire.trigger_input,
-        trigger_rising=int(wire.trigger_edge == "rising"),
-        active_levels=active,
-        safe_levels=active if rejecting else used & ~active,
-    )

@@ -26,7 +26,7 @@ class News:
 
 @dataclass(frozen=True)
 class WireStatus:
-    """The wire, a second ago at most; counts of samples and edges are of the present session.
+    """The wire, a second ago at most; counts are of all sessions since the station started.
 
     Attributes:
         state: how far the session has come, in lower case.
@@ -43,6 +43,7 @@ class WireStatus:
         glitches: pulses of the trigger input that were too short.
         corrupt: damaged packets, here and as the microcontroller counts them.
         retried: reliable packets that were sent again.
+        asked_anew: movements that were asked for once more, because the gate was armed anew before their moment.
         drift_ppm: by how much the microcontroller's clock is fast [ppm].
         residual_us: how far its pings lie from the line, 99 % of them at most [us].
         uncertainty_us: half width of the interval that its times are known to [us]; None while they are not known.
@@ -65,6 +66,7 @@ class WireStatus:
     glitches: int = 0
     corrupt: int = 0
     retried: int = 0
+    asked_anew: int = 0
     drift_ppm: float = 0.0
     residual_us: float = 0.0
     uncertainty_us: float | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from firmware_bridge.clocksync import ClockSync
-from firmware_bridge.session import FIRST_PING_S, FIRST_PINGS, PING_AGAIN_S, PING_S
+from firmware_bridge.pinger import FIRST_PING_S, FIRST_PINGS, PING_AGAIN_S, PING_S
 from firmware_bridge.sim.wire import CLEAN, NOISY_USB, QUIET_USB, Faults
 
 TICK_HZ: Final = 1_000_000

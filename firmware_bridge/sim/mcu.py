@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from firmware_bridge.codes import MAX_BLOCK_SAMPLES, PROTOCOL, ConfigResult, StatusFlag
 from firmware_bridge.link import Link
 from firmware_bridge.messages import (
-    MAX_BLOCK_SAMPLES,
-    PROTOCOL,
     Arm,
     Block,
     Cancel,
     Config,
     ConfigAck,
-    ConfigResult,
     Heartbeat,
     Hello,
     Message,
@@ -24,7 +22,6 @@ from firmware_bridge.messages import (
     Pong,
     Reject,
     Status,
-    StatusFlag,
 )
 from firmware_bridge.packet import DELIMITER
 from firmware_bridge.sim.outbox import Outbox

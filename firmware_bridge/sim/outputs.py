@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from firmware_bridge.messages import Cancel, Config, Message, Reject, RejectAck, RejectDone, RejectResult
+from firmware_bridge.codes import RejectResult
+from firmware_bridge.messages import Cancel, Config, Message, Reject, RejectAck, RejectDone
 
 WAITING: Final = 16
 REMEMBERED: Final = 64

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.messages import Block, BlockFlag, Config
+from firmware_bridge.codes import BlockFlag
+from firmware_bridge.messages import Block, Config
 
 ReadSensor = Callable[[int, int], NDArray[np.int16]]
 """Gives raw samples by the number of the first and how many, shape (n, 3)."""

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 from mcu_bench import CONFIG, LEASE, MS, Bench, done, every, results
-from mcu_drivers import BOARD, START_TICKS, CDriver, Driver, host_program, shared_folder
+from mcu_drivers import BOARD, START_TICKS, CDriver, Driver, shared_folder, sim_program
 
-from firmware_bridge.messages import Edge, Log, RejectResult, Status, StatusFlag
+from firmware_bridge.codes import RejectResult, StatusFlag
+from firmware_bridge.messages import Edge, Log, Status
 
 LOOP = 30 * MS
 
 
 @pytest.fixture
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    program = host_program(shared_folder(tmp_path_factory))
+    program = sim_program(shared_folder(tmp_path_factory))
 
     def start(*, boot_id: int = BOARD.boot_id, ticks: int = START_TICKS) -> Driver:
         return CDriver(program, boot_id, ticks, "--step-ticks", str(LOOP))

@@ -30,15 +30,14 @@ from mcu_bench import (
 )
 from mcu_drivers import BOARD, DRIVERS, SATURATED_EVERY, START_TICKS, Start, shared_folder
 
+from firmware_bridge.codes import BlockFlag, ConfigResult, RejectResult, StatusFlag, Type
 from firmware_bridge.layout import encode_message
 from firmware_bridge.messages import (
     Ack,
     Arm,
     Block,
-    BlockFlag,
     Cancel,
     ConfigAck,
-    ConfigResult,
     Edge,
     Heartbeat,
     Hello,
@@ -48,10 +47,7 @@ from firmware_bridge.messages import (
     Reject,
     RejectAck,
     RejectDone,
-    RejectResult,
     Status,
-    StatusFlag,
-    Type,
 )
 from firmware_bridge.packet import MAX_PAYLOAD, Packet, encode_packet
 

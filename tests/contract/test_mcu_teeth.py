@@ -1,39 +1,17 @@
-"""The suite of microcontroller ends has teeth: a firmware that breaks one guard fails the test of that guard.
-
-A broken firmware is the real one with one place of its source exchanged, so that no switch for it is in what ships.
-"""
+"""The suite of microcontroller ends has teeth: a firmware that breaks one guard fails the test of that guard."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-import shutil
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import test_mcu as suite
+from c_mutants import Mutant, mutated
 from mcu_bench import Bench
-from mcu_drivers import BOARD, CORE, FIRMWARE, HOST, START_TICKS, CDriver, Driver, Start, compiler
+from mcu_drivers import BOARD, CORE, SIM, START_TICKS, CDriver, Driver, Start
 
-from firmware_bridge.messages import ConfigResult
-
-PLAIN = ("-std=c99", "-O0", "-w")
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A firmware with one guard broken, and the test that must notice."""
-
-    file: str
-    guard: str
-    broken: str
-    noticed_by: Callable[..., None]
-    arguments: tuple[Any, ...] = ()
-
+from firmware_bridge.codes import ConfigResult
 
 MUTANTS = {
     "the CRC is not checked": Mutant(
@@ -206,32 +184,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mutants")
 
 
-def run(*command: str | Path) -> None:
-    subprocess.run([compiler(), *PLAIN, *map(str, command)], check=True, timeout=120)
-
-
-@functools.cache
-def objects(workshop: Path) -> dict[str, Path]:
-    """Compile the firmware once; a mutant only exchanges its own file."""
-    made = {name: workshop / f"{name}.o" for name in CORE + HOST}
-    for name, path in made.items():
-        run("-c", FIRMWARE / name, "-o", path)
-    return made
-
-
-def mutated(mutant: Mutant, workshop: Path, folder: Path) -> Start:
-    text = (FIRMWARE / mutant.file).read_text()
-    assert text.count(mutant.guard) == 1, "the guard is not where the mutant looks for it"
-    program = folder / "host"
-    if mutant.file.endswith(".h"):
-        shutil.copytree(FIRMWARE, folder / "firmware", ignore=shutil.ignore_patterns("build"))
-        (folder / "firmware" / mutant.file).write_text(text.replace(mutant.guard, mutant.broken))
-        run(*(folder / "firmware" / name for name in CORE + HOST), "-o", program)
-    else:
-        source = folder / mutant.file
-        source.write_text(text.replace(mutant.guard, mutant.broken))
-        others = [path for name, path in objects(workshop).items() if name != mutant.file]
-        run("-I", FIRMWARE, source, *others, "-o", program)
+def started(mutant: Mutant, workshop: Path, folder: Path) -> Start:
+    program = mutated(mutant, CORE + SIM, workshop, folder)
 
     def start(*, boot_id: int = BOARD.boot_id, ticks: int = START_TICKS) -> Driver:
         return CDriver(program, boot_id, ticks)
@@ -242,7 +196,7 @@ def mutated(mutant: Mutant, workshop: Path, folder: Path) -> Start:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_guard_is_noticed(name: str, workshop: Path, tmp_path: Path) -> None:
     mutant = MUTANTS[name]
-    start = mutated(mutant, workshop, tmp_path)
+    start = started(mutant, workshop, tmp_path)
     if "start" in inspect.signature(mutant.noticed_by).parameters:
         with pytest.raises(AssertionError):
             mutant.noticed_by(start)

@@ -104,15 +104,15 @@ class Bench:
 def reported_while_nobody_is_there(kind: type[Bridge]) -> list[RejectReport]:
     rig = Rig(nobody, kind)
     with rig.running():
-        assert all(rig.bridge.pulse(pulse(i)) for i in range(3))
+        assert [rig.bridge.pulse(pulse(i)) for i in range(3)] == [None] * 3
         rig.wait_for(lambda: len(rig.of(Down)) >= 3)
     return rig.of(RejectReport)
 
 
-def test_pulses_that_are_asked_for_while_nobody_is_there_are_void_and_do_not_wait_for_better_days() -> None:
+def test_pulses_that_are_asked_for_while_nobody_was_ever_there_are_down_at_once() -> None:
     reports = reported_while_nobody_is_there(Bridge)
 
-    assert reports == [RejectReport(i, 0, Fate.VOID, 0) for i in range(3)]
+    assert reports == [RejectReport(i, 0, Fate.DOWN, 0) for i in range(3)]
 
 
 def test_a_bridge_that_keeps_them_would_be_found_out() -> None:
@@ -127,7 +127,7 @@ def test_a_bridge_that_keeps_them_would_be_found_out() -> None:
 def test_one_pulse_more_than_may_wait_is_refused_and_counted() -> None:
     rig = Rig(nobody)
 
-    assert [rig.bridge.pulse(pulse(i)) for i in range(COMMANDS + 1)] == [True] * COMMANDS + [False]
+    assert [rig.bridge.pulse(pulse(i)) for i in range(COMMANDS + 1)] == [None] * COMMANDS + [Fate.BUSY]
     assert rig.bridge.refused == 1
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_begin_before_the_lease_ends_when_the_bridge_is_stopped_is_s
             rig.wait_for(lambda: rig.bridge.session.rejects.waiting)
 
     assert [report.fate for report in rig.of(RejectReport)] == [Fate.SAFE]
-    assert not rig.bridge.pulse(pulse(1))
+    assert rig.bridge.pulse(pulse(1)) is Fate.DOWN
 
 
 def fate_of_the_last_pulse(kind: type[Bridge]) -> list[Fate]:
@@ -173,7 +173,7 @@ def test_a_bridge_that_drops_everything_when_it_is_stopped_would_be_found_out() 
             self._stop.set()
             self.session.state = State.CLOSED
 
-    assert fate_of_the_last_pulse(Hasty) == [Fate.VOID]
+    assert fate_of_the_last_pulse(Hasty) == [Fate.DOWN]
 
 
 def reported_after_a_bug(kind: type[Bridge]) -> list[RejectReport]:
@@ -181,21 +181,21 @@ def reported_after_a_bug(kind: type[Bridge]) -> list[RejectReport]:
         raise ZeroDivisionError("a bug")
 
     rig = Rig(broken, kind)
-    assert all(rig.bridge.pulse(pulse(i)) for i in range(3))
+    assert [rig.bridge.pulse(pulse(i)) for i in range(3)] == [None] * 3
     with rig.running():
         rig.wait_for(lambda: rig.bridge.failure)
-    assert not rig.bridge.pulse(pulse(4))
+    assert rig.bridge.pulse(pulse(4)) is Fate.DOWN
     return rig.of(RejectReport)
 
 
-def test_pulses_are_void_when_a_bug_has_ended_the_thread() -> None:
-    assert reported_after_a_bug(Bridge) == [RejectReport(i, 0, Fate.VOID, 0) for i in range(3)]
+def test_pulses_are_down_when_a_bug_has_ended_the_thread() -> None:
+    assert reported_after_a_bug(Bridge) == [RejectReport(i, 0, Fate.DOWN, 0) for i in range(3)]
 
 
 def test_a_bridge_that_ends_without_a_word_would_be_found_out() -> None:
     class Silent(Bridge):
         def _give_up(self) -> None:
-            self._release()
+            self._release_port()
 
     assert reported_after_a_bug(Silent) == []
 
@@ -210,11 +210,11 @@ def test_every_pulse_gets_one_report_while_the_wire_breaks_again_and_again() -> 
                 rig.wait_for(lambda: len(rig.of(Up)) > ups)  # noqa: B023
                 rig.bridge.hold(time.monotonic())
                 for number in range(1, 9):
-                    taken += rig.bridge.pulse(Pulse(number, 0.05, 1000, 0))
+                    taken += rig.bridge.pulse(Pulse(number, 0.05, 1000, 0)) is None
                     threading.Event().wait(0.01)
                 assert bench.port is not None
                 bench.port.close()
-                taken += rig.bridge.pulse(pulse(1))
+                taken += rig.bridge.pulse(pulse(1)) is None
             rig.wait_for(lambda: len(rig.of(Up)) >= 5)
 
     assert rig.bridge.failure is None
@@ -244,7 +244,7 @@ def test_a_bug_of_a_listener_ends_the_thread_and_is_told_and_nothing_is_taken_an
 
     assert isinstance(rig.bridge.failure, TypeError | KeyError)
     assert not rig.bridge.up
-    assert not rig.bridge.pulse(pulse(1))
+    assert rig.bridge.pulse(pulse(1)) is Fate.DOWN
 
 
 def test_stopping_before_starting_is_no_error() -> None:

@@ -21,8 +21,8 @@ from mcu_drivers import (
     SANITIZED,
     compile_c,
     decoded_c,
-    host_program,
     shared_folder,
+    sim_program,
     start_c,
 )
 
@@ -213,7 +213,7 @@ def test_both_ends_cut_damaged_streams_alike(workshop: Path) -> None:
     decoder = PacketDecoder()
     got = decoder.feed(stream)
 
-    found = decoded_c(host_program(workshop), stream)
+    found = decoded_c(sim_program(workshop), stream)
 
     assert [one for one in found if isinstance(one, Packet)] == got
     verdicts = Counter(one for one in found if isinstance(one, int))

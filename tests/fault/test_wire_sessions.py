@@ -86,7 +86,7 @@ def test_a_host_that_does_not_say_it_is_alive_loses_the_outputs() -> None:
     assert pair.reports[-1].fate is Fate.DONE
 
 
-def test_a_reset_voids_what_is_pending_and_the_count_begins_anew() -> None:
+def test_after_a_reset_what_was_pending_does_not_come_and_the_count_begins_anew() -> None:
     pair = WirePair(pulse_after_s=0.5)
     pair.run(3.0)
     before = pair.ups[0]
@@ -94,9 +94,52 @@ def test_a_reset_voids_what_is_pending_and_the_count_begins_anew() -> None:
     pair.mcu = pair.boot(8)
     pair.run(3.0)
 
-    assert Fate.VOID in {report.fate for report in pair.reports}
+    assert Fate.REBOOTED in {report.fate for report in pair.reports}
     assert [up.series for up in pair.ups] == [before.series, f"{8:016x}"]
     assert pair.ups[1].edges < 5 < pair.ups[1].edges + len(pair.arrivals) - 20
+
+
+TRAVEL_S, PULSE_S = 0.3, 0.005
+
+
+def passed_unjudged(guard_s: float) -> tuple[int, int]:
+    """Break the wire for longer than a lease; give how many parts nobody judged, and how many of those passed."""
+    pair = WirePair(QUIET_USB, pulse_after_s=None)
+    pair.run(3.0)
+    broken_s = pair.now
+    pair.alive = False
+    pair.session.close(pair.now)
+    pair.to_host.faults = pair.to_mcu.faults = Faults(lost_share=1.0)
+    pair.run(1.2)
+    pair.to_host.faults = pair.to_mcu.faults = QUIET_USB
+    pair.session.open(pair.now)
+    while len(pair.ups) < 2:
+        pair.run(0.001)
+    pair.session.lease.follow_from(pair.now + guard_s)
+    from_s, pair.alive = pair.now, True
+    pair.run(1.5)
+    lapsed_s = next(c.ticks for c in pair.mcu.outputs.changes if c.ticks > pair.ticks(broken_s))
+    unjudged = [edge for edge in pair.edges_true if lapsed_s - TRAVEL_S * 1e6 < edge < pair.ticks(from_s)]
+
+    def level(ticks: float) -> int:
+        return next(c.level for c in reversed(pair.mcu.outputs.changes) if c.output == 0 and c.ticks <= ticks)
+
+    assert pair.session.lease.armed
+    assert level(pair.ticks(pair.now)) == 0
+    return len(unjudged), sum(level(edge + TRAVEL_S * 1e6) == 0 for edge in unjudged)
+
+
+def test_no_part_that_nobody_judged_passes_a_gate_that_is_armed_anew() -> None:
+    unjudged, passed = passed_unjudged(TRAVEL_S + PULSE_S)
+
+    assert unjudged > 10
+    assert passed == 0
+
+
+def test_a_gate_that_follows_at_once_lets_some_pass() -> None:
+    _, passed = passed_unjudged(0.0)
+
+    assert passed >= 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -159,7 +202,7 @@ def test_the_accounts_would_notice() -> None:
     pair = WirePair(BAD_CABLE, seed=1)
     pair.run(1.0)
     pair.session.samples = Forgetful()
-    pair.session.edges = Trusting(pair.session.edges.last)
+    pair.session.edge_book.account = Trusting(pair.session.edges.last)
     pair.run(19.0)
 
     with pytest.raises(AssertionError):

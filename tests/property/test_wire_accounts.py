@@ -101,7 +101,8 @@ actions = st.one_of(
     st.tuples(st.just("ack"), st.integers(0, 12), st.integers(0, 9)),
     st.tuples(st.just("done"), st.integers(0, 12), st.integers(0, 9)),
     st.tuples(st.just("wait"), st.integers(1, 500), st.booleans()),
-    st.tuples(st.just("void"), st.just(0), st.booleans()),
+    st.tuples(st.just("strand"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.sampled_from(("armed", "broken", "rebooted", "abandoned")), st.just(0), st.booleans()),
 )
 
 
@@ -125,8 +126,17 @@ def reports_of(script: list[tuple[str, int, int]], kind: type[RejectBook] = Reje
             case "wait":
                 now += number / 1e3
                 reports += book.step(now)
-            case "void":
-                reports += book.void()
+            case "strand":
+                asked[tick] += 1
+                reports.append(book.strand(number, tick, 1000, 0, now, now + 0.2))
+            case "armed":
+                reports += book.armed(now)
+            case "broken":
+                reports += book.broken(now)
+            case "rebooted":
+                reports += book.rebooted()
+            case "abandoned":
+                reports += book.abandoned()
     return asked, Counter(report.fire_ticks for report in reports if report is not None), book.waiting
 
 

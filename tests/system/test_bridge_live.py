@@ -96,7 +96,7 @@ def test_samples_edges_and_pulses_go_over_a_noisy_wire_and_every_time_is_within_
             if not host.bridge.session.lease.armed:
                 asked = len(arrivals)  # nobody asks for those
             for arrival in arrivals[asked:]:
-                assert host.bridge.pulse(Pulse(arrival.edge.edge_seq, 0.5, 1000, 0))
+                assert host.bridge.pulse(Pulse(arrival.edge.edge_seq, 0.5, 1000, 0)) is None
             asked = len(arrivals)
             threading.Event().wait(0.005)
         account = host.bridge.session.samples

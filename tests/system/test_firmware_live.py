@@ -12,23 +12,11 @@ from pathlib import Path
 
 import pytest
 from mcu_bench import CONFIG, SESSION, check_account, check_values, every, only
-from mcu_drivers import CORE, FIRMWARE, HOST, compile_c
+from mcu_drivers import CORE, FIRMWARE, SIM, compile_c
 
+from firmware_bridge.codes import RejectResult
 from firmware_bridge.layout import decode_message, encode_message
-from firmware_bridge.messages import (
-    Arm,
-    Block,
-    Edge,
-    Hello,
-    Message,
-    Ping,
-    Pong,
-    Reject,
-    RejectAck,
-    RejectDone,
-    RejectResult,
-    Status,
-)
+from firmware_bridge.messages import Arm, Block, Edge, Hello, Message, Ping, Pong, Reject, RejectAck, RejectDone, Status
 from firmware_bridge.packet import PacketDecoder, encode_packet
 
 pytestmark = [pytest.mark.system, pytest.mark.timed]
@@ -77,7 +65,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    program = compile_c(tmp_path / "host", [FIRMWARE / name for name in CORE + HOST], "-O1")
+    program = compile_c(tmp_path / "sim", [FIRMWARE / name for name in CORE + SIM], "-O1")
     path = tmp_path / "mcu"
     process = subprocess.Popen([program, "--pty", path, "--boot-id", "77", "--part-ms", "40", "--width-ms", "10"])
     try:

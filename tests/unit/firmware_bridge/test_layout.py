@@ -10,21 +10,10 @@ import pytest
 from documents import document, rows, section
 
 from firmware_bridge import messages
+from firmware_bridge.codes import MAX_BLOCK_SAMPLES, BlockFlag, ConfigResult, RejectResult, StatusFlag, Type
 from firmware_bridge.errors import BadPacket
 from firmware_bridge.layout import BY_TYPE, LAYOUTS, Layout, decode_message, encode_message
-from firmware_bridge.messages import (
-    MAX_BLOCK_SAMPLES,
-    Block,
-    BlockFlag,
-    ConfigResult,
-    Edge,
-    Hello,
-    Log,
-    Message,
-    RejectResult,
-    StatusFlag,
-    Type,
-)
+from firmware_bridge.messages import Block, Edge, Hello, Log, Message
 from firmware_bridge.packet import HEADER, MAX_ENCODED, MAX_PACKET, MAX_PAYLOAD, VERSION, Packet, encode_packet
 
 WIRE_MD = document("wire.md")

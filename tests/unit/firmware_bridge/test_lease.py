@@ -92,6 +92,41 @@ def test_a_new_session_begins_unarmed_and_at_once() -> None:
     assert rig.run(0.01, 0.011) == [Arm()]
 
 
+def test_a_new_session_is_not_armed_by_what_was_said_in_the_one_before() -> None:
+    rig = armed()
+    rig.lease.hold(T + 0.005)
+    rig.lease.begin(T + 0.01)
+
+    assert rig.run(0.01, 1.0, alive=False) == []
+
+
+def follows_at(kind: type[Lease]) -> int:
+    """Give the millisecond at which a lease arms that is to follow from the 180th on."""
+    rig = Rig(kind)
+    rig.lease.follow_from(T + 0.180)
+    return next(ms for ms in range(1000) if rig.run(ms / 1e3, ms / 1e3 + 0.001))
+
+
+def test_a_gate_that_is_to_follow_later_is_armed_then_and_not_before() -> None:
+    assert follows_at(Lease) == 180
+
+
+def test_a_lease_that_follows_at_once_is_noticed() -> None:
+    class Eager(Lease):
+        def follow_from(self, from_s: float) -> None:
+            super().follow_from(from_s - 1.0)
+
+    with pytest.raises(AssertionError):
+        assert follows_at(Eager) == 180
+
+
+def test_a_gate_that_has_to_wait_is_not_extended_and_lapses() -> None:
+    rig = armed()
+    rig.lease.follow_from(T + 10.0)
+
+    assert rig.run(0.001, 5.0) == []
+
+
 def test_looking_when_something_is_due_says_nothing() -> None:
     rig = Rig()
     rig.lease.hold(T)

@@ -9,9 +9,10 @@ from rich.console import Console
 from scripted_mcu import Scripted
 
 from firmware_bridge.bridge import Bridge, Down
+from firmware_bridge.codes import BlockFlag
 from firmware_bridge.errors import PortLost
 from firmware_bridge.handshake import State
-from firmware_bridge.messages import Block, BlockFlag, Log
+from firmware_bridge.messages import Block, Log
 from firmware_bridge.monitor import Figures, Monitor, as_json, line, printable, table
 from firmware_bridge.port import Port
 

@@ -1,9 +1,12 @@
 """Every pulse gets exactly one report: lost answers are asked for again, and what nobody answers is unknown."""
 
+from dataclasses import replace
+
 import pytest
 
-from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone, RejectResult
-from firmware_bridge.reject import ANSWER_S, ASKED, Fate, RejectBook, RejectReport
+from firmware_bridge.codes import RejectResult
+from firmware_bridge.messages import Cancel, Reject, RejectAck, RejectDone
+from firmware_bridge.reject import ANSWER_S, ASKED, STRANDED, Fate, RejectBook, RejectReport
 
 T = 1000.0
 DUE_S = T + 2.0
@@ -48,7 +51,6 @@ def test_a_pulse_that_is_accepted_and_begins_is_done_at_the_tick_that_was_told()
     [
         (RejectResult.LATE, Fate.LATE),
         (RejectResult.FULL, Fate.FULL),
-        (RejectResult.SAFE, Fate.SAFE),
         (RejectResult.CANCELLED, Fate.CANCELLED),
         (RejectResult.BAD_OUTPUT, Fate.BAD_OUTPUT),
         (200, Fate.UNKNOWN),
@@ -133,14 +135,101 @@ def test_one_that_cannot_be_asked_again_is_unknown() -> None:
     assert [report.fate for report in rig.book.step(T + ANSWER_S)] == [Fate.UNKNOWN]
 
 
-def test_what_the_microcontroller_has_forgotten_is_void_once() -> None:
+def test_what_the_microcontroller_has_forgotten_has_its_fate_once() -> None:
     rig = asked()
     rig.ask(8)
 
-    assert [(report.part_seq, report.fate) for report in rig.book.void()] == [(7, Fate.VOID), (8, Fate.VOID)]
-    assert list(rig.book.void()) == []
+    fates = [(report.part_seq, report.fate) for report in rig.book.rebooted()]
+
+    assert fates == [(7, Fate.REBOOTED), (8, Fate.REBOOTED)]
+    assert list(rig.book.rebooted()) == []
     assert rig.answered(1, RejectResult.LATE) == []
     assert list(rig.book.done(RejectDone(2, 1))) == []
+
+
+def unarmed(kind: type[RejectBook] = RejectBook) -> Rig:
+    """A pulse that was answered SAFE before it was due."""
+    rig = asked(kind)
+    assert rig.answered(1, RejectResult.SAFE) == []
+    assert rig.book.waiting == 1
+    assert rig.book.awaited == 0
+    return rig
+
+
+def assert_asked_anew_once(kind: type[RejectBook]) -> None:
+    rig = unarmed(kind)
+
+    assert rig.book.armed(T + 1.0) == []
+
+    assert rig.said[1] == replace(rig.said[0], cmd_id=2)
+    assert rig.book.armed(T + 1.5) == []
+    assert len(rig.said) == 2
+
+
+def test_what_was_safe_before_it_was_due_is_asked_for_under_another_number_when_the_outputs_are_armed() -> None:
+    assert_asked_anew_once(RejectBook)
+
+
+def test_a_book_that_asks_anew_under_the_old_number_is_noticed() -> None:
+    class Thrifty(RejectBook):
+        def _anew(self, one, now):
+            self._last_id -= 1
+            return super()._anew(one, now)
+
+    with pytest.raises(AssertionError):
+        assert_asked_anew_once(Thrifty)
+
+
+def test_what_is_not_armed_before_its_tick_was_safe_at_it() -> None:
+    rig = unarmed()
+
+    assert rig.book.next_wake_s() == DUE_S
+    assert rig.book.step(DUE_S - 0.001) == []
+    assert rig.book.step(DUE_S) == [RejectReport(7, 0, Fate.SAFE, 123_456)]
+    assert rig.book.waiting == 0
+
+
+def test_what_is_asked_for_anew_and_late_was_safe_at_its_tick() -> None:
+    rig = unarmed()
+    rig.book.armed(T + 1.0)
+
+    assert rig.answered(2, RejectResult.LATE) == [RejectReport(7, 0, Fate.SAFE, 123_456)]
+
+
+def test_an_answer_that_crossed_the_arm_is_asked_for_anew_at_once() -> None:
+    rig = asked()
+    rig.book.armed(T + 0.001)
+    assert len(rig.said) == 1
+
+    assert rig.answered(1, RejectResult.SAFE) == []
+    assert len(rig.said) == 2
+    assert rig.answered(2, RejectResult.SAFE) == []  # not armed after all: it waits
+    assert len(rig.said) == 2
+
+
+def test_a_wire_that_breaks_strands_what_is_to_come_and_ends_what_was_due() -> None:
+    rig = asked()
+    rig.book.ask(8, 1, 5000, 0, T, T + 0.5)
+
+    assert rig.book.broken(T + 1.0) == [RejectReport(8, 0, Fate.DOWN, 1)]
+    assert rig.book.step(DUE_S) == [RejectReport(7, 0, Fate.DOWN, 123_456)]
+
+
+def test_one_more_than_may_be_stranded_has_its_fate_at_once() -> None:
+    rig = Rig()
+    for part in range(STRANDED):
+        assert rig.book.strand(part, 1, 5000, 0, T, DUE_S) is None
+
+    assert rig.book.strand(99, 1, 5000, 0, T, DUE_S) == RejectReport(99, 0, Fate.DOWN, 1)
+    assert rig.book.strand(99, 1, 5000, 0, DUE_S, DUE_S) == RejectReport(99, 0, Fate.DOWN, 1)
+
+
+def test_what_is_abandoned_keeps_the_fate_that_is_known() -> None:
+    rig = unarmed()
+    rig.ask(8)
+
+    assert [(r.part_seq, r.fate) for r in rig.book.abandoned()] == [(8, Fate.DOWN), (7, Fate.SAFE)]
+    assert rig.book.waiting == 0
 
 
 def test_that_nothing_waits_under_a_number_is_no_fate_and_what_was_taken_back_has_one() -> None:

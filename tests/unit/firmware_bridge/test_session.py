@@ -8,7 +8,9 @@ import pytest
 from cobs import cobs
 from scripted_mcu import CONFIG, HELLO, Scripted
 
+from firmware_bridge.codes import ConfigResult, RejectResult, StatusFlag
 from firmware_bridge.errors import BridgeError, McuFault, PortRefused
+from firmware_bridge.greeter import GREETINGS_S, HELLO_S, Greeter
 from firmware_bridge.handshake import State
 from firmware_bridge.heard import Armed, Arrival, Lapsed, Rebooted, Samples, Up
 from firmware_bridge.messages import (
@@ -16,20 +18,18 @@ from firmware_bridge.messages import (
     Block,
     Config,
     ConfigAck,
-    ConfigResult,
     Edge,
     Hello,
     Log,
     Ping,
     Pong,
+    Reject,
     RejectAck,
     RejectDone,
-    RejectResult,
-    StatusFlag,
 )
 from firmware_bridge.packet import HEADER
 from firmware_bridge.reject import Fate, RejectReport
-from firmware_bridge.session import GREETING_S, HELLO_S, SETTLING_S, SILENCE_S, Session
+from firmware_bridge.session import SETTLING_S, SILENCE_S, Session
 
 OPEN = [State.GREETING, State.CONFIGURING, State.SYNCING, State.UP]
 
@@ -113,7 +113,7 @@ def test_each_refusal_of_the_configuration_says_what_cannot_be_done_and_what_is_
 
 def test_nobody_there_is_said_after_three_seconds() -> None:
     rig = Scripted()
-    rig.step(GREETING_S - 0.001)
+    rig.step(GREETINGS_S[0] - 0.001)
 
     assert "nobody answers" in ended_with(rig, McuFault, 0.001).message
 
@@ -125,7 +125,7 @@ def test_bytes_that_are_never_a_packet_are_another_speed_or_another_device(garba
     rig = Scripted()
     rig.feed(garbage)
 
-    error = ended_with(rig, McuFault, GREETING_S)
+    error = ended_with(rig, McuFault, GREETINGS_S[0])
 
     assert "not this protocol" in error.message
     assert "source.wire.baud" in error.hint
@@ -134,10 +134,10 @@ def test_bytes_that_are_never_a_packet_are_another_speed_or_another_device(garba
 def test_damage_in_an_earlier_session_does_not_make_the_port_a_wrong_one_now() -> None:
     rig = Scripted()
     rig.feed(b"\x05garbage\x00" * 3)
-    rig.session.close()
+    rig.session.close(rig.now)
     rig.session.open(rig.now)
 
-    assert "nobody answers" in ended_with(rig, McuFault, GREETING_S).message
+    assert "nobody answers" in ended_with(rig, McuFault, GREETINGS_S[0]).message
 
 
 @pytest.mark.parametrize("state", [State.CONFIGURING, State.SYNCING])
@@ -225,7 +225,7 @@ def asked(rig: Scripted, number: int = 1, after_s: float = 0.5) -> RejectReport 
     return rig.session.reject(number, after_s, 5000, 0, rig.now)
 
 
-def test_a_restart_voids_what_was_asked_for_once() -> None:
+def test_after_a_restart_what_was_asked_for_does_not_come_and_says_so_once() -> None:
     rig = Scripted()
     rig.reach(State.UP)
     rig.edge(1)
@@ -233,8 +233,8 @@ def test_a_restart_voids_what_was_asked_for_once() -> None:
 
     rig.say(replace(HELLO, boot_id=8))
 
-    assert [report.fate for report in of(rig, RejectReport)] == [Fate.VOID]
-    assert rig.session.close() == []
+    assert [report.fate for report in of(rig, RejectReport)] == [Fate.REBOOTED]
+    assert rig.session.close(rig.now) == []
 
 
 def closing_answers(kind: type[Session] = Session) -> list[RejectReport]:
@@ -249,7 +249,7 @@ def closing_answers(kind: type[Session] = Session) -> list[RejectReport]:
         rig.step()
     except PortRefused:
         pass
-    return of(rig, RejectReport) + rig.session.close()
+    return of(rig, RejectReport) + rig.session.close(rig.now)
 
 
 def test_an_answer_that_comes_with_what_ends_the_session_is_heard() -> None:
@@ -272,7 +272,7 @@ def test_a_second_session_goes_on_counting_so_that_what_was_missed_between_is_kn
     rig.reach(State.UP)
     rig.edge(1)
     rig.edge(2)
-    rig.session.close()
+    rig.session.close(rig.now)
     rig.session.open(rig.now)
     rig.reach(State.UP, edges=5)
     rig.edge(6)
@@ -307,36 +307,169 @@ def test_an_edge_that_only_the_status_tells_of_is_lost_after_its_copy_had_time()
     assert rig.session.edges.lost == 1
 
 
-def test_a_part_on_the_belt_is_taken_off_after_a_break_of_the_wire_too() -> None:
+def rejects(rig: Scripted) -> list[Reject]:
+    return [message for message in rig.hear() if isinstance(message, Reject)]
+
+
+def armed(rig: Scripted) -> list[Reject]:
+    """Let the session arm the outputs; give the rejects that it says behind ARM."""
+    rig.session.lease.hold(rig.now)
+    rig.step()
+    said = [message for message in rig.hear() if isinstance(message, Arm | Reject)]
+    assert isinstance(said[0], Arm)
+    rig.say(rig.status(flags=StatusFlag.CONFIGURED | StatusFlag.ARMED))
+    return said[1:]
+
+
+def asked_through_a_break(kind: type[Session]) -> tuple[Scripted, int]:
+    """Ask for one pulse before the wire breaks and one while it is down; be up again, not armed."""
     rig = Scripted()
     rig.reach(State.UP)
     rig.edge(1)
-    fire_ticks = rig.ticks() + 500_000
-    rig.session.close()
+    rig.edge(2)
+    fire_ticks = rig.ticks() + 900_000
+    assert asked(rig, 1, 0.9) is None
+    assert len(rejects(rig)) == 1
+    rig.session.__class__ = kind
+    assert rig.session.close(rig.now) == []
+    assert asked(rig, 2, 0.9) is None
     rig.session.open(rig.now)
-    assert asked(rig).fate is Fate.VOID
-    rig.reach(State.UP, edges=1)
+    rig.reach(State.UP, edges=2)
+    return rig, fire_ticks
 
+
+def assert_asked_anew(kind: type[Session]) -> None:
+    rig, fire_ticks = asked_through_a_break(kind)
+
+    anew = armed(rig)
+
+    assert [(reject.cmd_id, reject.part_seq) for reject in anew] == [(2, 1), (3, 2)]
+    assert max(abs(reject.fire_ticks - fire_ticks) for reject in anew) <= 1
+    assert of(rig, RejectReport) == []
+    assert rig.session.rejects.asked_anew == 2
+
+
+def test_what_is_still_to_come_after_a_break_of_the_wire_is_asked_for_anew_behind_arm() -> None:
+    assert_asked_anew(Session)
+
+
+def test_a_session_that_gives_up_its_pulses_when_the_wire_breaks_is_noticed() -> None:
+    class Resigned(Session):
+        def close(self, now):
+            return super().close(now) + list(self.rejects.abandoned())
+
+    with pytest.raises(AssertionError):
+        assert_asked_anew(Resigned)
+
+
+def test_what_is_past_before_the_outputs_are_armed_anew_is_down_and_not_asked_for() -> None:
+    rig, _ = asked_through_a_break(Session)
+    rig.step(0.9)
+
+    assert [(report.part_seq, report.fate) for report in of(rig, RejectReport)] == [(1, Fate.DOWN), (2, Fate.DOWN)]
+    rig.session.lease.hold(rig.now + 0.2)
+    rig.step(0.2)
+    assert rejects(rig) == []
+
+
+def test_what_the_lease_did_not_last_for_is_asked_for_anew_when_the_loop_turns_again() -> None:
+    rig = Scripted()
+    rig.reach(State.UP)
+    armed(rig)
+    rig.edge(1)
     assert asked(rig) is None
-    assert abs(rig.hear()[-1].fire_ticks - fire_ticks) <= 1
+    (reject,) = rejects(rig)
+    rig.say(RejectAck(reject.cmd_id, RejectResult.ACCEPTED))
+    rig.say(RejectAck(reject.cmd_id, RejectResult.SAFE), rig.status(flags=StatusFlag.CONFIGURED | StatusFlag.LAPSED))
+    assert of(rig, RejectReport) == []
+
+    (anew,) = armed(rig)
+
+    assert replace(anew, cmd_id=reject.cmd_id) == reject
+    assert anew.cmd_id != reject.cmd_id
+    rig.say(RejectDone(anew.cmd_id, anew.fire_ticks))
+    assert [report.fate for report in of(rig, RejectReport)] == [Fate.DONE]
 
 
-def test_a_part_of_before_a_restart_is_void() -> None:
+def test_a_part_of_before_a_restart_cannot_be_asked_for() -> None:
     rig = Scripted()
     rig.reach(State.UP)
     rig.edge(1)
     rig.hello = replace(HELLO, boot_id=8)
     rig.say(rig.hello)
+    assert asked(rig) is None  # it might have been a word that came late
     rig.reach(State.UP)
 
-    assert asked(rig).fate is Fate.VOID
+    assert [report.fate for report in of(rig, RejectReport)] == [Fate.REBOOTED]
+    assert asked(rig).fate is Fate.FORGOTTEN
 
 
-def test_a_pulse_for_an_edge_that_never_came_is_void() -> None:
+def test_a_restart_that_only_the_next_session_finds_out_says_so_too() -> None:
     rig = Scripted()
     rig.reach(State.UP)
+    rig.edge(1)
+    assert asked(rig) is None
+    assert rig.session.close(rig.now) == []
+    rig.session.open(rig.now)
+    rig.hello = replace(HELLO, boot_id=8)
+    rig.reach(State.UP)
 
-    assert asked(rig, number=9) == RejectReport(9, 0, Fate.VOID, 0)
+    assert [report.fate for report in of(rig, RejectReport)] == [Fate.REBOOTED]
+
+
+def test_a_pulse_for_an_edge_that_never_came_or_without_a_wire_says_why() -> None:
+    rig = Scripted()
+    assert asked(rig, number=0) == RejectReport(0, 0, Fate.DOWN, 0)
+    rig.reach(State.UP)
+
+    assert asked(rig, number=9) == RejectReport(9, 0, Fate.FORGOTTEN, 0)
+
+
+def waits_s(kind: type[Greeter]) -> list[float]:
+    """How long each greeting goes on that nobody answers."""
+    rig = Scripted()
+    rig.session._greeter.__class__ = kind
+    waited = []
+    for _ in range(5):
+        begun_s = rig.now
+        with pytest.raises(McuFault, match="nobody answers"):  # noqa: PT012
+            while True:
+                rig.step(0.25)
+                rig.hear()
+        waited.append(rig.now - begun_s)
+        rig.session.close(rig.now)
+        rig.session.open(rig.now)
+    return waited
+
+
+def test_each_greeting_that_nobody_answers_is_longer_than_the_one_before() -> None:
+    assert waits_s(Greeter) == [3.0, 6.0, 15.0, 60.0, 60.0]
+
+
+def test_a_session_that_would_reset_a_slow_board_for_ever_is_noticed() -> None:
+    class Impatient(Greeter):
+        _patience_s = 3.0
+
+    with pytest.raises(AssertionError):
+        assert waits_s(Impatient)[-1] > 30.0
+
+
+def test_two_restarts_at_once_cost_no_count() -> None:
+    rig = Scripted()
+    rig.reach(State.UP)
+    expected = 0
+    for boot_id in (8, 9, 10):
+        rig.edge(1)
+        rig.say(Block(0, 0, rig.ticks(), 0, 0, 2500, np.zeros((4, 3), np.int16)))
+        expected += 1
+        rig.hello = replace(HELLO, boot_id=boot_id)
+        rig.link.reset()
+        rig.say(rig.hello)
+        rig.reach(State.UP)
+
+    totals = rig.session.totals
+    assert (totals.samples, totals.edges) == (4 * expected, expected)
+    assert (rig.session.samples.received, rig.session.edges.received) == (0, 0)
 
 
 def test_the_lease_follows_what_the_status_says() -> None:
@@ -428,7 +561,7 @@ def test_there_is_always_a_pause_until_something_is_due(state: State) -> None:
 def test_a_session_that_waits_for_a_ping_it_will_not_send_would_be_found_out() -> None:
     class Restless(Session):
         def next_wake_s(self) -> float:
-            return min(super().next_wake_s(), self._next_ping_s)
+            return min(super().next_wake_s(), self._pinger.next_wake_s())
 
     with pytest.raises(AssertionError):
         assert_sleeps(Restless, State.CONFIGURING)
@@ -447,9 +580,9 @@ def test_asking_when_something_is_due_says_nothing() -> None:
 
 def test_a_session_that_is_closed_says_and_wants_nothing() -> None:
     rig = Scripted()
-    rig.session.close()
+    rig.session.close(rig.now)
 
-    assert rig.session.close() == []
+    assert rig.session.close(rig.now) == []
     assert rig.session.step(rig.now) == []
     assert rig.session.next_wake_s() == float("inf")
 

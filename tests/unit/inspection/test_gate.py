@@ -3,7 +3,7 @@
 import pytest
 
 from edge_agent.inspection.gate import Bypass, Gate
-from edge_agent.records import Action, Gated
+from edge_agent.records import Action, BeltTime, Distance, Gated
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.wirerecords import News
 from edge_agent.testing.disk import FakeDisk
@@ -19,16 +19,16 @@ class Outputs:
         self.reports = Mailbox[Gated](64, Overflow.DROP_OLDEST)
         self.news = Mailbox[News](64, Overflow.DROP_OLDEST)
         self.held: list[float] = []
-        self.pulses: list[tuple[str, int, float, float, int]] = []
-        self.reachable = True
+        self.pulses: list[tuple[str, int, Distance, float, int]] = []
+        self.refusal = ""
 
     def hold(self, now: float) -> None:
         self.held.append(now)
 
-    def pulse(self, series: str, number: int, after_s: float, pulse_s: float, output: int) -> bool:
-        if self.reachable:
-            self.pulses.append((series, number, after_s, pulse_s, output))
-        return self.reachable
+    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
+        if not self.refusal:
+            self.pulses.append((series, number, distance, pulse_s, output))
+        return self.refusal
 
 
 class Bench:
@@ -44,7 +44,7 @@ def test_a_rejected_part_moves_the_gate_and_a_passed_one_does_not() -> None:
     bench.gate.act("a", 1, Action.PASS, RECIPE)
     bench.gate.act("a", 2, Action.REJECT, RECIPE)
 
-    assert bench.outputs.pulses == [("a", 2, 0.4, 0.05, 1)]
+    assert bench.outputs.pulses == [("a", 2, BeltTime(0.4), 0.05, 1)]
     assert bench.recorded == []
 
 
@@ -59,12 +59,26 @@ def test_what_became_of_a_part_is_recorded_and_counted() -> None:
     assert bench.gate.status().worst_off_us == 7.0
 
 
-def test_a_part_whose_movement_cannot_be_asked_for_is_declared_at_once() -> None:
-    bench = Bench()
-    bench.outputs.reachable = False
+def assert_says_why(kind: type[Gate], word: str) -> None:
+    bench = Bench(kind)
+    bench.outputs.refusal = word
     bench.gate.act("a", 2, Action.REJECT, RECIPE)
 
-    assert bench.recorded == [Gated("a", 2, "void")]
+    assert bench.recorded == [Gated("a", 2, word)]
+
+
+@pytest.mark.parametrize("word", ["down", "rebooted", "busy"])
+def test_a_part_whose_movement_cannot_be_asked_for_has_the_word_for_why_at_once(word: str) -> None:
+    assert_says_why(Gate, word)
+
+
+def test_a_gate_with_one_word_for_every_refusal_is_noticed() -> None:
+    class Vague(Gate):
+        def _became(self, report: Gated) -> None:
+            super()._became(Gated(report.series, report.number, "void"))
+
+    with pytest.raises(AssertionError):
+        assert_says_why(Vague, "busy")
 
 
 def test_a_bypassed_gate_moves_for_nobody_and_says_so_of_each_part() -> None:
@@ -103,23 +117,23 @@ def test_a_trial_moves_the_gate_without_a_part_and_leaves_no_row() -> None:
 
 def test_a_trial_that_cannot_be_asked_for_is_answered() -> None:
     bench = Bench()
-    bench.outputs.reachable = False
+    bench.outputs.refusal = "down"
     heard: list[Gated] = []
     bench.gate.try_out(RECIPE, heard.append)
 
-    assert [report.gate for report in heard] == ["void"]
+    assert [report.gate for report in heard] == ["down"]
 
 
 def test_a_trial_that_cannot_be_asked_for_does_not_take_the_answer_of_the_one_before() -> None:
     bench = Bench()
     heard: list[tuple[str, str]] = []
     bench.gate.try_out(RECIPE, lambda report: heard.append(("first", report.gate)))
-    bench.outputs.reachable = False
+    bench.outputs.refusal = "down"
     bench.gate.try_out(RECIPE, lambda report: heard.append(("second", report.gate)))
     bench.outputs.reports.offer(Gated("", 0, "done", 0.0))
     bench.gate.step(1.0)
 
-    assert heard == [("second", "void"), ("first", "done")]
+    assert heard == [("second", "down"), ("first", "done")]
 
 
 def test_what_is_told_after_the_last_step_is_recorded_when_the_wire_has_ended() -> None:

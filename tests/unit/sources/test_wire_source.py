@@ -1,21 +1,25 @@
 """A source at the end of a wire: it delivers from its opening until the wire breaks, however short the break is."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
 from edge_agent.errors import Unavailable
-from edge_agent.records import Trigger
+from edge_agent.records import BeltTime, Trigger
 from edge_agent.sources.source import Position
 from edge_agent.sources.wire import WireSource
 from edge_agent.sources.wirerecords import WireStatus
 from edge_agent.testing.clock import ManualClock
 from edge_agent.wireconfig import GateConfig, WireConfig
-from firmware_bridge.bridge import Down
+from firmware_bridge.bridge import Down, Pulse
 from firmware_bridge.errors import PortLost
 from firmware_bridge.heard import Arrival, Rebooted, Up
 from firmware_bridge.messages import ConfigAck, Edge, Hello
 from firmware_bridge.port import Port
+from firmware_bridge.reject import Fate
+
+BELT_S = 0.45
 
 
 def nobody(path: str, baud: int) -> Port:
@@ -26,9 +30,11 @@ def source(
     kind: type[WireSource] = WireSource,
     open_port: Callable[[str, int], Port] = nobody,
     poke: Callable[[str], None] = lambda name: None,
+    clock: ManualClock | None = None,
+    safe: Literal["reject", "pass"] = "reject",
 ) -> WireSource:
-    config = WireConfig(port="/dev/serial/by-id/mcu"), GateConfig(), frozenset({0})
-    return kind(*config, 0.08, 0, ManualClock(), poke, open_port)
+    config = WireConfig(port="/dev/serial/by-id/mcu"), GateConfig(safe=safe), frozenset({0})
+    return kind(*config, 0.08, BELT_S, 0, clock or ManualClock(), poke, open_port)
 
 
 def up(boot_id: int, edges: int) -> Up:
@@ -51,9 +57,19 @@ class Held:
 
     def __init__(self) -> None:
         self.held: list[float] = []
+        self.follows_from: list[float] = []
+        self.refusal: Fate | None = None
+        self.pulses: list[Pulse] = []
 
     def hold(self, now: float) -> None:
         self.held.append(now)
+
+    def follow_from(self, from_s: float) -> None:
+        self.follows_from.append(from_s)
+
+    def pulse(self, pulse: Pulse) -> Fate | None:
+        self.pulses.append(pulse)
+        return self.refusal
 
 
 def opened(kind: type[WireSource] = WireSource) -> WireSource:
@@ -173,3 +189,46 @@ def test_the_gate_of_a_wire_that_is_down_follows_nobody() -> None:
     wire._figures = WireStatus(armed=True)  # as it was told before the cable was pulled
 
     assert not wire.status().armed
+
+
+def follows_from(kind: type[WireSource], safe: Literal["reject", "pass"]) -> list[float]:
+    clock = ManualClock()
+    clock.advance(100.0)
+    wire = source(kind, clock=clock, safe=safe)
+    bridge = wire._bridge = Held()
+    wire._hear(up(7, 3))
+    wire.open()
+    return bridge.follows_from
+
+
+def test_a_gate_that_is_safe_when_it_rejects_stays_so_until_the_parts_that_nobody_judges_have_passed() -> None:
+    assert follows_from(WireSource, "reject") == [100.0 + BELT_S]
+
+
+def test_a_gate_that_is_safe_when_it_passes_follows_at_once() -> None:
+    assert follows_from(WireSource, "pass") == []
+
+
+def test_a_source_that_lets_the_gate_follow_too_early_is_noticed() -> None:
+    class Hasty(WireSource):
+        def open(self) -> Position:
+            self._guard_s = 0.0
+            return super().open()
+
+    with pytest.raises(AssertionError):
+        assert follows_from(Hasty, "reject") == [100.0 + BELT_S]
+
+
+def test_a_movement_that_cannot_be_asked_for_says_why() -> None:
+    wire = opened()
+    bridge = wire._bridge = Held()
+    series = f"{7:016x}"
+
+    assert wire.pulse(series, 3, BeltTime(0.4), 0.05, 1) == ""
+    assert bridge.pulses == [Pulse(3, 0.4, 50_000, 1)]
+    assert wire.pulse("another", 3, BeltTime(0.4), 0.05, 1) == "rebooted"
+    bridge.refusal = Fate.BUSY
+    assert wire.pulse(series, 3, BeltTime(0.4), 0.05, 1) == "busy"
+    assert len(bridge.pulses) == 2
+    wire._bridge = None
+    assert wire.pulse(series, 3, BeltTime(0.4), 0.05, 1) == "down"

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host.h"
+#include "sim.h"
 
 #define ANY_NUMBER 0xFFFFFFFFu
 #define MAX_LEVELS 65536u
@@ -28,7 +28,7 @@ struct level {
     uint8_t level;
 };
 
-static struct host_board board;
+static struct sim_board board;
 static struct level levels[MAX_LEVELS];
 static size_t level_first, level_end;
 static uint32_t room = ANY_NUMBER;
@@ -99,7 +99,7 @@ static void advance(uint64_t until)
             abort(); /* it asks to be called for ever and does nothing */
         board.now = next;
         change_levels(board.now);
-        host_step(&board, board.now);
+        sim_step(&board, board.now);
     } while (board.now < until || board.due <= until);
 }
 
@@ -112,7 +112,7 @@ static void advance_slowly(uint64_t until)
         change_levels(board.now);
         eb_fire(&board.bridge, board.now);
         if (board.now == loop) {
-            host_step(&board, board.now);
+            sim_step(&board, board.now);
             loop += slow;
         }
     }
@@ -129,7 +129,7 @@ static void feed(void)
     read_exactly(bytes, count);
     eb_receive(&board.bridge, bytes, count);
     free(bytes);
-    host_step(&board, board.now);
+    sim_step(&board, board.now);
 }
 
 static void schedule(void)
@@ -155,7 +155,7 @@ static void say_line(void)
     read_exactly((uint8_t *)text, count);
     text[count] = 0;
     eb_log(&board.bridge, level, text);
-    host_step(&board, board.now);
+    sim_step(&board, board.now);
 }
 
 static void answer(void)
@@ -173,10 +173,10 @@ static void answer(void)
     board.change_count = 0;
 }
 
-int host_lockstep(uint64_t boot_id, uint64_t now, uint64_t step_ticks)
+int sim_lockstep(uint64_t boot_id, uint64_t now, uint64_t step_ticks)
 {
     slow = step_ticks;
-    host_board_init(&board, boot_id, now, write_wire);
+    sim_board_init(&board, boot_id, now, write_wire);
     for (;;) {
         switch ((char)read_number(1)) {
         case 'A':
@@ -190,7 +190,7 @@ int host_lockstep(uint64_t boot_id, uint64_t now, uint64_t step_ticks)
             break;
         case 'W':
             room = (uint32_t)read_number(4);
-            host_step(&board, board.now);
+            sim_step(&board, board.now);
             break;
         case 'D':
             board.losing += (uint32_t)read_number(4);

@@ -1,18 +1,18 @@
 /* The firmware as a program: in virtual time for tests, in real time for a station, and its codec alone.
  *
- *   host --lockstep [--boot-id N] [--ticks N]            see host_lockstep.c
+ *   sim --lockstep [--boot-id N] [--ticks N]            see sim_lockstep.c
  *                   [--step-ticks N]                     the main loop takes so long, a timer interrupt fires meanwhile
- *   host --pty PATH | --stdio [--boot-id N] [--part-ms N] [--width-ms N]
+ *   sim --pty PATH | --stdio [--boot-id N] [--part-ms N] [--width-ms N]
  *                                                        real time; PATH becomes a link to the new terminal
- *   host --decode                                        a byte stream in; for each packet or damage: verdict u8 and,
+ *   sim --decode                                        a byte stream in; for each packet or damage: verdict u8 and,
  *                                                        of a packet, type u8, reliable u8, seq u16, length u16, payload
- *   host --encode                                        these records in, without the verdict; packets out
+ *   sim --encode                                        these records in, without the verdict; packets out
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "sim.h"
 
 static int decode(void)
 {
@@ -76,9 +76,9 @@ int main(int count, char **words)
     uint64_t boot_id = number(count, words, "--boot-id", "1");
 
     if (strcmp(mode, "--lockstep") == 0)
-        return host_lockstep(boot_id, number(count, words, "--ticks", "0"), number(count, words, "--step-ticks", "0"));
+        return sim_lockstep(boot_id, number(count, words, "--ticks", "0"), number(count, words, "--step-ticks", "0"));
     if (strcmp(mode, "--pty") == 0 || strcmp(mode, "--stdio") == 0)
-        return host_live(option(count, words, "--pty", NULL), boot_id, (uint32_t)number(count, words, "--part-ms", "500"),
+        return sim_live(option(count, words, "--pty", NULL), boot_id, (uint32_t)number(count, words, "--part-ms", "500"),
                          (uint32_t)number(count, words, "--width-ms", "20"));
     if (strcmp(mode, "--decode") == 0)
         return decode();

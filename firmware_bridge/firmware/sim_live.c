@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "sim.h"
 
-static struct host_board board;
+static struct sim_board board;
 static int in_fd = STDIN_FILENO;
 static int out_fd = STDOUT_FILENO;
 static volatile sig_atomic_t stopping;
@@ -23,7 +23,7 @@ static uint64_t clock_ticks(void)
     struct timespec time;
 
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * HOST_TICK_HZ + (uint64_t)time.tv_nsec / (1000000000u / HOST_TICK_HZ);
+    return (uint64_t)time.tv_sec * SIM_TICK_HZ + (uint64_t)time.tv_nsec / (1000000000u / SIM_TICK_HZ);
 }
 
 static size_t write_wire(void *context, const uint8_t *bytes, size_t count)
@@ -66,7 +66,7 @@ static bool open_terminal(const char *path)
 
 static void wait_for_bytes(uint64_t ticks)
 {
-    struct timeval time = {.tv_sec = (time_t)(ticks / HOST_TICK_HZ), .tv_usec = (suseconds_t)(ticks % HOST_TICK_HZ)};
+    struct timeval time = {.tv_sec = (time_t)(ticks / SIM_TICK_HZ), .tv_usec = (suseconds_t)(ticks % SIM_TICK_HZ)};
     fd_set readable;
 
     FD_ZERO(&readable);
@@ -96,11 +96,11 @@ static uint64_t feel_parts(uint64_t start, uint64_t now, uint64_t period, uint64
     }
 }
 
-int host_live(const char *path, uint64_t boot_id, uint32_t part_ms, uint32_t width_ms)
+int sim_live(const char *path, uint64_t boot_id, uint32_t part_ms, uint32_t width_ms)
 {
     uint64_t start = clock_ticks();
-    uint64_t period = (uint64_t)part_ms * (HOST_TICK_HZ / 1000u);
-    uint64_t width = (uint64_t)width_ms * (HOST_TICK_HZ / 1000u);
+    uint64_t period = (uint64_t)part_ms * (SIM_TICK_HZ / 1000u);
+    uint64_t width = (uint64_t)width_ms * (SIM_TICK_HZ / 1000u);
     uint8_t bytes[4096];
     struct sigaction action = {.sa_handler = stop};
 
@@ -116,7 +116,7 @@ int host_live(const char *path, uint64_t boot_id, uint32_t part_ms, uint32_t wid
         perror("nonblocking");
         return 1;
     }
-    host_board_init(&board, boot_id, clock_ticks(), write_wire);
+    sim_board_init(&board, boot_id, clock_ticks(), write_wire);
     while (!stopping) {
         uint64_t due = board.due;
         ssize_t count;
@@ -132,7 +132,7 @@ int host_live(const char *path, uint64_t boot_id, uint32_t part_ms, uint32_t wid
             break;
         if (count > 0)
             eb_receive(&board.bridge, bytes, (size_t)count);
-        host_step(&board, clock_ticks());
+        sim_step(&board, clock_ticks());
         tell_changes();
     }
     if (path != NULL)

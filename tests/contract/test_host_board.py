@@ -1,0 +1,151 @@
+"""Every host end with every microcontroller end, over a wire that loses and damages packets: all is accounted for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from host_drivers import HOSTS, Event, Host, StartHost
+from mcu_drivers import DRIVERS, START_TICKS, Driver, Start, shared_folder
+
+STEP_US = 2000
+PART_US = 60_000
+AFTER_US = 150_000
+SECONDS = 4.0
+DRIFT_TICKS = 60
+"""By how much a pulse may be off its tick: 100 ppm of `AFTER_US`, and more."""
+
+
+@dataclass
+class Cable:
+    """One direction of a wire: loses and damages whole packets."""
+
+    chance: random.Random
+    lost_share: float
+    flipped_share: float
+    rest: bytes = b""
+    harmed: int = 0
+
+    def carry(self, data: bytes) -> bytes:
+        *packets, self.rest = (self.rest + data).split(b"\0")
+        arrived = b""
+        for packet in packets:
+            if self.chance.random() < self.lost_share:
+                self.harmed += 1
+                continue
+            damaged = bytearray(packet)
+            if damaged and self.chance.random() < self.flipped_share:
+                damaged[self.chance.randrange(len(damaged))] ^= 1 << self.chance.randrange(8)
+                self.harmed += 1
+            arrived += bytes(damaged) + b"\0"
+        return arrived
+
+
+@dataclass
+class Line:
+    """Both ends and what happened."""
+
+    host: Host
+    board: Driver
+    there: Cable
+    back: Cable
+    events: list[Event] = field(default_factory=list)
+    parts: int = 0
+    asked: int = 0
+    asks: bool = True
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds * 1e6 / STEP_US)):
+            self.host.advance(STEP_US)
+            self.board.advance(STEP_US)
+            self.board.feed(self.there.carry(self.host.take()))
+            self.host.feed(self.back.carry(self.board.take()))
+            heard = self.host.heard()
+            self.events += heard
+            for event in heard:
+                if event[0] == "edge" and self.asks:
+                    self.host.reject(event[1], AFTER_US)
+                    self.asked += 1
+
+    def part(self) -> None:
+        self.board.level(1, self.board.now)
+        self.run(PART_US / 2e6)
+        self.board.level(0, self.board.now)
+        self.run(PART_US / 2e6)
+        self.parts += 1
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event[0] == kind]
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared_folder(tmp_path_factory)
+
+
+@pytest.fixture(params=[(host, board) for host in sorted(HOSTS) for board in sorted(DRIVERS)], ids="-".join)
+def ends(request: pytest.FixtureRequest, workshop: Path) -> Iterator[tuple[Host, Driver]]:
+    start_host: StartHost = HOSTS[request.param[0]](workshop)
+    start_board: Start = DRIVERS[request.param[1]](workshop)
+    host, board = start_host(), start_board(boot_id=7, ticks=START_TICKS)
+    yield host, board
+    host.end()
+    board.close()
+
+
+def line_of(ends: tuple[Host, Driver], lost: float, flipped: float) -> Line:
+    chance = random.Random(11)
+    line = Line(*ends, Cable(chance, lost, flipped), Cable(chance, lost, flipped))
+    line.host.open()
+    line.host.alive(True)
+    for _ in range(100):
+        line.run(0.05)
+        if line.of("armed"):
+            return line
+    raise AssertionError(f"they do not come together: {line.events[-5:]}")
+
+
+@pytest.mark.parametrize(("lost", "flipped"), [(0.0, 0.0), (0.02, 0.02)], ids=["clean", "bad"])
+def test_two_ends_that_were_never_written_for_each_other_account_for_everything(
+    ends: tuple[Host, Driver], lost: float, flipped: float
+) -> None:
+    line = line_of(ends, lost, flipped)
+    first_edge = line.of("up")[0][2]
+    for _ in range(round(SECONDS * 1e6 / PART_US)):
+        line.part()
+    line.run(1.5)  # until a STATUS has told of the last edge, and each pulse has its report
+
+    counts = line.host.counts()
+    blocks = line.of("block")
+    assert line.of("ended") == []
+    assert (line.there.harmed + line.back.harmed > 10) == (lost > 0.0)
+    spanned = blocks[-1][1] + blocks[-1][3] - blocks[0][1]
+    assert counts["samples"] + counts["dropped"] + counts["lost"] == spanned
+    assert counts["edges"] + counts["edges_lost"] == line.parts - first_edge
+    assert [event[1] for event in line.of("edge")] == sorted({event[1] for event in line.of("edge")})
+    reports = line.of("report")
+    assert len(reports) == line.asked == counts["edges"]
+    assert {report[2] for report in reports} == {"done"}
+    edge_ticks = {event[1]: event[2] for event in line.of("edge")}
+    assert max(abs(report[4] - edge_ticks[report[1]] - AFTER_US) for report in reports) <= DRIFT_TICKS
+    opened = {ticks for ticks, output, level in line.board.outputs() if output == 0 and level == 1}
+    assert {report[4] for report in reports} <= opened
+
+
+def test_a_break_of_the_wire_costs_no_pulse_whose_tick_is_still_to_come(ends: tuple[Host, Driver]) -> None:
+    line = line_of(ends, 0.0, 0.0)
+    line.asks = False
+    line.part()
+    line.host.reject(1, 1_500_000)
+    line.run(0.1)
+    line.host.close()
+    line.host.take()
+    line.run(0.2)
+    line.host.open()
+    line.run(1.5)
+
+    assert [(report[1], report[2]) for report in line.of("report")] == [(1, "done")]
+    assert line.host.counts()["asked_anew"] == 1

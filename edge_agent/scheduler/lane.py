@@ -6,6 +6,7 @@ that hangs in a driver is left behind; the lane can be opened again with another
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,9 +100,11 @@ class Lane(Generic[H, R]):
         hire: Hire = Worker,
     ) -> None:
         self.way = way
+        self.name = way.name  #: where its parts run
         self.state = LaneState.COLD
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
+        self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
         self.pieces = Recent()  #: of background jobs
@@ -113,11 +116,6 @@ class Lane(Generic[H, R]):
         self._pace_s: list[float] = []
         self._worker: Worker[Task[H, R], R | None] | None = None
         self._left_behind: list[Worker[Task[H, R], R | None]] = []
-
-    @property
-    def name(self) -> str:
-        """Where its parts run."""
-        return self.way.name
 
     @property
     def devices(self) -> frozenset[str]:
@@ -159,6 +157,7 @@ class Lane(Generic[H, R]):
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
         self.task, self.since_s = Task(self, kind, ticket), now
+        self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
 
@@ -181,11 +180,11 @@ class Lane(Generic[H, R]):
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
-    def hangs_at_s(self, timeout_s: float) -> float | None:
-        """Give when the present task will have taken too long [s, host monotonic]; None without one."""
+    def hangs_at_s(self, timeout_s: float) -> float:
+        """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""
         if self.task is None:
-            return None
-        loads = self.task.kind in (Kind.LOAD, Kind.TRY) or any(map(self.way.loading, self._held))
+            return math.inf
+        loads = self.task.ticket is None or any(map(self.way.loading, self._held))
         return self.since_s + (LOAD_TIMEOUT_S if loads else timeout_s)
 
     @property
@@ -219,7 +218,8 @@ class Lane(Generic[H, R]):
 
     def _forget_ended(self) -> None:
         """Keep no thread that has ended, and with it nothing that it held."""
-        self._left_behind = [worker for worker in self._left_behind if not worker.join(0.0)]
+        if self._left_behind:
+            self._left_behind = [worker for worker in self._left_behind if not worker.join(0.0)]
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""

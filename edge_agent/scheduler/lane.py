@@ -7,7 +7,7 @@ that hangs in a driver is left behind; the lane can be opened again with another
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic
@@ -67,19 +67,21 @@ class Way(Generic[H]):
 
     Attributes:
         name: of the lane, for people: where the parts run.
-        devices: of each part, as `runtime/kind`.
+        devices: those that it needs, as `runtime/kind`.
         load: loads it, on the lane's thread; may take seconds.
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
-        at: says which part runs, or ran last; from any thread.
+        at: says which device computes, or did last, "" before any did; from any thread.
         loading: says whether a job is loading something, which may take as long as a load; from any thread.
+        p99_s: what one job in a hundred exceeded when it ran last [s]; 0 where nobody knows.
     """
 
     name: str
-    devices: Mapping[str, str]
+    devices: frozenset[str]
     load: Callable[[], H]
     prove: Callable[[H], int]
     at: Callable[[H], str]
     loading: Callable[[H], bool] = lambda held: False
+    p99_s: float = 0.0
 
 
 class Lane(Generic[H, R]):
@@ -101,6 +103,7 @@ class Lane(Generic[H, R]):
     ) -> None:
         self.way = way
         self.name = way.name  #: where its parts run
+        self.devices = way.devices  #: those that it needs
         self.state = LaneState.COLD
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
@@ -116,11 +119,6 @@ class Lane(Generic[H, R]):
         self._pace_s: list[float] = []
         self._worker: Worker[Task[H, R], R | None] | None = None
         self._left_behind: list[Worker[Task[H, R], R | None]] = []
-
-    @property
-    def devices(self) -> frozenset[str]:
-        """The devices it needs."""
-        return frozenset(self.way.devices.values())
 
     def open(self, now: float) -> None:
         """Start a thread that loads; a lane that loads already, or is ready, is left alone."""
@@ -171,8 +169,8 @@ class Lane(Generic[H, R]):
         ticket = answer.job.ticket
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
-            while self._pace_s and not len(self.durations):  # what nobody has run yet takes about as long as its proof
-                self.durations.add(self._pace_s.pop())
+            while self._pace_s and not len(self.durations):  # until one was run: as its proof, or as it did before
+                self.durations.add(max(self._pace_s.pop(), self.way.p99_s))
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
@@ -195,7 +193,7 @@ class Lane(Generic[H, R]):
 
     def abandon(self) -> str:
         """Leave a thread behind that hangs; give the device it hangs on, "" where nobody can tell."""
-        device = self.way.devices.get(self.way.at(self._held[0]), "") if self._held else ""
+        device = self.way.at(self._held[0]) if self._held else ""
         self.task, self.state = None, LaneState.FAILED
         if self._worker is not None:
             self._worker.abandon()

@@ -97,6 +97,16 @@ def test_what_an_idle_device_cannot_do_in_time_is_said_at_once_and_not_tried() -
     assert bench.on("a/x") == ""
 
 
+@pytest.mark.parametrize(("before_s", "words"), [(0.050, ["a: TooLate"]), (0.0, [])])
+def test_until_a_job_was_run_it_is_taken_to_last_as_long_as_before_this_start(
+    before_s: float, words: list[str]
+) -> None:
+    bench = Scripted(pace_s=0.010, before_s=before_s).ready()
+    bench.job("a", 0.04)
+
+    assert bench.words() == words
+
+
 def test_what_waited_too_long_is_said_at_its_deadline() -> None:
     bench = Scripted(timeout_s=0.5).ready()
     bench.job("a", 0.2)

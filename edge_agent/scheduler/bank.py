@@ -25,6 +25,9 @@ STUCK: Final = 2
 SAID: Final = 100
 """Reasons why a lane could not do a job that are told to people; a station has fewer bundles."""
 
+PASSED_OVER: Final = 64
+"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
+
 STUCK_WAIT_S: Final = 30.0
 """How long that is waited for before it is looked at again [s]."""
 
@@ -138,6 +141,22 @@ class Bank(Generic[H, R]):
             for other in self.lanes:
                 if other.state is LaneState.COLD and self._sound(other):
                     other.open(now)
+
+    def chose(self, chosen: Lane[H, R], among: Sequence[Lane[H, R]], now: float) -> None:
+        """Hear which lane gets a job; see after a while whether those that were too slow for it still are.
+
+        Args:
+            chosen: the lane.
+            among: those that could have had it, in the order in which they are used.
+            now: host monotonic time [s].
+        """
+        for lane in among:
+            if lane is chosen:
+                return
+            if lane.task is None:
+                lane.passed_over += 1
+                if lane.passed_over >= PASSED_OVER:
+                    lane.doubt(now)
 
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""

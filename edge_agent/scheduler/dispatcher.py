@@ -191,6 +191,7 @@ class Dispatcher(Generic[H, R]):
                 self._urgent.take(place)
                 self._give(lane, kind, ticket, now)
                 idle.remove(lane)
+                self._bank.chose(lane, able, now)
             if lane is not None:
                 free_at[lane.name] += lane.durations.p99_s
 
@@ -209,10 +210,10 @@ class Dispatcher(Generic[H, R]):
     def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
         for lane in self._bank.lanes:
-            if lane.task is None or now < rescue_at_s(lane) or self.counts.rescued > RESCUES * self.counts.submitted:
+            if lane.task is None or now < rescue_at_s(lane) or (ticket := lane.task.ticket) is None:
                 continue
-            ticket = lane.task.ticket
-            assert ticket is not None
+            if self.counts.rescued > RESCUES * self.counts.submitted:
+                return
             idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
             if idle and now + idle[0].durations.p99_s <= ticket.job.deadline_s:
                 self.counts.rescued += 1

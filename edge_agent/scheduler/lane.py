@@ -107,6 +107,7 @@ class Lane(Generic[H, R]):
         self.state = LaneState.COLD
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
+        self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
@@ -116,6 +117,7 @@ class Lane(Generic[H, R]):
         self._answer = answer
         self._hire = hire
         self._held: list[H] = []
+        self._doubted = False
         self._pace_s: list[float] = []
         self._worker: Worker[Task[H, R], R | None] | None = None
         self._left_behind: list[Worker[Task[H, R], R | None]] = []
@@ -154,7 +156,7 @@ class Lane(Generic[H, R]):
     def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
-        self.task, self.since_s = Task(self, kind, ticket), now
+        self.task, self.since_s, self.passed_over = Task(self, kind, ticket), now, 0
         self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
@@ -169,14 +171,23 @@ class Lane(Generic[H, R]):
         ticket = answer.job.ticket
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
+            if self._doubted and good:
+                self.durations.forget_all()
+            self._doubted = False
             while self._pace_s and not len(self.durations):  # until one was run: as its proof, or as it did before
-                self.durations.add(max(self._pace_s.pop(), self.way.p99_s))
+                self.durations.add(max(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0))
+            self._pace_s.clear()
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
             if kind is Kind.HURRY:
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
+
+    def doubt(self, now: float) -> None:
+        """Prove it again, beside the line: what that takes counts from then on, and not what was run long ago."""
+        self.give(Kind.TRY, now)
+        self._doubted = True
 
     def hangs_at_s(self, timeout_s: float) -> float:
         """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""

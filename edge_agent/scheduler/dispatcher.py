@@ -131,10 +131,9 @@ class Dispatcher(Generic[H, R]):
     def status(self, now: float) -> DispatchStatus:
         """Say how every lane is, and what waits."""
         oldest_s = now - self._background[0].since_s if self._background else 0.0
-        in_use = next((lane.name for lane in self._bank.usable()), "")
         return DispatchStatus(
             self.ready,
-            in_use,
+            next((lane.name for lane in self._bank.usable()), ""),
             self._bank.status(),
             replace(self.counts),
             len(self._urgent),
@@ -147,10 +146,9 @@ class Dispatcher(Generic[H, R]):
     def close(self) -> None:
         """Take no more jobs; whoever waits for one hears that it will not be done, and the threads end."""
         self._open = False
-        running = self._bank.close()
         now = self._clock.now()
         stopped = Unavailable("the station stops, or its devices are started anew", hint="ask again in a moment")
-        for ticket in (*running, *self._urgent.take_all(), *self._background):
+        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._background):
             self._account.faulted(ticket, stopped, now)
         self._background.clear()
 
@@ -164,8 +162,8 @@ class Dispatcher(Generic[H, R]):
             self._urgent.take(0)
             self._account.late(first, now)
         usable = self._bank.usable()
-        if len(usable) > 1:
-            usable = sorted(usable, key=lambda lane: silent_at_s(lane) <= now)  # who is silent is asked last
+        if silent := [lane for lane in usable if lane.task is not None and silent_at_s(lane) <= now]:
+            usable = [*(lane for lane in usable if lane not in silent), *silent]  # who is silent is asked last
         if first is not None:
             self._give_out(usable, now)
         self._rescue(usable, now)
@@ -191,7 +189,8 @@ class Dispatcher(Generic[H, R]):
                 self._urgent.take(place)
                 self._give(lane, kind, ticket, now)
                 idle.remove(lane)
-                self._bank.chose(lane, able, now)
+                if lane is not able[0]:
+                    self._bank.chose(lane, able, now)
             if lane is not None:
                 free_at[lane.name] += lane.durations.p99_s
 
@@ -225,9 +224,9 @@ class Dispatcher(Generic[H, R]):
             return  # it was closed meanwhile
         lane.finished(answer)
         match answer:
-            case Done(_, value) if task.ticket is not None:
+            case Done() if task.ticket is not None:
                 self.counts.hurried += task.kind is Kind.HURRY
-                self._end(task.ticket, lane, cast(R, value), answer.ended_s)
+                self._end(task.ticket, lane, cast(R, answer.value), answer.ended_s)
             case Done():
                 self.settled = True
                 self._bank.passed(lane, now)

@@ -39,7 +39,7 @@ class LaneState(StrEnum):
     FAILED = "failed"  #: it could not load, or its thread was left behind
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Task(Generic[H, R]):
     """One thing for a lane's thread.
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge_agent import ResourceAllocator
+from edge_agent.bench.placing import run_placing
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.scheduler import allocator, measuring
 from edge_agent.scheduler.latency import Timing
+from edge_agent.scheduler.placement import Candidate, Placement
 from edge_agent.scheduler.tablefile import MOST_BYTES, TABLE_FILE, Record, fingerprint, load_records, save_records
 from models import Bundle
 
@@ -86,6 +88,31 @@ def test_each_bundle_has_its_own_rows_and_what_was_outgrown_is_measured_anew(
     records, _ = load_records(disk, here)
     assert records["other"] == Record(ROWS[:1])
     assert records[castings.digest] == Record(ROWS * devices, left_ms=70.0)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_station_measured_and_took_since_is_shown_beside_a_new_measurement(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    castings: Bundle,
+    as_json: bool,
+) -> None:
+    way = Candidate({"image": CPU}, 5.0, 9.0, {})
+    found = Placement("castings 1", (way,), (way,), (), 10.0, 2)
+    monkeypatch.setattr(ResourceAllocator, "optimize", lambda allocator, progress: found)
+    lived = (Timing("image", CPU, 6.0, 11.0, 900),)
+    save_records(RealDisk(tmp_path), fingerprint(), {castings.digest: Record(ROWS, lived)})
+
+    assert run_placing("castings", tmp_path, as_json=as_json) == 0
+    out = capsys.readouterr().out
+    if as_json:
+        (times,) = json.loads(out)["part_times"]
+        assert (times["first_p99_ms"], times["p99_ms"], times["spot"]) == (9.0, 11.0, "openvino/cpu × 1")
+    else:
+        assert "image on openvino/cpu × 1: p50 6.00 ms, p99 11.00 ms, measured at first 5.00 and 9.00 ms" in out
+        run_placing("castings", tmp_path / "nowhere", as_json=False)
+        assert "nothing was measured yet" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "deep", "large", "other"])

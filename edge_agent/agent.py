@@ -31,6 +31,7 @@ from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
+from edge_agent.scheduler.timetable import Timetable
 from edge_agent.sources.source import Position, Source
 from edge_agent.station import Station
 from edge_agent.status import Status, Trouble
@@ -94,6 +95,7 @@ class Agent:
         dispatcher: encodes.
         background: does chores.
         evictions: counts the bundles that were let go for room.
+        timetable: knows what the parts of the bundles take.
     """
 
     journal: Journal
@@ -118,6 +120,7 @@ class Agent:
         dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
         evictions: Evictions,
+        timetable: Timetable,
     ) -> None:
         self.clock = clock
         self.loop = loop
@@ -128,6 +131,7 @@ class Agent:
         self.dispatcher = dispatcher
         self.background = background
         self.evictions = evictions
+        self.timetable = timetable
         self.on_stop: Callable[[], None] = lambda: None
         self.outbox: Callable[[], object] = lambda: {"broker": ""}
         self.say: Callable[[Outgoing], bool] = lambda outgoing: False
@@ -279,6 +283,7 @@ class Agent:
             inspection=replace(self.inspector.counts),
             pairing=replace(self.inspector.pairing_counts),
             dispatch=self.dispatcher.status(self.clock.now()),
+            part_times=self.timetable.rows(),
             memory_mb=self.memory.mb,
             memory_limit_mb=station.config.engine.memory_mb,
             evicted=self.evictions.count,

@@ -32,10 +32,12 @@ from edge_agent.runtime.background import Background
 from edge_agent.runtime.budget import RestartBudget
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
+from edge_agent.scheduler.timetable import Timetable
 from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
 from edge_agent.statements import Statements
@@ -120,12 +122,20 @@ def _joined(
     inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
     bundles = list({product.bundle.digest: product.bundle for product in inspected}.values())
     evictions = Evictions()
+    state_dir = Path(config.station.state_dir)
+    background = Background(clock, loop.poke)
+
+    def noted(severity: str, kind: str, said: str, data: dict[str, object]) -> None:
+        station.note(severity, "dispatcher", kind, said, **data)
+
+    timetable = Timetable(RealDisk(state_dir), clock, background.submit, noted)
     dispatcher = Dispatcher[Encoders, Embedding](
         ways_of(
             bundles,
             config.engine,
-            Path(config.station.state_dir),
+            state_dir,
             evictions,
+            timetable,
             load,
             lambda text: station.note("info", "dispatcher", "placed", text),
         ),
@@ -133,9 +143,8 @@ def _joined(
         loop.poke,
         config.engine.timeout_ms / 1e3,
         lambda way: has_room(config.engine),
-        lambda severity, kind, said, data: station.note(severity, "dispatcher", kind, said, **data),
+        noted,
     )
-    background = Background(clock, loop.poke)
     line = line_of(config, clock, loop, station, supply, output)
     agent = Agent(
         clock=clock,
@@ -146,6 +155,7 @@ def _joined(
         dispatcher=dispatcher,
         background=background,
         evictions=evictions,
+        timetable=timetable,
     )
     agent.inspector = inspector = Inspector(
         source=line.source,
@@ -218,6 +228,7 @@ def _joined(
     components: tuple[Component, ...] = (
         dispatcher,
         background,
+        timetable,
         inspector,
         teacher,
         Prover(dispatcher),

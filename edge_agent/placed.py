@@ -1,4 +1,4 @@
-"""Where the recipe's bundle runs on this station: as configured, or as measured, with what stands in for it."""
+"""Where the recipes' bundles run on this station: as configured, or as measured, with what stands in for it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from typing import Final
 
 from edge_agent.config import EngineConfig
 from edge_agent.engines import DeviceName, LoadEngines, Spot, load_engines
-from edge_agent.engines.spot import spot_of
+from edge_agent.engines.spot import SHARED, spot_of, whereabouts
+from edge_agent.engines.watched import watched
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
 from edge_agent.scheduler.allocator import COMPILED
+from edge_agent.scheduler.job import CannotRun
+from edge_agent.scheduler.joint import joined
 from edge_agent.scheduler.lane import Way
+from edge_agent.scheduler.placement import Placement
 from edge_agent.scheduler.shares import Shares
+from edge_agent.scheduler.timetable import Timetable
 from models import Bundle
 
 STAND_IN_MB: Final = 70
 """What a second runtime with its models takes: 64 MB measured with the largest of the shipped bundles."""
 
-ANY: Final = "all parts"
-
 OTHER: Final = {"openvino": "onnxruntime", "onnxruntime": "openvino"}
+
+Places = Mapping[str, Mapping[str, Spot] | None]
+"""Where each part of each bundle runs on a lane, by the bundle's digest and the part's role; None where it cannot."""
 
 
 def ways_of(
@@ -31,21 +37,20 @@ def ways_of(
     config: EngineConfig,
     state_dir: Path,
     evictions: Evictions,
+    timetable: Timetable,
     load: LoadEngines = load_engines,
     said: Callable[[str], None] = lambda text: None,
 ) -> list[Way[Encoders]]:
     """Give the ways to run the recipes' bundles, in the order in which they are to be used.
 
-    With `runtime = "auto"` the first bundle is placed. A part of another bundle runs where the same part of the first
-    does, or where its picture part does.
-
     Args:
         bundles: what to run; the first in any case, the others as there is room.
-        config: the engine's section.
+        config: the engine's section; with `runtime = "auto"` each bundle is placed.
         state_dir: keeps what was measured.
         evictions: counts the bundles that are let go for room.
+        timetable: knows what parts took, and hears what they take.
         load: loads the parts.
-        said: hears where the parts were placed, and why that was measured now.
+        said: hears where the parts of each bundle were placed, and why that was measured now.
 
     Returns:
         At least one.
@@ -54,18 +59,9 @@ def ways_of(
         ConfigError: nothing fits the ratios, or a part runs nowhere.
         Unavailable: the disk fails.
     """
-    bundle = bundles[0]
-    if config.runtime == "auto":
-        shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
-        allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
-        placement = allocator.optimize()
-        chain: list[Mapping[str, Spot]] = [candidate.spots for candidate in placement.chain]
-        said(f"{placement.chain[0]}" + (f"; measured now: {placement.anew}" if placement.anew else ""))
-    else:
-        first = spot_of(config)
-        runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"
-        chain = [{ANY: first}, {ANY: Spot(DeviceName(runtime, "cpu"), config.threads)}]
-    return [_way(bundles, spots, state_dir, load, config, evictions) for spots in chain]
+    lanes = _measured(bundles, config, state_dir, said) if config.runtime == "auto" else _configured(bundles, config)
+    timetable.open({bundle.digest: (bundle.name, lanes[0][bundle.digest] or {}) for bundle in bundles})
+    return [_way(bundles, places, state_dir, load, config, evictions, timetable) for places in lanes]
 
 
 def has_room(config: EngineConfig) -> bool:
@@ -73,32 +69,72 @@ def has_room(config: EngineConfig) -> bool:
     return (pss_mb() or 0.0) + STAND_IN_MB <= config.memory_mb
 
 
+def _measured(
+    bundles: Sequence[Bundle], config: EngineConfig, state_dir: Path, said: Callable[[str], None]
+) -> list[Places]:
+    shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
+    placements: list[Placement] = []
+    for bundle in bundles:
+        allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
+        placement = allocator.optimize()
+        anew = f"; measured now: {placement.anew}" if placement.anew else ""
+        said(f"{placement.bundle} runs on {placement.chain[0]}{anew}")
+        placements.append(placement)
+    return [
+        {bundle.digest: None if way is None else way.spots for bundle, way in zip(bundles, lane, strict=True)}
+        for lane in joined(placements)
+    ]
+
+
+def _configured(bundles: Sequence[Bundle], config: EngineConfig) -> list[Places]:
+    first = spot_of(config)
+    runtime = OTHER[first.device.runtime] if first.device.kind == SHARED else "openvino"
+    return [
+        {bundle.digest: {part.role: spot for part in bundle.manifest.judging} for bundle in bundles}
+        for spot in (first, Spot(DeviceName(runtime, SHARED), config.threads))
+    ]
+
+
 def _way(
     bundles: Sequence[Bundle],
-    spots: Mapping[str, Spot],
+    places: Places,
     state_dir: Path,
     load: LoadEngines,
     config: EngineConfig,
     evictions: Evictions,
+    timetable: Timetable,
 ) -> Way[Encoders]:
-    same = len(set(spots.values())) == 1
-    first = next(iter(spots.values()))
-    name = str(first) if same else ", ".join(f"{role} {spot}" for role, spot in spots.items())
-
-    def made(bundle: Bundle) -> Encoder:
-        roles = [part.role for part in bundle.manifest.judging]
-        return Encoder.at_spots(bundle, {role: spots.get(role, first) for role in roles}, state_dir / COMPILED, load)
+    placed = [spots for spots in places.values() if spots is not None]
 
     def loaded() -> Encoders:
+        def made(bundle: Bundle) -> Encoder:
+            spots = places[bundle.digest]
+            if spots is None:
+                raise CannotRun("it cannot do without the device that this lane stands in for")
+            return Encoder.at_spots(bundle, spots, state_dir / COMPILED, telling)
+
+        def begun(spot: Spot) -> None:
+            encoders.at = str(spot.device)
+
+        telling = watched(load, timetable.clock, begun, timetable.ran)
         encoders = Encoders(made, lambda: has_room(config), evictions)
         encoders.load(bundles)
         return encoders
 
     return Way(
-        name=name,
-        devices={role: str(spot.device) for role, spot in spots.items()},
+        name=_name_of(bundles, places),
+        devices=frozenset(str(spot.device) for spots in placed for spot in spots.values()),
         load=loaded,
         prove=Encoders.prove,
         at=lambda encoders: encoders.at,
         loading=lambda encoders: encoders.loading,
+        p99_s=max(timetable.p99_s(digest, spots or {}) for digest, spots in places.items()),
     )
+
+
+def _name_of(bundles: Sequence[Bundle], places: Places) -> str:
+    """Give a lane's name: its spots, by bundle where they differ."""
+    words = {bundle.name: whereabouts(places[bundle.digest] or {}) for bundle in bundles}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return "; ".join(f"{name}: {said or 'nowhere'}" for name, said in words.items())

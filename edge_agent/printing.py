@@ -87,6 +87,8 @@ def print_status(status: dict[str, Any]) -> None:
     if status["uplink"] is not None:
         _print_uplink(status["uplink"])
     _print_dispatch(status["dispatch"])
+    for times in status["part_times"]:
+        print_part_times(times)
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
         say(f"slowest component: {slowest['name']}, {slowest['worst_s'] * 1e3:.1f} ms at worst")
@@ -157,6 +159,16 @@ def _print_dispatch(dispatch: dict[str, Any]) -> None:
     counts = dispatch["counts"]
     if said := ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in SEEN if counts[key]):
         say(f"  {said}")
+
+
+def print_part_times(times: dict[str, Any]) -> None:
+    """Print what a part of a bundle takes, beside what was measured at first."""
+    measured = times["first_p99_ms"] is not None
+    first = f", measured at first {times['first_p50_ms']:.2f} and {times['first_p99_ms']:.2f} ms" if measured else ""
+    say(
+        f"  {times['bundle']} {times['role']} on {times['spot']}: p50 {times['p50_ms']:.2f} ms, "
+        f"p99 {times['p99_ms']:.2f} ms{first}"
+    )
 
 
 def _print_false_rejects(status: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
 from edge_agent.runtime.worker import WorkerStatus
 from edge_agent.scheduler.account import DispatchStatus
+from edge_agent.scheduler.drift import PartTimes
 from edge_agent.sources.camera.account import CameraStats
 from edge_agent.sources.source import FeedStats
 from edge_agent.sources.wirerecords import WireStatus
@@ -86,6 +87,7 @@ class Status:
         inspection: what the inspector has seen.
         pairing: what did not simply pair.
         dispatch: the devices, and what waits for them.
+        part_times: what each part of the bundles takes, beside what was measured at first.
         memory_mb: proportional share of physical memory [MB]; None where the kernel does not say.
         memory_limit_mb: what `[engine] memory_mb` allows [MB].
         evicted: bundles that were let go for another one, because there was no room for both.
@@ -126,6 +128,7 @@ class Status:
     inspection: InspectionCounts
     pairing: PairingCounts
     dispatch: DispatchStatus
+    part_times: tuple[PartTimes, ...]
     memory_mb: float | None
     memory_limit_mb: float
     evicted: int

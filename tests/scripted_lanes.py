@@ -91,6 +91,7 @@ class Scripted:
     clock: ManualClock = field(default_factory=ManualClock)
     answers: list[tuple[str, Result, float]] = field(default_factory=list)
     noted: list[tuple[str, str, str, dict[str, object]]] = field(default_factory=list)
+    before_s: float = 0.0  #: the 99th percentile of jobs before this start [s]
     loading: bool = False  #: what runs is loading something
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
@@ -169,5 +170,13 @@ class Scripted:
             self.proof(held)
             return 1
 
-        devices = {f"part {at}": device for at, device in enumerate(self.devices.get(name, (name,)))}
-        return Way(name, devices, lambda: self.loads(name), prove, lambda held: "part 0", lambda held: self.loading)
+        devices = self.devices.get(name, (name,))
+        return Way(
+            name,
+            frozenset(devices),
+            lambda: self.loads(name),
+            prove,
+            lambda held: devices[0],
+            lambda held: self.loading,
+            self.before_s,
+        )

@@ -46,6 +46,7 @@ def status_of() -> Status:
         inspection=InspectionCounts(),
         pairing=PairingCounts(),
         dispatch=dispatch_of(),
+        part_times=(),
         memory_mb=150.0,
         memory_limit_mb=250.0,
         evicted=0,

@@ -113,7 +113,7 @@ def decide(waiting: int = WAITING, decisions: int = DECISIONS) -> DecisionReport
         hands.append(_Hand(*arguments))
         return hands[-1]
 
-    ways = [Way(name, {"image": name}, lambda: 0, lambda held: 1, lambda held: "image") for name in ("a/x", "b/y")]
+    ways = [Way(name, frozenset({name}), lambda: 0, lambda held: 1, lambda held: "") for name in ("a/x", "b/y")]
     dispatcher = Dispatcher[int, int](ways, clock, lambda name: None, SOON_S, lambda way: True, hire=hire, room=waiting)
     dispatcher.open()
     for at in range(2):

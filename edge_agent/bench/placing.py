@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-from edge_agent.printing import say, say_json
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.config import SHIPPED_BUNDLES
+from edge_agent.inspection.encode import load_bundle
+from edge_agent.printing import print_part_times, say, say_json
 from edge_agent.progressbar import progress_bar
+from edge_agent.runtime.disk import RealDisk
 from edge_agent.scheduler import Placement, ResourceAllocator
+from edge_agent.scheduler.drift import PartTimes, side_by_side
 from edge_agent.scheduler.placement import Candidate
+from edge_agent.scheduler.tablefile import Record, fingerprint, load_records
 
 
-def run_placing(bundle: str, *, as_json: bool) -> int:
+def run_placing(bundle: str, state: Path | None, *, as_json: bool) -> int:
     """Measure and print; give the exit code.
 
     Args:
         bundle: a shipped one, or its folder.
+        state: state directory of a station whose times are shown beside it; None for none.
         as_json: print JSON.
 
     Returns:
         0; what cannot be measured raises.
     """
+    times, why = ((), "") if state is None else _lived_in(state, bundle)
     with progress_bar("measuring") as progress:
         placement = ResourceAllocator({}, bundle=bundle).optimize(progress)
     if as_json:
-        say_json(as_values(placement))
-    else:
-        say(placement.explain())
+        say_json(_as_values(placement, times))
+        return 0
+    say(placement.explain())
+    if state is not None:
+        say(f"the station in {state}: {why or 'this bundle did not run there'}" if not times else f"in {state}:")
+    for each in times:
+        print_part_times(msgspec.to_builtins(each))
     return 0
 
 
-def as_values(placement: Placement) -> dict[str, object]:
-    """Give a placement as a program reads it."""
+def _lived_in(state: Path, bundle: str) -> tuple[tuple[PartTimes, ...], str]:
+    """Give what the parts of a bundle took on a station, beside what it measured at first; or why that is not known."""
+    loaded = load_bundle(SHIPPED_BUNDLES / bundle)
+    records, why = load_records(RealDisk(state), fingerprint())
+    record = records.get(loaded.digest, Record())
+    return side_by_side(loaded.name, record.first, record.lived), why
+
+
+def _as_values(placement: Placement, times: tuple[PartTimes, ...]) -> dict[str, object]:
     return {
+        "part_times": times,
         "bundle": placement.bundle,
         "parts_per_s": placement.parts_per_s,
         "cores": placement.cores,

@@ -54,6 +54,9 @@ def add_verbs(add: AddVerb) -> None:
     question.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
+    verb.add_argument(
+        "--state", type=Path, metavar="DIR", help="with --placement: what the station with this state measured and took"
+    )
     question.add_argument("--start", action="store_true", help="measure instead how soon the first verdict comes")
     question.add_argument(
         "--sharing", action="store_true", help="measure instead the memory of recipes that share a bundle"
@@ -99,10 +102,12 @@ def _bench(arguments: argparse.Namespace) -> int:
     for option in LINE_OPTIONS:
         if arguments.line is None and getattr(arguments, option.removeprefix("--").replace("-", "_")):
             raise BadData(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
+    if arguments.state is not None and not arguments.placement:
+        raise BadData("--state goes with --placement", hint="edge-agent bench --placement --state state")
     if arguments.placement:
         from edge_agent.bench.placing import run_placing
 
-        return run_placing(arguments.bundle, as_json=arguments.json)
+        return run_placing(arguments.bundle, arguments.state, as_json=arguments.json)
     if arguments.start:
         from edge_agent.bench.starting import run_starting
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple, Self
 
 from edge_agent.config import EngineConfig
@@ -47,6 +48,13 @@ class Spot(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.device} × {self.threads}" if self.device.kind == SHARED else str(self.device)
+
+
+def whereabouts(spots: Mapping[str, Spot]) -> str:
+    """Give where the parts of a bundle run, for people: once where all run at the same spot; "" for none."""
+    if len(set(spots.values())) == 1:
+        return str(next(iter(spots.values())))
+    return ", ".join(f"{role} {spot}" for role, spot in spots.items())
 
 
 def spot_of(config: EngineConfig) -> Spot:

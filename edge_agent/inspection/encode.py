@@ -41,16 +41,12 @@ class _Sample:
 class Encoder:
     """A bundle's parts, loaded, with the pre-processing in front of them.
 
-    Attributes:
-        at: the role that runs, or ran last; may be read from any thread.
-
     Args:
         bundle: what to run.
         engines: its loaded parts by role.
     """
 
     def __init__(self, bundle: Bundle, engines: Mapping[str, Engine]) -> None:
-        self.at = ""
         self._bundle = bundle
         self._engines = engines
         self._flow = Flow(bundle.manifest)
@@ -211,7 +207,6 @@ class Encoder:
             ) from error
 
     def _infer(self, role: str, feed: Tensors) -> Tensors:
-        self.at = role
         return self._engines[role].infer(feed)
 
 

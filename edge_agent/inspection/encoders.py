@@ -49,13 +49,8 @@ class Encoders:
         self._loaded: OrderedDict[str, Encoder] = OrderedDict()  # by digest, the one that was used last at the end
         self._evictions = evictions or Evictions()
         self._first = ""
+        self.at = ""  #: the device that computes, or did last, "" before any did; any thread
         self.loading = False  #: a bundle is being loaded or proven, which takes longer than any inference; any thread
-
-    @property
-    def at(self) -> str:
-        """The role that runs, or ran last, "" before any did; from any thread."""
-        last = next(reversed(list(self._loaded.values())), None)
-        return "" if last is None else last.at
 
     def load(self, bundles: Sequence[Bundle]) -> None:
         """Load bundles in advance: the first in any case, the others while there is room and as far as they are right.

@@ -1,10 +1,17 @@
-"""What became of every job, and how the lanes are: values that the dispatcher keeps and `status` shows."""
+"""What became of every job, and how the lanes are: what the dispatcher keeps and `status` shows.
+
+A job is answered here and nowhere else, so that what was answered and what was counted cannot differ.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic
 
+from edge_agent.errors import EdgeAgentError
 from edge_agent.scheduler.bank import LaneStatus
+from edge_agent.scheduler.job import H, R, Ticket, TooLate
+from edge_agent.scheduler.latency import Recent
 
 
 @dataclass
@@ -24,6 +31,45 @@ class DispatchCounts:
     rescued: int = 0  #: given to a second lane while the first was still at it
     in_vain: int = 0  #: results that came after another lane's, or after the part was answered
     background: int = 0  #: pieces of background work that were done
+
+
+@dataclass
+class Account(Generic[H, R]):
+    """Answers jobs, and counts them by what became of them.
+
+    Attributes:
+        counts: the jobs.
+        waits: how long those with a deadline waited for a lane.
+    """
+
+    counts: DispatchCounts = field(default_factory=DispatchCounts)
+    waits: Recent = field(default_factory=Recent)
+
+    def given(self, ticket: Ticket[H, R], now: float) -> None:
+        """Hear that a lane gets a job; how long it waited counts the first time."""
+        if not ticket.is_background and not ticket.tried:
+            self.waits.add(now - ticket.since_s)
+
+    def ended(self, ticket: Ticket[H, R], result: R | EdgeAgentError, at_s: float) -> None:
+        """Answer a job with what a lane made of it."""
+        first = ticket.answer(result, at_s)
+        self.counts.in_vain += not first
+        if ticket.is_background:
+            self.counts.background += first
+        else:
+            self.counts.done += first
+
+    def late(self, ticket: Ticket[H, R], now: float) -> None:
+        """Answer a job that nothing can do in time."""
+        if not ticket.answered:
+            left_ms = 1e3 * (ticket.job.deadline_s - now)
+            ticket.answer(TooLate(f"{left_ms:.0f} ms are left, which is not enough on any device"), now)
+            self.counts.too_late += 1
+
+    def faulted(self, ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
+        """Answer a job that no lane could do."""
+        if ticket.answer(error, now) and not ticket.is_background:
+            self.counts.faulted += 1
 
 
 @dataclass(frozen=True)

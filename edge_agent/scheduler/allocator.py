@@ -19,13 +19,10 @@ from edge_agent.scheduler.latency import LatencyTable, Timing
 from edge_agent.scheduler.measuring import Progress, measure_parts, measure_ways, spots_to_try
 from edge_agent.scheduler.placement import Placement, candidates, choose, worth_running
 from edge_agent.scheduler.shares import Shares
-from edge_agent.scheduler.tablefile import fingerprint, load_table, save_table
+from edge_agent.scheduler.tablefile import Record, Records, fingerprint, load_records, save_records
 from models import Bundle
 from models.bundle import shipped_names
 from models.errors import BundleRefused
-
-TABLE_FILE: Final = "latency.json"
-"""What was measured, in the state directory."""
 
 COMPILED: Final = "compiled"
 """Folder of compiled models in the state directory; it may be removed at any time."""
@@ -95,16 +92,18 @@ class ResourceAllocator:
 
     def _measured(self, progress: Progress, cache: Path | None) -> tuple[tuple[Timing, ...], str]:
         """Give the rows, and why they were measured now; "" where they were not, or are never kept."""
-        machine = fingerprint(self._bundle)
+        machine, digest = fingerprint(), self._bundle.digest
         disk = None if self._folder is None else RealDisk(self._folder)
+        records: Records = {}
         anew = ""
         if disk is not None:
             try:
-                rows, anew = load_table(disk, TABLE_FILE, machine)
+                records, anew = load_records(disk, machine)
             except StateDamaged as error:
-                rows, anew = (), error.message
-            if rows:
-                return rows, ""
+                anew = error.message
+        known = records.pop(digest, Record())
+        if known.first and not known.anew:
+            return known.first, ""
         spots = spots_to_try(find_devices(), cores())
         found: list[Timing] = []
         for i, each in enumerate(spots.values()):
@@ -112,5 +111,7 @@ class ResourceAllocator:
             found += measure_parts(self._bundle, each, runs=RUNS, cache=cache)
         progress(len(spots), len(spots) + 1)
         if disk is not None:
-            save_table(disk, TABLE_FILE, machine, tuple(found))
+            records[digest] = replace(known, first=tuple(found), anew="")
+            save_records(disk, machine, records)
+            anew = known.anew or anew or "this bundle was not measured yet"
         return tuple(found), anew

@@ -12,7 +12,7 @@ from typing import Final, Generic
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Worker
 from edge_agent.scheduler.breaker import Breaker, DeviceBreaker, Happening
-from edge_agent.scheduler.job import H, R
+from edge_agent.scheduler.job import H, R, Ticket
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState, Way
 
 Noted = Callable[[str, str, str, dict[str, object]], None]
@@ -24,6 +24,9 @@ STUCK: Final = 2
 
 SAID: Final = 100
 """Reasons why a lane could not do a job that are told to people; a station has fewer bundles."""
+
+PASSED_OVER: Final = 64
+"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
 
 STUCK_WAIT_S: Final = 30.0
 """How long that is waited for before it is looked at again [s]."""
@@ -90,13 +93,12 @@ class Bank(Generic[H, R]):
         self._noted = noted
         self._said: set[tuple[str, str]] = set()
         self._in_use = ""
+        self._usable: list[Lane[H, R]] | None = None  # asked for many times between two changes
+        self._well = False  # nothing is to be tried again
 
     def usable(self) -> list[Lane[H, R]]:
         """Give the lanes that are loaded and proven and none of whose devices has failed since."""
-        found = [lane for lane in self.lanes if lane.state is LaneState.READY and self._sound(lane)]
-        if found and found[0].name != self._in_use:
-            self._note_use(found[0])
-        return found
+        return self._looked() if self._usable is None else self._usable
 
     def hopeful(self, tried: set[str]) -> bool:
         """Say whether a lane that is not among `tried` works, or is about to."""
@@ -111,6 +113,7 @@ class Bank(Generic[H, R]):
             breaker = self._breakers[name]
             if breaker.state is not Breaker.OPEN and breaker.tell(Happening.PASSED, now):
                 self._noted("info", "device_back", f"device {name} works again", {"device": name})
+        self._usable = None
         if lane is self.lanes[0]:
             for other in self.lanes[1:]:
                 if other.state is LaneState.COLD and self._warm(other.way):
@@ -134,10 +137,26 @@ class Bank(Generic[H, R]):
         for needed in self._needs[lane.name]:  # what was to be shown with it was not
             if self._trials.get(needed) is lane and self._breakers[needed].state is Breaker.HALF_OPEN:
                 self._breakers[needed].tell(Happening.FAILED, now, reason)
-        if not self.usable():
+        if not self._looked():
             for other in self.lanes:
                 if other.state is LaneState.COLD and self._sound(other):
                     other.open(now)
+
+    def chose(self, chosen: Lane[H, R], among: Sequence[Lane[H, R]], now: float) -> None:
+        """Hear which lane gets a job; see after a while whether those that were too slow for it still are.
+
+        Args:
+            chosen: the lane.
+            among: those that could have had it, in the order in which they are used.
+            now: host monotonic time [s].
+        """
+        for lane in among:
+            if lane is chosen:
+                return
+            if lane.task is None:
+                lane.passed_over += 1
+                if lane.passed_over >= PASSED_OVER:
+                    lane.doubt(now)
 
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""
@@ -147,6 +166,9 @@ class Bank(Generic[H, R]):
 
     def try_again(self, now: float) -> None:
         """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""
+        self.usable()
+        if self._well:
+            return
         for name, breaker in self._breakers.items():
             if breaker.state is Breaker.OPEN and now >= breaker.trial_at_s:
                 lane = self._trier(name)
@@ -154,6 +176,7 @@ class Bank(Generic[H, R]):
                     breaker.trial_at_s = now + STUCK_WAIT_S
                 elif lane.task is None:
                     breaker.tell(Happening.TRIED, now)
+                    self._usable = None
                     self._trials[name] = lane
                     if lane.state is LaneState.READY:
                         lane.give(Kind.TRY, now)
@@ -165,9 +188,17 @@ class Bank(Generic[H, R]):
 
     def wakes(self) -> Iterator[float]:
         """Give when something is to be tried [s, host monotonic]."""
-        for name, breaker in self._breakers.items():
+        for name, breaker in self._breakers.items() if not self._well else ():
             if breaker.state is Breaker.OPEN and self._trier(name).task is None:
                 yield breaker.trial_at_s
+
+    def close(self) -> list[Ticket[H, R]]:
+        """Have every lane end; give the jobs that they were at."""
+        tasks = [lane.task for lane in self.lanes if lane.task is not None]
+        for lane in self.lanes:
+            lane.close()
+        self._usable = None
+        return [task.ticket for task in tasks if task.ticket is not None]
 
     def status(self) -> tuple[LaneStatus, ...]:
         """Say how every lane is."""
@@ -193,6 +224,15 @@ class Bank(Generic[H, R]):
             for other in self.lanes
         )
         return needs[-1] if kind is Kind.LOAD and works else name
+
+    def _looked(self) -> list[Lane[H, R]]:
+        """Look at every lane and breaker, after one of them has changed."""
+        found = self._usable = [lane for lane in self.lanes if lane.state is LaneState.READY and self._sound(lane)]
+        closed = all(breaker.state is Breaker.CLOSED for breaker in self._breakers.values())
+        self._well = closed and all(lane.state is not LaneState.FAILED for lane in self.lanes)
+        if found and found[0].name != self._in_use:
+            self._note_use(found[0])
+        return found
 
     def _sound(self, lane: Lane[H, R]) -> bool:
         return all(self._breakers[name].state is Breaker.CLOSED for name in self._needs[lane.name])

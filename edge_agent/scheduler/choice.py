@@ -13,16 +13,9 @@ SILENT_AFTER: Final = 2.0
 """A lane whose task has run for this many times its 99th percentile is not waited for where another is idle."""
 
 
-def usual_s(lane: Lane[H, R]) -> float:
-    """Give what one in a hundred of tasks like a lane's present one exceeds [s]; 0 where nothing is known."""
-    background = lane.task is not None and lane.task.ticket is not None and lane.task.ticket.is_background
-    return (lane.pieces if background else lane.durations).p99_s
-
-
 def silent_at_s(lane: Lane[H, R]) -> float:
     """Give when a lane's task has run far too long [s, host monotonic]; infinite without one."""
-    usual = usual_s(lane)
-    return math.inf if lane.task is None or not usual else lane.since_s + SILENT_AFTER * usual
+    return math.inf if lane.task is None or not lane.usual_s else lane.since_s + SILENT_AFTER * lane.usual_s
 
 
 def free_at_s(lane: Lane[H, R], now: float) -> float:
@@ -32,7 +25,7 @@ def free_at_s(lane: Lane[H, R], now: float) -> float:
     """
     if lane.task is None:
         return now
-    expected_s = lane.since_s + usual_s(lane)
+    expected_s = lane.since_s + lane.usual_s
     return expected_s if now <= expected_s else now + (now - lane.since_s)
 
 

@@ -17,12 +17,11 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.runtime.worker import Done, Failed, Worker
-from edge_agent.scheduler.account import DispatchCounts, DispatchStatus
+from edge_agent.scheduler.account import Account, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
 from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, silent_at_s
-from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket, TooLate
+from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task, Way
-from edge_agent.scheduler.latency import Recent
 from edge_agent.scheduler.rhythm import Rhythm
 
 URGENT: Final = 64
@@ -73,8 +72,8 @@ class Dispatcher(Generic[H, R]):
         self._open = False
         self._hopeless: EdgeAgentError | None = None
         self.settled = False  #: a lane has been ready, or every one has failed, at least once
-        self.counts = DispatchCounts()
-        self.waits = Recent()  #: of jobs with a deadline, until a lane had them
+        self._account = Account[H, R]()
+        self.counts, self.waits = self._account.counts, self._account.waits
 
     @property
     def ready(self) -> bool:
@@ -123,7 +122,7 @@ class Dispatcher(Generic[H, R]):
         for answer in self._answers.take_all():
             self._hear(answer, now)
         for lane in self._bank.lanes:
-            if (hangs_at_s := lane.hangs_at_s(self._timeout_s)) is not None and now >= hangs_at_s:
+            if lane.task is not None and now >= lane.hangs_at_s(self._timeout_s):
                 self._give_up(lane, now)
         self._bank.try_again(now)
         self._dispatch(now)
@@ -132,10 +131,9 @@ class Dispatcher(Generic[H, R]):
     def status(self, now: float) -> DispatchStatus:
         """Say how every lane is, and what waits."""
         oldest_s = now - self._background[0].since_s if self._background else 0.0
-        in_use = next((lane.name for lane in self._bank.usable()), "")
         return DispatchStatus(
             self.ready,
-            in_use,
+            next((lane.name for lane in self._bank.usable()), ""),
             self._bank.status(),
             replace(self.counts),
             len(self._urgent),
@@ -148,15 +146,10 @@ class Dispatcher(Generic[H, R]):
     def close(self) -> None:
         """Take no more jobs; whoever waits for one hears that it will not be done, and the threads end."""
         self._open = False
-        running = [
-            lane.task.ticket for lane in self._bank.lanes if lane.task is not None and lane.task.ticket is not None
-        ]
-        for lane in self._bank.lanes:
-            lane.close()
         now = self._clock.now()
         stopped = Unavailable("the station stops, or its devices are started anew", hint="ask again in a moment")
-        for ticket in (*running, *self._urgent.take_all(), *self._background):
-            self._answer_faulted(ticket, stopped, now)
+        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._background):
+            self._account.faulted(ticket, stopped, now)
         self._background.clear()
 
     def join(self, until: float) -> bool:
@@ -165,33 +158,41 @@ class Dispatcher(Generic[H, R]):
         return all(ended)
 
     def _dispatch(self, now: float) -> None:
-        while (first := self._urgent.first()) is not None and (first.answered or first.job.deadline_s <= now):
-            self._urgent.pop()
-            self._answer_late(first, now)
-        usable = sorted(self._bank.usable(), key=lambda lane: silent_at_s(lane) <= now)  # who is silent is asked last
+        while (first := self._urgent.at(0)) is not None and (first.answered or first.job.deadline_s <= now):
+            self._urgent.take(0)
+            self._account.late(first, now)
+        usable = self._bank.usable()
+        if silent := [lane for lane in usable if lane.task is not None and silent_at_s(lane) <= now]:
+            usable = [*(lane for lane in usable if lane not in silent), *silent]  # who is silent is asked last
+        if first is not None:
+            self._give_out(usable, now)
+        self._rescue(usable, now)
+        if self._background and self._piece_at_s(usable, now) <= now:
+            self._rhythm.began(now)
+            self._give(usable[0], Kind.RUN, self._background.popleft(), now)
+
+    def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
+        """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
         free_at = {lane.name: free_at_s(lane, now) for lane in usable}
-        passed_over: list[Ticket[H, R]] = []
-        while len(passed_over) <= len(usable) and any(lane.task is None for lane in usable):
-            ticket = self._urgent.pop()
-            if ticket is None:
-                break
-            able = [lane for lane in usable if lane.name not in ticket.tried]
+        idle = [lane for lane in usable if lane.task is None]
+        place = 0
+        while idle and place <= len(usable) and (ticket := self._urgent.at(place)) is not None:
+            able = [lane for lane in usable if lane.name not in ticket.tried] if ticket.tried else usable
             lane, kind = choose(able, free_at, ticket)
             if lane is None and any(other.task is None for other in able):
                 doubt(able, ticket)
-                self._answer_late(ticket, now)
+                self._urgent.take(place)
+                self._account.late(ticket, now)
             elif lane is None or lane.task is not None:
-                passed_over.append(ticket)
+                place += 1
             else:
+                self._urgent.take(place)
                 self._give(lane, kind, ticket, now)
+                idle.remove(lane)
+                if lane is not able[0]:
+                    self._bank.chose(lane, able, now)
             if lane is not None:
                 free_at[lane.name] += lane.durations.p99_s
-        for ticket in passed_over:
-            self._urgent.put(ticket, again=True)
-        self._rescue(usable, now)
-        if self._piece_at_s(usable, now) <= now:
-            self._rhythm.began(now)
-            self._give(usable[0], Kind.RUN, self._background.popleft(), now)
 
     def _piece_at_s(self, usable: Sequence[Lane[H, R]], now: float) -> float:
         """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
@@ -200,8 +201,7 @@ class Dispatcher(Generic[H, R]):
         return self._rhythm.may_begin_at_s(now, usable[0].pieces, usable[0].durations)
 
     def _give(self, lane: Lane[H, R], kind: Kind, ticket: Ticket[H, R], now: float) -> None:
-        if not ticket.is_background and not ticket.tried:
-            self.waits.add(now - ticket.since_s)
+        self._account.given(ticket, now)
         ticket.tried.add(lane.name)
         ticket.running.add(lane.name)
         lane.give(kind, now, ticket)
@@ -209,19 +209,14 @@ class Dispatcher(Generic[H, R]):
     def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
         for lane in self._bank.lanes:
-            ticket = None if lane.task is None else lane.task.ticket
-            if ticket is None or now < rescue_at_s(lane) or self.counts.rescued > RESCUES * self.counts.submitted:
+            if lane.task is None or now < rescue_at_s(lane) or (ticket := lane.task.ticket) is None:
                 continue
+            if self.counts.rescued > RESCUES * self.counts.submitted:
+                return
             idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
             if idle and now + idle[0].durations.p99_s <= ticket.job.deadline_s:
                 self.counts.rescued += 1
                 self._give(idle[0], Kind.RUN, ticket, now)
-
-    def _answer_late(self, ticket: Ticket[H, R], now: float) -> None:
-        left_ms = 1e3 * (ticket.job.deadline_s - now)
-        if not ticket.answered:
-            ticket.answer(TooLate(f"{left_ms:.0f} ms are left, which is not enough on any device"), now)
-            self.counts.too_late += 1
 
     def _hear(self, answer: Answer[H, R], now: float) -> None:
         task, lane = answer.job, answer.job.lane
@@ -229,9 +224,9 @@ class Dispatcher(Generic[H, R]):
             return  # it was closed meanwhile
         lane.finished(answer)
         match answer:
-            case Done(_, value) if task.ticket is not None:
+            case Done() if task.ticket is not None:
                 self.counts.hurried += task.kind is Kind.HURRY
-                self._end(task.ticket, lane, cast(R, value), answer.ended_s)
+                self._end(task.ticket, lane, cast(R, answer.value), answer.ended_s)
             case Done():
                 self.settled = True
                 self._bank.passed(lane, now)
@@ -250,12 +245,7 @@ class Dispatcher(Generic[H, R]):
 
     def _end(self, ticket: Ticket[H, R], lane: Lane[H, R], result: R | EdgeAgentError, at_s: float) -> None:
         ticket.running.discard(lane.name)
-        first = ticket.answer(result, at_s)
-        self.counts.in_vain += not first
-        if ticket.is_background:
-            self.counts.background += first
-        else:
-            self.counts.done += first
+        self._account.ended(ticket, result, at_s)
 
     def _give_up(self, lane: Lane[H, R], now: float) -> None:
         """Leave a lane's thread behind that hangs."""
@@ -278,7 +268,7 @@ class Dispatcher(Generic[H, R]):
         if not self._bank.hopeful(set()):
             self.settled = True
             for waiting in (*self._urgent.take_all(), *self._background):
-                self._answer_faulted(waiting, error, now)
+                self._account.faulted(waiting, error, now)
             self._background.clear()
 
     def _pass_on(self, lane: Lane[H, R], ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
@@ -293,21 +283,17 @@ class Dispatcher(Generic[H, R]):
             self.counts.rerun += 1
             self._urgent.put(ticket, again=True)
         else:
-            self._answer_faulted(ticket, error, now)
-
-    def _answer_faulted(self, ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
-        if ticket.answer(error, now) and not ticket.is_background:
-            self.counts.faulted += 1
+            self._account.faulted(ticket, error, now)
 
     def _wakes(self, now: float) -> Iterator[float]:
         yield now + self._timeout_s / 2  # a task that begins unnoticed is seen in time
         yield from self._bank.wakes()
         if self._background:
             yield self._piece_at_s(self._bank.usable(), now)
-        if (first := self._urgent.first()) is not None:
+        if (first := self._urgent.at(0)) is not None:
             yield first.job.deadline_s
         for lane in self._bank.lanes:
-            if (hangs_at_s := lane.hangs_at_s(self._timeout_s)) is not None:
-                yield hangs_at_s
-            if now < (due_s := rescue_at_s(lane)):
-                yield due_s
+            if lane.task is not None:
+                yield lane.hangs_at_s(self._timeout_s)
+                if now < (due_s := rescue_at_s(lane)):
+                    yield due_s

@@ -6,7 +6,8 @@ that hangs in a driver is left behind; the lane can be opened again with another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic
@@ -38,7 +39,7 @@ class LaneState(StrEnum):
     FAILED = "failed"  #: it could not load, or its thread was left behind
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Task(Generic[H, R]):
     """One thing for a lane's thread.
 
@@ -66,19 +67,21 @@ class Way(Generic[H]):
 
     Attributes:
         name: of the lane, for people: where the parts run.
-        devices: of each part, as `runtime/kind`.
+        devices: those that it needs, as `runtime/kind`.
         load: loads it, on the lane's thread; may take seconds.
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
-        at: says which part runs, or ran last; from any thread.
+        at: says which device computes, or did last, "" before any did; from any thread.
         loading: says whether a job is loading something, which may take as long as a load; from any thread.
+        p99_s: what one job in a hundred exceeded when it ran last [s]; 0 where nobody knows.
     """
 
     name: str
-    devices: Mapping[str, str]
+    devices: frozenset[str]
     load: Callable[[], H]
     prove: Callable[[H], int]
     at: Callable[[H], str]
     loading: Callable[[H], bool] = lambda held: False
+    p99_s: float = 0.0
 
 
 class Lane(Generic[H, R]):
@@ -99,9 +102,13 @@ class Lane(Generic[H, R]):
         hire: Hire = Worker,
     ) -> None:
         self.way = way
+        self.name = way.name  #: where its parts run
+        self.devices = way.devices  #: those that it needs
         self.state = LaneState.COLD
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
+        self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
+        self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
         self.pieces = Recent()  #: of background jobs
@@ -110,19 +117,10 @@ class Lane(Generic[H, R]):
         self._answer = answer
         self._hire = hire
         self._held: list[H] = []
+        self._doubted = False
         self._pace_s: list[float] = []
         self._worker: Worker[Task[H, R], R | None] | None = None
         self._left_behind: list[Worker[Task[H, R], R | None]] = []
-
-    @property
-    def name(self) -> str:
-        """Where its parts run."""
-        return self.way.name
-
-    @property
-    def devices(self) -> frozenset[str]:
-        """The devices it needs."""
-        return frozenset(self.way.devices.values())
 
     def open(self, now: float) -> None:
         """Start a thread that loads; a lane that loads already, or is ready, is left alone."""
@@ -158,7 +156,8 @@ class Lane(Generic[H, R]):
     def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
-        self.task, self.since_s = Task(self, kind, ticket), now
+        self.task, self.since_s, self.passed_over = Task(self, kind, ticket), now, 0
+        self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
 
@@ -172,8 +171,12 @@ class Lane(Generic[H, R]):
         ticket = answer.job.ticket
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
-            while self._pace_s and not len(self.durations):  # what nobody has run yet takes about as long as its proof
-                self.durations.add(self._pace_s.pop())
+            if self._doubted and good:
+                self.durations.forget_all()
+            self._doubted = False
+            while self._pace_s and not len(self.durations):  # until one was run: as its proof, or as it did before
+                self.durations.add(max(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0))
+            self._pace_s.clear()
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
@@ -181,11 +184,16 @@ class Lane(Generic[H, R]):
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
-    def hangs_at_s(self, timeout_s: float) -> float | None:
-        """Give when the present task will have taken too long [s, host monotonic]; None without one."""
+    def doubt(self, now: float) -> None:
+        """Prove it again, beside the line: what that takes counts from then on, and not what was run long ago."""
+        self.give(Kind.TRY, now)
+        self._doubted = True
+
+    def hangs_at_s(self, timeout_s: float) -> float:
+        """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""
         if self.task is None:
-            return None
-        loads = self.task.kind in (Kind.LOAD, Kind.TRY) or any(map(self.way.loading, self._held))
+            return math.inf
+        loads = self.task.ticket is None or any(map(self.way.loading, self._held))
         return self.since_s + (LOAD_TIMEOUT_S if loads else timeout_s)
 
     @property
@@ -196,7 +204,7 @@ class Lane(Generic[H, R]):
 
     def abandon(self) -> str:
         """Leave a thread behind that hangs; give the device it hangs on, "" where nobody can tell."""
-        device = self.way.devices.get(self.way.at(self._held[0]), "") if self._held else ""
+        device = self.way.at(self._held[0]) if self._held else ""
         self.task, self.state = None, LaneState.FAILED
         if self._worker is not None:
             self._worker.abandon()
@@ -219,7 +227,8 @@ class Lane(Generic[H, R]):
 
     def _forget_ended(self) -> None:
         """Keep no thread that has ended, and with it nothing that it held."""
-        self._left_behind = [worker for worker in self._left_behind if not worker.join(0.0)]
+        if self._left_behind:
+            self._left_behind = [worker for worker in self._left_behind if not worker.join(0.0)]
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""

@@ -30,7 +30,7 @@ class Recent:
     capacity: int = WINDOW
     _by_age: deque[float] = field(default_factory=deque)
     _by_size: list[float] = field(default_factory=list)
-    _p50_p99_s: tuple[float, float] | None = None  # asked for many times between two changes
+    _p99_s: float | None = None  # asked for many times between two changes
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -41,19 +41,19 @@ class Recent:
             self.forget_oldest()
         self._by_age.append(duration_s)
         insort(self._by_size, duration_s)
-        self._p50_p99_s = None
+        self._p99_s = None
 
     def forget_oldest(self) -> None:
         """Forget the oldest duration; nothing where there is none."""
         if self._by_age:
             del self._by_size[bisect_left(self._by_size, self._by_age.popleft())]
-            self._p50_p99_s = None
+            self._p99_s = None
 
     def forget_all(self) -> None:
         """Know nothing any more."""
         self._by_age.clear()
         self._by_size.clear()
-        self._p50_p99_s = None
+        self._p99_s = None
 
     def quantile_s(self, share: float) -> float:
         """Give the smallest duration that at least `share` of them do not exceed; 0 where nothing is known."""
@@ -64,16 +64,14 @@ class Recent:
     @property
     def p50_s(self) -> float:
         """The median [s]."""
-        return (self._p50_p99_s or self._read_off())[0]
+        return self.quantile_s(0.50)
 
     @property
     def p99_s(self) -> float:
         """What one in a hundred exceeds [s]."""
-        return (self._p50_p99_s or self._read_off())[1]
-
-    def _read_off(self) -> tuple[float, float]:
-        self._p50_p99_s = self.quantile_s(0.50), self.quantile_s(0.99)
-        return self._p50_p99_s
+        if self._p99_s is None:
+            self._p99_s = self.quantile_s(0.99)
+        return self._p99_s
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
-from edge_agent.engines.spot import SHARED, DeviceName, Spot
+from edge_agent.engines.spot import SHARED, DeviceName, Spot, whereabouts
 from edge_agent.errors import ConfigError
 from edge_agent.scheduler.latency import LatencyTable, Timing
 from edge_agent.scheduler.shares import Shares
@@ -62,9 +62,7 @@ class Candidate:
         return self.p99_ms if self.measured_p99_ms is None else self.measured_p99_ms
 
     def __str__(self) -> str:
-        if len(set(self.spots.values())) == 1:
-            return str(next(iter(self.spots.values())))
-        return ", ".join(f"{role} {spot}" for role, spot in self.spots.items())
+        return whereabouts(self.spots)
 
 
 @dataclass(frozen=True)

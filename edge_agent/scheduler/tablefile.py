@@ -1,4 +1,4 @@
-"""Keeps what was measured on the disk: valid for one bundle on one machine with the runtimes it was measured with.
+"""Keeps what parts of bundles take on the disk: valid on one machine with the runtimes it was measured with.
 
 Anything else is measured anew; a file that cannot be read is as good as none, and is said.
 """
@@ -6,6 +6,8 @@ Anything else is measured anew; a file that cannot be read is as good as none, a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
@@ -17,15 +19,55 @@ from edge_agent.runtime.disk import Disk
 from edge_agent.runtime.machine import cores, processor
 from edge_agent.scheduler.latency import Timing
 from edge_agent.scheduler.trial import Answer, words_of
-from models import Bundle
 
-VERSION: Final = 1
+TABLE_FILE: Final = "latency.json"
+"""Its name in the state directory."""
+
+VERSION: Final = 2
+
+MOST_BUNDLES: Final = 16
+"""Bundles that are remembered; those that were measured or ran longest ago are forgotten."""
+
+MOST_BYTES: Final = 1 << 20
+"""A larger file is not read [bytes]: sixteen bundles on ten spots take a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one bundle on this machine.
+
+    Attributes:
+        first: what each part took on each spot when that was measured, nothing else running; empty where it never was.
+        lived: what the parts took while the station ran, where they ran.
+        left_ms: 99th percentile at which its placement last left what was measured first [ms]; 0 where it never did.
+        anew: why it is to be measured anew at the next start; "" where it is not.
+    """
+
+    first: tuple[Timing, ...] = ()
+    lived: tuple[Timing, ...] = ()
+    left_ms: float = 0.0
+    anew: str = ""
+
+
+Records = dict[str, Record]
+"""By the bundle's digest, those that changed longest ago first."""
+
+
+class _Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    first: tuple[Answer, ...]
+    lived: tuple[Answer, ...]
+    left_ms: float
+    anew: str
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     machine: dict[str, str]
-    rows: tuple[Answer, ...]
+    bundles: dict[str, _Bundle]
+
+
+class _Head(msgspec.Struct, frozen=True):
+    version: int
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,46 +75,60 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: msgspec.Raw
 
 
-def fingerprint(bundle: Bundle) -> dict[str, str]:
-    """Say what the times depend on."""
-    known = {"processor": processor(), "cores": str(cores()), "bundle": bundle.digest}
-    return known | {runtime: version(runtime) for runtime in RUNTIMES}
+def fingerprint() -> dict[str, str]:
+    """Say what the times depend on, but for the bundle."""
+    return {"processor": processor(), "cores": str(cores())} | {runtime: version(runtime) for runtime in RUNTIMES}
 
 
-def save_table(disk: Disk, name: str, machine: dict[str, str], rows: tuple[Timing, ...]) -> None:
-    """Write the rows: the old file or the new one after a power cut; raises `Unavailable` where the disk fails."""
-    answers = tuple(Answer(t.role, words_of(t.spot), t.p50_ms, t.p99_ms, t.runs, t.error) for t in rows)
-    body = msgspec.json.encode(_Body(VERSION, machine, answers))
-    disk.write(f"{name}.new", msgspec.json.encode(_File(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))))
-    disk.rename(f"{name}.new", name)
+def save_records(disk: Disk, machine: Mapping[str, str], records: Records) -> None:
+    """Write the records: the old file or the new one after a power cut; raises `Unavailable` where the disk fails."""
+    bundles = {
+        digest: _Bundle(_answers(record.first), _answers(record.lived), record.left_ms, record.anew)
+        for digest, record in list(records.items())[-MOST_BUNDLES:]
+    }
+    body = msgspec.json.encode(_Body(VERSION, dict(machine), bundles))
+    disk.write(f"{TABLE_FILE}.new", msgspec.json.encode(_File(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))))
+    disk.rename(f"{TABLE_FILE}.new", TABLE_FILE)
     disk.sync()
 
 
-def load_table(disk: Disk, name: str, machine: dict[str, str]) -> tuple[tuple[Timing, ...], str]:
-    """Read the rows of this machine and bundle.
+def load_records(disk: Disk, machine: Mapping[str, str]) -> tuple[Records, str]:
+    """Read what was measured on this machine.
 
     Args:
         disk: where the file is.
-        name: of the file.
         machine: what the times depend on.
 
     Returns:
-        The rows and "", or no rows and why there are none.
+        The records and "", or none and why there are none.
 
     Raises:
         StateDamaged: the file is not what was written.
         Unavailable: the disk fails.
     """
-    if not disk.exists(name):
-        return (), "nothing was measured yet"
+    if not disk.exists(TABLE_FILE):
+        return {}, "nothing was measured yet"
     try:
-        file = msgspec.json.decode(disk.read(name), type=_File)
+        file = msgspec.json.decode(disk.read(TABLE_FILE, MOST_BYTES), type=_File)
         if hashlib.sha256(file.body).hexdigest() != file.sha256:
-            raise StateDamaged(f"{name} is not what was written", hint="it is measured anew")
+            raise StateDamaged(f"{TABLE_FILE} is not what was written", hint="it is measured anew")
+        if msgspec.json.decode(file.body, type=_Head).version != VERSION:
+            return {}, "measured by another version of the program"
         body = msgspec.json.decode(file.body, type=_Body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise StateDamaged(f"{name} cannot be read: {error}", hint="it is measured anew") from error
+        raise StateDamaged(f"{TABLE_FILE} cannot be read: {error}", hint="it is measured anew") from error
     if other := [key for key, value in machine.items() if body.machine.get(key) != value]:
         was = ", ".join(f"{key} {body.machine.get(key, 'none')[:40]}" for key in other)
-        return (), f"measured with other things: {was}"
-    return tuple(answer.timing() for answer in body.rows), ""
+        return {}, f"measured with other things: {was}"
+    return {
+        digest: Record(_timings(known.first), _timings(known.lived), known.left_ms, known.anew)
+        for digest, known in body.bundles.items()
+    }, ""
+
+
+def _answers(rows: tuple[Timing, ...]) -> tuple[Answer, ...]:
+    return tuple(Answer(t.role, words_of(t.spot), t.p50_ms, t.p99_ms, t.runs, t.error) for t in rows)
+
+
+def _timings(answers: tuple[Answer, ...]) -> tuple[Timing, ...]:
+    return tuple(answer.timing() for answer in answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from edge_agent import ResourceAllocator
+from edge_agent.bench.placing import run_placing
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.scheduler import allocator, measuring
 from edge_agent.scheduler.latency import Timing
-from edge_agent.scheduler.tablefile import fingerprint, load_table, save_table
+from edge_agent.scheduler.placement import Candidate, Placement
+from edge_agent.scheduler.tablefile import MOST_BYTES, TABLE_FILE, Record, fingerprint, load_records, save_records
 from models import Bundle
 
 CPU = Spot(DeviceName("openvino", "cpu"), 1)
 ROWS = (Timing("image", CPU, 5.0, 9.0, 100), Timing("vibration", CPU, error="no such layer"))
+KNOWN = {"a" * 64: Record(ROWS), "b" * 64: Record(ROWS, ROWS[:1], 70.0, "it became slower")}
 
 
 @pytest.fixture(scope="module")
@@ -53,33 +57,82 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     assert again == (first, "") and not [row for row in first if row.error]
 
 
-def test_a_table_of_another_machine_or_bundle_does_not_count(tmp_path: Path, castings: Bundle) -> None:
-    disk, here = RealDisk(tmp_path), fingerprint(castings)
-    assert load_table(disk, "t.json", here) == ((), "nothing was measured yet")
-    save_table(disk, "t.json", here, ROWS)
-    assert load_table(disk, "t.json", here) == (ROWS, "")
+def test_a_table_of_another_machine_or_program_does_not_count(tmp_path: Path) -> None:
+    disk, here = RealDisk(tmp_path), fingerprint()
+    assert load_records(disk, here) == ({}, "nothing was measured yet")
+    save_records(disk, here, KNOWN)
+    assert load_records(disk, here) == (KNOWN, "")
     for key in here:
-        rows, why = load_table(disk, "t.json", here | {key: "another"})
-        assert not rows and why.startswith(f"measured with other things: {key}")
+        records, why = load_records(disk, here | {key: "another"})
+        assert not records and why.startswith(f"measured with other things: {key}")
+    body = json.dumps({"version": 1, "rows": []}).encode()
+    digest = hashlib.sha256(body).hexdigest()
+    disk.write(TABLE_FILE, b'{"sha256":"%s","body":%s}' % (digest.encode(), body))
+    assert load_records(disk, here) == ({}, "measured by another version of the program")
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "deep", "other"])
-def test_a_damaged_table_is_said_and_never_believed(tmp_path: Path, castings: Bundle, damage: str) -> None:
-    disk, here = RealDisk(tmp_path), fingerprint(castings)
-    save_table(disk, "t.json", here, ROWS)
-    text = disk.read("t.json")
+def test_each_bundle_has_its_own_rows_and_what_was_outgrown_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, castings: Bundle
+) -> None:
+    disk, here = RealDisk(tmp_path), fingerprint()
+    asked: list[str] = []
+    monkeypatch.setattr(allocator, "measure_parts", lambda bundle, *args, **more: asked.append(bundle.name) or ROWS)
+    save_records(disk, here, {"other": Record(ROWS[:1]), castings.digest: Record(ROWS, left_ms=70.0, anew="slower")})
+
+    def measured() -> str:
+        return ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)[1]
+
+    assert measured() == "slower"
+    devices = len(asked)
+    assert (measured(), len(asked)) == ("", devices)
+    records, _ = load_records(disk, here)
+    assert records["other"] == Record(ROWS[:1])
+    assert records[castings.digest] == Record(ROWS * devices, left_ms=70.0)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_station_measured_and_took_since_is_shown_beside_a_new_measurement(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    castings: Bundle,
+    as_json: bool,
+) -> None:
+    way = Candidate({"image": CPU}, 5.0, 9.0, {})
+    found = Placement("castings 1", (way,), (way,), (), 10.0, 2)
+    monkeypatch.setattr(ResourceAllocator, "optimize", lambda allocator, progress: found)
+    lived = (Timing("image", CPU, 6.0, 11.0, 900),)
+    save_records(RealDisk(tmp_path), fingerprint(), {castings.digest: Record(ROWS, lived)})
+
+    assert run_placing("castings", tmp_path, as_json=as_json) == 0
+    out = capsys.readouterr().out
+    if as_json:
+        (times,) = json.loads(out)["part_times"]
+        assert (times["first_p99_ms"], times["p99_ms"], times["spot"]) == (9.0, 11.0, "openvino/cpu × 1")
+    else:
+        assert "image on openvino/cpu × 1: p50 6.00 ms, p99 11.00 ms, measured at first 5.00 and 9.00 ms" in out
+        run_placing("castings", tmp_path / "nowhere", as_json=False)
+        assert "nothing was measured yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "deep", "large", "other"])
+def test_a_damaged_table_is_said_and_never_believed(tmp_path: Path, damage: str) -> None:
+    disk, here = RealDisk(tmp_path), fingerprint()
+    save_records(disk, here, KNOWN)
+    text = disk.read(TABLE_FILE)
     disk.write(
-        "t.json",
+        TABLE_FILE,
         {
             "cut": text[:-20],
             "flip": text.replace(b"5.0", b"1.0"),
             "empty": b"",
             "deep": b"[" * 100_000,
+            "large": text.ljust(MOST_BYTES + 1),
             "other": json.dumps({"sha256": "", "body": {}, "more": 1}).encode(),
         }[damage],
     )
-    with pytest.raises(StateDamaged, match=r"t\.json"):
-        load_table(disk, "t.json", here)
+    with pytest.raises(StateDamaged, match=r"latency\.json"):
+        load_records(disk, here)
 
 
 def test_a_device_that_is_not_there_is_a_row_with_its_reason(castings: Bundle) -> None:

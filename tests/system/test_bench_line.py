@@ -39,6 +39,7 @@ def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) 
         (["--start", "--bundle", "nope"], "name another one: castings, generic, steel"),
         (["--sharing", "--bundle", "nope"], "name another one: castings, generic, steel"),
         (["--line", "10", "--placement"], "not allowed with argument"),
+        (["--state", "state"], "--state goes with --placement"),
         (["--line", "10", "--histogram", "nowhere/line.png"], "there is no folder nowhere"),
     ],
 )

@@ -37,6 +37,7 @@ class Bench:
             line=SimpleNamespace(source=unused),
             dispatcher=unused,
             evictions=unused,
+            timetable=unused,
             background=self,
         )
         self.agent.teacher = SimpleNamespace(saw=lambda *evidence: None)

@@ -29,7 +29,6 @@ class Loaded:
 
     name: str
     right: bool = True
-    at: str = "image"
     closed: bool = False
 
     def prove(self) -> int:
@@ -113,11 +112,9 @@ def test_what_gives_other_numbers_is_not_kept() -> None:
 
 def test_the_one_in_use_is_the_one_that_is_proven_and_runs() -> None:
     bench = Bench(room=2)
-    assert bench.encoders.at == ""
     bench.use("a", "b", "a")
 
     assert bench.encoders.prove_one() == "a"
-    assert bench.encoders.at == "image"
     bench.encoders.close()
     assert bench.open == []
 

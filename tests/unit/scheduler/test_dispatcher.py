@@ -97,6 +97,16 @@ def test_what_an_idle_device_cannot_do_in_time_is_said_at_once_and_not_tried() -
     assert bench.on("a/x") == ""
 
 
+@pytest.mark.parametrize(("before_s", "words"), [(0.050, ["a: TooLate"]), (0.0, [])])
+def test_until_a_job_was_run_it_is_taken_to_last_as_long_as_before_this_start(
+    before_s: float, words: list[str]
+) -> None:
+    bench = Scripted(pace_s=0.010, before_s=before_s).ready()
+    bench.job("a", 0.04)
+
+    assert bench.words() == words
+
+
 def test_what_waited_too_long_is_said_at_its_deadline() -> None:
     bench = Scripted(timeout_s=0.5).ready()
     bench.job("a", 0.2)
@@ -380,3 +390,57 @@ def test_an_error_that_is_not_a_devices_counts_against_the_lane() -> None:
     bench.end("a/x", Unavailable("out of memory"))
 
     assert bench.on("b/y") == "a"
+
+
+def those_with_the_same_deadline_keep_their_order(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(TWO, kind=kind).ready()
+    bench.job("before", 0.9)
+    for name in ("1", "2", "3", "4", "5"):  # each is looked at for the idle lane, and waits for the one in use
+        bench.job(name, 0.9)
+    for _ in range(6):
+        bench.end("a/x", after_s=0.01)
+    return [name for name, _, _ in bench.answers] == ["before", "1", "2", "3", "4", "5"]
+
+
+def test_those_with_the_same_deadline_keep_their_order() -> None:
+    assert those_with_the_same_deadline_keep_their_order(Dispatcher)
+
+
+class PutsBack(Dispatcher[Any, Any]):
+    """Wrong: what was looked at waits behind the others again."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        if (first := self._urgent.at(0)) is not None:
+            self._urgent.take(0)
+            self._urgent.put(first, again=True)
+        return super().submit(job)
+
+
+def test_whoever_puts_what_was_looked_at_behind_the_others_is_noticed() -> None:
+    assert not those_with_the_same_deadline_keep_their_order(PutsBack)
+
+
+def a_lane_that_failed_is_given_nothing(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(TWO, kind=kind).ready()
+    bench.job("a", 0.5)
+    bench.end("a/x", DeviceFault("unplugged", device="a/x"))
+    bench.end("b/y", after_s=0.01)
+    bench.job("b", 0.5)
+    return (bench.on("a/x"), bench.on("b/y")) == ("", "b")
+
+
+def test_a_lane_that_failed_is_given_nothing() -> None:
+    assert a_lane_that_failed_is_given_nothing(Dispatcher)
+
+
+class RemembersLanes(Dispatcher[Any, Any]):
+    """Wrong: which lanes are usable is not looked up again after one has failed."""
+
+    def _fault(self, lane: Any, task: Any, error: Any, now: float) -> None:
+        before = self._bank.usable()
+        super()._fault(lane, task, error, now)
+        self._bank._usable = before
+
+
+def test_whoever_does_not_look_again_at_the_lanes_is_noticed() -> None:
+    assert not a_lane_that_failed_is_given_nothing(RemembersLanes)

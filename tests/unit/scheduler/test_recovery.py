@@ -6,10 +6,12 @@ import gc
 import weakref
 from typing import Any
 
+import pytest
 from scripted_lanes import Scripted
 
 from edge_agent.errors import DeviceFault
-from edge_agent.scheduler.bank import STUCK
+from edge_agent.scheduler.bank import PASSED_OVER, STUCK
+from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import CannotRun
 from edge_agent.scheduler.lane import LOAD_TIMEOUT_S
 
@@ -208,3 +210,63 @@ def test_what_runs_when_the_lanes_are_closed_hears_that_it_will_not_be_done() ->
     bench.dispatcher.close()
 
     assert sorted(bench.words()) == ["piece: Unavailable", "runs: Unavailable", "waits: Unavailable"]
+
+
+def comes_back_when_it_is_quick_again(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """The first lane was slow once; it is proven again beside the line, and used again."""
+    bench = Scripted(TWO, pace_s=0.3, kind=kind)
+    bench.end("a/x")
+    bench.pace_s = 0.01
+    bench.end("b/y")
+    given: list[str] = []
+    for number in range(2 * PASSED_OVER):
+        bench.job(f"{number}", 0.1)
+        for name in TWO:
+            if bench.on(name) == f"{number}":
+                given.append(name)
+        for name in TWO:
+            if bench.on(name):
+                bench.end(name, after_s=0.005)
+    return given == ["b/y"] * PASSED_OVER + ["a/x"] * PASSED_OVER and bench.dispatcher.counts.done == 2 * PASSED_OVER
+
+
+def test_a_lane_that_was_too_slow_comes_back_when_it_is_quick_again() -> None:
+    assert comes_back_when_it_is_quick_again(Dispatcher)
+
+
+class NeverDoubts(Dispatcher[Any, Any]):
+    """Wrong: what was slow once is slow for ever."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._bank.chose = lambda *heard: None  # type: ignore[method-assign]
+
+
+def test_whoever_never_looks_again_at_a_slow_lane_is_noticed() -> None:
+    assert not comes_back_when_it_is_quick_again(NeverDoubts)
+
+
+def test_no_part_waits_for_a_lane_that_is_proven_again() -> None:
+    bench = Scripted(TWO, pace_s=0.3)
+    bench.end("a/x")
+    bench.pace_s = 0.01
+    bench.end("b/y")
+    for number in range(PASSED_OVER):
+        bench.job(f"{number}", 0.1)
+        bench.end("b/y", after_s=0.005)
+    assert bench.on("a/x") == "try"
+    bench.job("next", 0.1)
+    assert bench.on("b/y") == "next"
+
+
+def test_what_a_lane_took_is_kept_over_a_failure() -> None:
+    bench = Scripted(TWO, pace_s=0.01).ready()
+    for number in range(5):
+        bench.job(f"{number}", 0.9)
+        bench.end("a/x", after_s=0.08)
+    bench.job("a", 5.0)
+    bench.end("a/x", DeviceFault("hiccup", device="a/x"))
+    bench.wait(0.6)
+    bench.end("a/x")
+
+    assert bench.dispatcher.status(bench.clock.now()).lanes[0].p99_ms == pytest.approx(80.0)

@@ -1,0 +1,133 @@
+"""Each bundle runs where it was placed, on every lane; what cannot run there says so, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent import placed
+from edge_agent.config import Config
+from edge_agent.engines import DeviceName, Spot
+from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.runtime.background import Chore
+from edge_agent.scheduler.job import CannotRun
+from edge_agent.scheduler.lane import Way
+from edge_agent.scheduler.latency import Timing
+from edge_agent.scheduler.placement import Candidate, Placement
+from edge_agent.scheduler.tablefile import Record, fingerprint, save_records
+from edge_agent.scheduler.timetable import Timetable
+from edge_agent.testing.clock import ManualClock
+from edge_agent.testing.disk import FakeDisk
+
+OV, ORT = Spot(DeviceName("openvino", "cpu"), 2), Spot(DeviceName("onnxruntime", "cpu"), 1)
+
+
+class Part:
+    role = "image"
+
+
+class Manifest:
+    judging = (Part(),)
+
+
+class Bundle:
+    manifest = Manifest()
+
+    def __init__(self, name: str, *chain: Spot) -> None:
+        self.name, self.digest = name, f"digest of {name}"
+        self.chain = tuple(Candidate({"image": spot}, 1.0, 2.0, {}) for spot in chain)
+
+
+class Allocator:
+    """Places each bundle as it says itself."""
+
+    def __init__(self, shares: object, *, bundle: Bundle, parts_per_s: float, folder: Path) -> None:
+        self._bundle = bundle
+
+    def optimize(self) -> Placement:
+        return Placement(self._bundle.name, self._bundle.chain, self._bundle.chain, (), 10.0, 2, "new here")
+
+
+class Loaded:
+    """An encoder that only knows where it was loaded."""
+
+    def __init__(self, bundle: Bundle, spots: dict[str, Spot]) -> None:
+        self.at = f"{bundle.name} on {spots['image']}"
+
+    @classmethod
+    def at_spots(cls, bundle: Bundle, spots: dict[str, Spot], cache: Path, load: object) -> Loaded:
+        return cls(bundle, spots)
+
+    def prove(self) -> int:
+        return 1
+
+    def close(self) -> None: ...
+
+
+def ways(
+    monkeypatch: pytest.MonkeyPatch, bundles: list[Any], runtime: str = "auto", disk: FakeDisk | None = None
+) -> tuple[list[Way[Encoders]], list[str]]:
+    monkeypatch.setattr(placed, "ResourceAllocator", Allocator)
+    monkeypatch.setattr(placed, "Encoder", Loaded)
+    monkeypatch.setattr(placed, "pss_mb", lambda: 0.0)
+
+    def never(chore: Chore) -> bool:
+        raise AssertionError("nothing ran yet")
+
+    said: list[str] = []
+    config: Any = Config.defaults(Path()).engine
+    config = type(config)(runtime=runtime)
+    timetable = Timetable(disk or FakeDisk(), ManualClock(), never, lambda *noted: None)
+    return placed.ways_of(bundles, config, Path(), Evictions(), timetable, said=said.append), said
+
+
+def where(way: Way[Encoders], bundle: Any) -> str:
+    encoder: Any = way.load().of(bundle)
+    return str(encoder.at)
+
+
+def test_each_bundle_runs_where_it_was_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = Bundle("first", OV, ORT), Bundle("other", ORT, OV)
+    (best, *rest), said = ways(monkeypatch, [first, other])
+
+    assert best.name == "first: openvino/cpu × 2; other: onnxruntime/cpu × 1"
+    assert best.devices == {"openvino/cpu", "onnxruntime/cpu"}
+    assert [where(best, first), where(best, other)] == ["first on openvino/cpu × 2", "other on onnxruntime/cpu × 1"]
+    assert [way.name for way in rest] == ["openvino/cpu × 2", "onnxruntime/cpu × 1"]
+    assert said == [
+        "first runs on openvino/cpu × 2; measured now: new here",
+        "other runs on onnxruntime/cpu × 1; measured now: new here",
+    ]
+
+
+def test_what_nothing_stands_in_for_cannot_run_on_the_stand_in_and_the_others_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, other = Bundle("first", OV, ORT), Bundle("other", OV)
+    (_, stand_in), _ = ways(monkeypatch, [first, other])
+
+    assert stand_in.name == "first: onnxruntime/cpu × 1; other: nowhere"
+    assert where(stand_in, first) == "first on onnxruntime/cpu × 1"
+    with pytest.raises(CannotRun, match="stands in for"):
+        where(stand_in, other)
+
+
+def test_as_configured_all_run_at_one_spot_and_the_other_runtime_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundles = [Bundle("first", ORT), Bundle("other", ORT)]
+    found, said = ways(monkeypatch, bundles, "openvino")
+
+    assert [way.name for way in found] == ["openvino/cpu × 1", "onnxruntime/cpu × 1"]
+    assert not said
+
+
+def test_a_lane_knows_what_the_slowest_of_its_bundles_took_before_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = Bundle("first", OV, ORT), Bundle("other", OV, ORT)
+    disk = FakeDisk()
+    slow = (Timing("image", OV, 20.0, 30.0, 100), Timing("image", ORT, 50.0, 60.0, 100))
+    lived = (Timing("image", OV, 20.0, 45.0, 900),)
+    save_records(disk, fingerprint(), {first.digest: Record(slow), other.digest: Record(slow, lived)})
+    (best, stand_in), _ = ways(monkeypatch, [first, other], disk=disk)
+
+    assert (best.p99_s, stand_in.p99_s) == (pytest.approx(0.045), pytest.approx(0.060))

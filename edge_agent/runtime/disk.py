@@ -133,7 +133,9 @@ class RealDisk:
         with _translated("list", path):
             if not path.is_dir():
                 return []
-            return sorted(str(entry.relative_to(self._root)) for entry in path.iterdir() if entry.is_file())
+            with os.scandir(path) as entries:
+                found = sorted(entry.name for entry in entries if entry.is_file())
+            return [f"{folder}/{name}" for name in found] if folder else found
 
     def _path(self, name: str) -> Path:
         return self._root / checked_name(name)

@@ -8,12 +8,13 @@ from typing import Final
 
 from edge_agent.config import EngineConfig
 from edge_agent.engines import DeviceName, LoadEngines, Spot, load_engines
+from edge_agent.engines.pool import COMPILED
 from edge_agent.engines.spot import spot_of
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.inspection.headstart import HeadStart
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
-from edge_agent.scheduler.allocator import COMPILED
 from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.shares import Shares
 from models import Bundle
@@ -33,6 +34,7 @@ def ways_of(
     evictions: Evictions,
     load: LoadEngines = load_engines,
     said: Callable[[str], None] = lambda text: None,
+    ahead: HeadStart | None = None,
 ) -> list[Way[Encoders]]:
     """Give the ways to run the recipes' bundles, in the order in which they are to be used.
 
@@ -46,6 +48,7 @@ def ways_of(
         evictions: counts the bundles that are let go for room.
         load: loads the parts.
         said: hears where the parts were placed, and why that was measured now.
+        ahead: has begun to load the first way; None where nobody has.
 
     Returns:
         At least one.
@@ -65,7 +68,10 @@ def ways_of(
         first = spot_of(config)
         runtime = OTHER[first.device.runtime] if first.device.kind == "cpu" else "openvino"
         chain = [{ANY: first}, {ANY: Spot(DeviceName(runtime, "cpu"), config.threads)}]
-    return [_way(bundles, spots, state_dir, load, config, evictions) for spots in chain]
+    begun = [ahead, *[None] * (len(chain) - 1)]
+    return [
+        _way(bundles, spots, state_dir, load, config, evictions, own) for spots, own in zip(chain, begun, strict=True)
+    ]
 
 
 def has_room(config: EngineConfig) -> bool:
@@ -80,18 +86,24 @@ def _way(
     load: LoadEngines,
     config: EngineConfig,
     evictions: Evictions,
+    ahead: HeadStart | None,
 ) -> Way[Encoders]:
     same = len(set(spots.values())) == 1
     first = next(iter(spots.values()))
     name = str(first) if same else ", ".join(f"{role} {spot}" for role, spot in spots.items())
 
     def made(bundle: Bundle) -> Encoder:
-        roles = [part.role for part in bundle.manifest.judging]
-        return Encoder.at_spots(bundle, {role: spots.get(role, first) for role in roles}, state_dir / COMPILED, load)
+        where = {part.role: spots.get(part.role, first) for part in bundle.manifest.judging}
+        begun = None if ahead is None else ahead.take(bundle, where)
+        return begun or Encoder.at_spots(bundle, where, state_dir / COMPILED, load)
 
     def loaded() -> Encoders:
         encoders = Encoders(made, lambda: has_room(config), evictions)
-        encoders.load(bundles)
+        try:
+            encoders.load(bundles)
+        finally:
+            if ahead is not None:
+                ahead.close()
         return encoders
 
     return Way(

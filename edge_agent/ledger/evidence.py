@@ -72,8 +72,6 @@ class EvidenceStore:
             Unavailable: the disk fails.
         """
         with self._lock:
-            for folder in FOLDERS:
-                discard_unfinished(self._disk, folder)
             self._look()
             self._shrink(self._max_bytes)
 
@@ -183,10 +181,10 @@ class EvidenceStore:
         return EvidenceStatus(self._queue.count, self._queue.size_bytes, self._max_bytes, self._evicted)
 
     def _there(self) -> Iterator[EvidenceFile]:
-        """Give every kept file; where one was copied in from a backup beside its like, the one worth less goes."""
+        """Give every kept file; what is unfinished goes, and of two alike (from a backup) the one worth less."""
         for folder in FOLDERS:
             found: dict[str, EvidenceFile] = {}
-            for name in self._disk.names(folder):
+            for name in discard_unfinished(self._disk, folder):
                 file = EvidenceFile.parsed(name)
                 same = None if file is None else found.get(file.stem)
                 if file is not None and same is not None:

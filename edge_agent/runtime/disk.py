@@ -158,11 +158,12 @@ def replace(disk: Disk, name: str, data: bytes) -> None:
 
 
 def discard_unfinished(disk: Disk, folder: str = "") -> list[str]:
-    """Remove what a power cut left unfinished in `folder`; return the names. Before anything is written."""
-    left = [name for name in disk.names(folder) if name.endswith(UNFINISHED)]
-    for name in left:
-        disk.remove(name)
-    return left
+    """Remove what a power cut left unfinished in `folder`; give the other names. While nothing is written there."""
+    names = disk.names(folder)
+    for name in names:
+        if name.endswith(UNFINISHED):
+            disk.remove(name)
+    return [name for name in names if not name.endswith(UNFINISHED)]
 
 
 def save_checked(disk: Disk, name: str, body: bytes) -> None:

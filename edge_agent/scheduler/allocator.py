@@ -12,6 +12,7 @@ from typing import Final
 
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.engines import find_devices
+from edge_agent.engines.pool import COMPILED
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.machine import cores
@@ -26,9 +27,6 @@ from models.errors import BundleRefused
 
 TABLE_FILE: Final = "latency.json"
 """What was measured, in the state directory."""
-
-COMPILED: Final = "compiled"
-"""Folder of compiled models in the state directory; it may be removed at any time."""
 
 RUNS: Final = 100
 """How often each part is run: the second slowest is the 99th percentile."""

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from edge_agent.api import ApiServer
@@ -68,6 +67,8 @@ class SourceSeat:
 
 def program_version() -> str:
     """Give the version of the program."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (nobody asks before the first verdict)
+
     try:
         return version("edge-agent")
     except PackageNotFoundError:

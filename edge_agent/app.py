@@ -17,6 +17,7 @@ from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.inspection.headstart import HeadStart
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.journal import Counter, Desk, Journal
@@ -63,6 +64,7 @@ def build(
     told: Callable[[Part], None] = lambda part: None,
     load: LoadEngines = load_engines,
     door: Door | None = None,
+    ahead: HeadStart | None = None,
 ) -> Agent:
     """Open the station's state and join it to a source, its devices and an output.
 
@@ -75,6 +77,7 @@ def build(
         told: hears every recorded part, on the loop thread.
         load: loads the parts of the bundle.
         door: leads to a broker instead of the configured one.
+        ahead: has begun to load what judges; None where nobody has.
 
     Returns:
         An agent that is ready to run.
@@ -97,7 +100,7 @@ def build(
 
     station = Station(config, clock=clock, post=calls.post, on_error=failed)
     try:
-        agent = _joined(station, desired, clock, loop, calls, supply, output, told, load, door)
+        agent = _joined(station, desired, clock, loop, calls, supply, output, told, load, door, ahead)
         for name, error in early:
             agent.supervisor.failed(name, error)
         return agent
@@ -117,6 +120,7 @@ def _joined(
     told: Callable[[Part], None],
     load: LoadEngines,
     door: Door | None,
+    ahead: HeadStart | None,
 ) -> Agent:
     config = station.config
     inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
@@ -138,6 +142,7 @@ def _joined(
             timetable,
             load,
             lambda text: station.note("info", "dispatcher", "placed", text),
+            ahead,
         ),
         clock,
         loop.poke,

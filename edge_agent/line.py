@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import Config
@@ -16,17 +16,15 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.loop import Component, Loop
 from edge_agent.runtime.supervisor import Entry
-from edge_agent.sources.camera import Camera
 from edge_agent.sources.count import TriggerCount, name_series
 from edge_agent.sources.feed import Feed, Supply
 from edge_agent.sources.imagehealth import ImageHealth
-from edge_agent.sources.replay import Replay
-from edge_agent.sources.simline import SimLine
 from edge_agent.sources.source import Source
-from edge_agent.sources.wire import WireSource
-from edge_agent.sources.wirerecords import News
 from edge_agent.station import Station
-from models.castings import CastingLine
+
+if TYPE_CHECKING:
+    from edge_agent.sources.camera import Camera
+    from edge_agent.sources.wire import WireSource
 
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
@@ -129,6 +127,36 @@ def line_of(
     if config.source.kind != "wire" or supply is not None:
         feed = _feed(config, clock, loop, station, supply or _supply(config, clock, station))
         return Line(feed, output or SimulatedOutput(), bypass)
+    return _wired(config, clock, loop, station, output, bypass)
+
+
+def _feed(config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply) -> Feed:
+    count = TriggerCount(
+        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
+    )
+    return Feed(supply, count, clock, ImageHealth(config.image_health), lambda: loop.poke("inspection"))
+
+
+def _supply(config: Config, clock: Clock, station: Station) -> Supply:
+    if config.source.kind == "replay":
+        from edge_agent.sources.replay import Replay  # noqa: PLC0415 (only where there is one)
+
+        return Replay(config.source.replay, clock, station.record)
+    from edge_agent.sources.simline import SimLine  # noqa: PLC0415 (only where there is one)
+    from models.castings import CastingLine  # noqa: PLC0415 (the same)
+
+    line = config.source.simline
+    return SimLine(CastingLine(line.seed, line.defect_share), line.parts_per_s, line.parts)
+
+
+def _wired(
+    config: Config, clock: Clock, loop: Loop, station: Station, output: RejectOutput | None, bypass: Bypass
+) -> Line:
+    """Make the line at a microcontroller; only here is what drives that, and the cameras, loaded."""
+    from edge_agent.sources.camera import Camera  # noqa: PLC0415 (see above)
+    from edge_agent.sources.wire import WireSource  # noqa: PLC0415 (see above)
+    from edge_agent.sources.wirerecords import News  # noqa: PLC0415 (see above)
+
     gates = [product.recipe.config.gate for product in station.products]
     seen_by = load_cameras(config)
     window_s = config.pairing.window_ms / 1e3
@@ -156,17 +184,3 @@ def line_of(
         ),
     )
     return Line(wire, output or gate, bypass, wire, gate, tuple(map(camera_of, seen_by)))
-
-
-def _feed(config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply) -> Feed:
-    count = TriggerCount(
-        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
-    )
-    return Feed(supply, count, clock, ImageHealth(config.image_health), lambda: loop.poke("inspection"))
-
-
-def _supply(config: Config, clock: Clock, station: Station) -> Supply:
-    if config.source.kind == "replay":
-        return Replay(config.source.replay, clock, station.record)
-    line = config.source.simline
-    return SimLine(CastingLine(line.seed, line.defect_share), line.parts_per_s, line.parts)

@@ -8,13 +8,14 @@ from typing import Final
 
 from edge_agent.config import EngineConfig
 from edge_agent.engines import DeviceName, LoadEngines, Spot, load_engines
+from edge_agent.engines.pool import COMPILED
 from edge_agent.engines.spot import SHARED, spot_of, whereabouts
-from edge_agent.engines.watched import watched
+from edge_agent.engines.watched import watched, watching
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders, Evictions
+from edge_agent.inspection.headstart import HeadStart
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
-from edge_agent.scheduler.allocator import COMPILED
 from edge_agent.scheduler.job import CannotRun
 from edge_agent.scheduler.joint import joined
 from edge_agent.scheduler.lane import Way
@@ -40,6 +41,7 @@ def ways_of(
     timetable: Timetable,
     load: LoadEngines = load_engines,
     said: Callable[[str], None] = lambda text: None,
+    ahead: HeadStart | None = None,
 ) -> list[Way[Encoders]]:
     """Give the ways to run the recipes' bundles, in the order in which they are to be used.
 
@@ -51,6 +53,7 @@ def ways_of(
         timetable: knows what parts took, and hears what they take.
         load: loads the parts.
         said: hears where the parts of each bundle were placed, and why that was measured now.
+        ahead: has begun to load the first way; None where nobody has.
 
     Returns:
         At least one.
@@ -61,7 +64,11 @@ def ways_of(
     """
     lanes = _measured(bundles, config, state_dir, said) if config.runtime == "auto" else _configured(bundles, config)
     timetable.open({bundle.digest: (bundle.name, lanes[0][bundle.digest] or {}) for bundle in bundles})
-    return [_way(bundles, places, state_dir, load, config, evictions, timetable) for places in lanes]
+    begun = [ahead, *[None] * (len(lanes) - 1)]
+    return [
+        _way(bundles, places, state_dir, load, config, evictions, timetable, own)
+        for places, own in zip(lanes, begun, strict=True)
+    ]
 
 
 def has_room(config: EngineConfig) -> bool:
@@ -103,6 +110,7 @@ def _way(
     config: EngineConfig,
     evictions: Evictions,
     timetable: Timetable,
+    ahead: HeadStart | None,
 ) -> Way[Encoders]:
     placed = [spots for spots in places.values() if spots is not None]
 
@@ -111,14 +119,22 @@ def _way(
             spots = places[bundle.digest]
             if spots is None:
                 raise CannotRun("it cannot do without the device that this lane stands in for")
-            return Encoder.at_spots(bundle, spots, state_dir / COMPILED, telling)
+            taken = None if ahead is None else ahead.take(bundle, spots)
+            if taken is None:
+                return Encoder.at_spots(bundle, spots, state_dir / COMPILED, telling)
+            taken.put_around(lambda engines: watching(engines, bundle, spots, timetable.clock, begun, timetable.ran))
+            return taken
 
         def begun(spot: Spot) -> None:
             encoders.at = str(spot.device)
 
         telling = watched(load, timetable.clock, begun, timetable.ran)
         encoders = Encoders(made, lambda: has_room(config), evictions)
-        encoders.load(bundles)
+        try:
+            encoders.load(bundles)
+        finally:
+            if ahead is not None:
+                ahead.close()
         return encoders
 
     return Way(

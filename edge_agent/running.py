@@ -8,13 +8,15 @@ from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.desired import Desired
 from edge_agent.errors import ConfigError
+from edge_agent.inspection.headstart import HeadStart
 
 
-def begin(path: Path) -> Agent:
+def begin(path: Path, ahead: HeadStart | None = None) -> Agent:
     """Build the station; settings on trial that it cannot be built with are taken back at once.
 
     Args:
         path: the station's file.
+        ahead: has begun to load what judges; None where nobody has.
 
     Returns:
         An agent that is ready to run.
@@ -25,8 +27,8 @@ def begin(path: Path) -> Agent:
     """
     desired = Desired(path)
     try:
-        return build(desired.begin(), desired=desired)
+        return build(desired.begin(), desired=desired, ahead=ahead)
     except ConfigError as error:
         if desired.trying is None or not desired.take_back(desired.trying, error.message):
             raise
-        return build(desired.present(), desired=desired)
+        return build(desired.present(), desired=desired, ahead=ahead)

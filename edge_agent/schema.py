@@ -49,7 +49,7 @@ def expectation(kind: Any) -> str:
 class _Walk:
     def __init__(self, root: type[msgspec.Struct], lines: Mapping[KeyPath, int]) -> None:
         self.problems: list[Problem] = []
-        self._known = list(_key_paths(root))
+        self._root = root
         self._lines = lines
 
     def table(self, values: Mapping[str, object], struct: type[msgspec.Struct], at: KeyPath) -> dict[str, object]:
@@ -89,7 +89,7 @@ class _Walk:
     def _meant(self, at: KeyPath, key: str, siblings: Iterable[str]) -> str:
         if near := difflib.get_close_matches(key, siblings, n=1):
             return f"did you mean {dotted((*at, near[0]))}?"
-        if elsewhere := [path for path in self._known if path[-1] == key]:
+        if elsewhere := [path for path in _key_paths(self._root) if path[-1] == key]:
             return f"did you mean {' or '.join(map(dotted, elsewhere))}?"
         return f"valid here: {', '.join(siblings)}"
 
@@ -138,7 +138,7 @@ def _misfit(value: object, kind: Any) -> tuple[str, str]:
 
 
 def _is_struct(kind: Any) -> bool:
-    return isinstance(inspect.type_info(kind), inspect.StructType)
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _key_paths(struct: type[msgspec.Struct], at: KeyPath = ()) -> Iterator[KeyPath]:

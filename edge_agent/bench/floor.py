@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.ledger.database import Database, open_writer
-from edge_agent.ledger.driver import Schema
 from edge_agent.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from edge_agent.ledger.driver import Schema
 
 WAKES: Final = 3
 """From the loop to the device, back, and to the ledger."""

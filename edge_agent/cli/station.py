@@ -80,12 +80,16 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.configfile import load_config
 
-    load_config(arguments.config)  # what is wrong with the file is said before anything begins
+    config = load_config(arguments.config)  # what is wrong with the file is said before anything begins
 
     def make() -> Agent:
+        from edge_agent.inspection.headstart import HeadStart
+
+        ahead = HeadStart(config)
+        ahead.begin()  # while the rest of the program is read
         from edge_agent.running import begin
 
-        return begin(arguments.config)
+        return begin(arguments.config, ahead)
 
     return int(arguments.serve(make))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.ledger.database import Migration
-from edge_agent.ledger.driver import Schema
+
+if TYPE_CHECKING:
+    from edge_agent.ledger.driver import Schema
 
 _FIRST: Final = (
     """

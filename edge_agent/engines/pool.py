@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from edge_agent.engines.base import Engine
 from edge_agent.engines.spot import DeviceName, Spot
@@ -18,6 +19,8 @@ from models.tensor import TensorSpec
 
 RUNTIMES = ("onnxruntime", "openvino")
 
+COMPILED: Final = "compiled"
+"""Folder of compiled models in the state directory; it may be removed at any time."""
 
 LoadEngines = Callable[[Bundle, Spot | Mapping[str, Spot], Sequence[Part], Path | None], dict[str, Engine]]
 """Loads the parts of a bundle, as `load_engines` does."""

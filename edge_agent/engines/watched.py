@@ -59,6 +59,35 @@ class WatchedEngine:
         self._engine.close()
 
 
+def watching(
+    engines: Mapping[str, Engine],
+    bundle: Bundle,
+    spots: Spot | Mapping[str, Spot],
+    clock: Clock,
+    began: Began,
+    took: Took,
+) -> dict[str, Engine]:
+    """Give engines that tell, around those of a bundle.
+
+    Args:
+        engines: what does the work, by role.
+        bundle: whose parts they are.
+        spots: where each role runs, or where all do.
+        clock: tells the time.
+        began: hears where a part begins to run.
+        took: hears how long it took.
+
+    Returns:
+        An engine for each role.
+    """
+
+    def one(role: str, engine: Engine) -> Engine:
+        spot = spots if isinstance(spots, Spot) else spots[role]
+        return WatchedEngine(engine, clock, lambda: began(spot), lambda took_s: took(bundle, role, spot, took_s))
+
+    return {role: one(role, engine) for role, engine in engines.items()}
+
+
 def watched(load: LoadEngines, clock: Clock, began: Began, took: Took) -> LoadEngines:
     """Give a loader whose engines tell.
 
@@ -75,10 +104,6 @@ def watched(load: LoadEngines, clock: Clock, began: Began, took: Took) -> LoadEn
     def loaded(
         bundle: Bundle, spots: Spot | Mapping[str, Spot], parts: Sequence[Part], cache: Path | None
     ) -> dict[str, Engine]:
-        def watching(role: str, engine: Engine) -> Engine:
-            spot = spots if isinstance(spots, Spot) else spots[role]
-            return WatchedEngine(engine, clock, lambda: began(spot), lambda took_s: took(bundle, role, spot, took_s))
-
-        return {role: watching(role, engine) for role, engine in load(bundle, spots, parts, cache).items()}
+        return watching(load(bundle, spots, parts, cache), bundle, spots, clock, began, took)
 
     return loaded

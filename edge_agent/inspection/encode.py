@@ -5,7 +5,7 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -51,6 +51,7 @@ class Encoder:
         self._engines = engines
         self._flow = Flow(bundle.manifest)
         self._sample: _Sample | None = None
+        self._vouched = False
 
     @classmethod
     def load(cls, bundle: Bundle, config: EngineConfig, cache: Path | None = None) -> Self:
@@ -148,14 +149,18 @@ class Encoder:
         return Embedding(quantise(z), present, tuple(wrong), details)
 
     def prove(self) -> int:
-        """Encode the golden vectors again.
+        """Encode the golden vectors again; of one that was vouched for, the first time, one of them.
 
         Returns:
-            How many there are.
+            How many it encoded.
 
         Raises:
             DeviceFault: one of them comes out differently from the desk.
         """
+        if self._vouched:
+            self._vouched = False
+            self.prove_one()
+            return 1
         golden = self._bundle.golden()
         for i, want in enumerate(golden.z):
             present = frozenset(Modality(b.modality) for b in self._bundle.blocks if np.any(want[b.start : b.stop]))
@@ -166,6 +171,18 @@ class Encoder:
                 copies = {name: array.copy() for name, array in tensors.items()}  # the rest of the rows may go
                 self._sample = replace(sample, tensors=copies)
         return len(golden.z)
+
+    def put_around(self, wrap: Callable[[Mapping[str, Engine]], dict[str, Engine]]) -> None:
+        """Let whoever takes it over put engines of its own around those that it runs.
+
+        Args:
+            wrap: gives engines by role that give what the given ones do.
+        """
+        self._engines = wrap(self._engines)
+
+    def vouch(self) -> None:
+        """Hear that all golden vectors were proven a moment ago, for whoever takes it over and proves it again."""
+        self._vouched = True
 
     def prove_one(self) -> Embedding:
         """Encode one golden vector again, the first of the completest; `prove` must have been called.

@@ -11,13 +11,16 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, StateDamaged, Unavailable
-from edge_agent.ledger.driver import Schema
+from edge_agent.ledger.driver import schema_of
 from edge_agent.ledger.files import DAMAGED_HINT, DiskFull, check_length, make_private, take_lock
 
-Migration = Callable[[Schema], None]
+if TYPE_CHECKING:
+    from edge_agent.ledger.driver import Schema
+
+Migration = Callable[["Schema"], None]
 """One step forward; runs in a transaction that also raises the version."""
 
 BUSY_S: Final = 1.0
@@ -63,7 +66,6 @@ class Database:
 
     def __init__(self, conn: sqlite3.Connection, path: Path, lock: int | None) -> None:
         self._conn, self._path, self._lock = conn, path, lock
-        self._schema = Schema(conn, execute_plugins=False)
 
     @property
     def version(self) -> int:
@@ -92,7 +94,10 @@ class Database:
     def query(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> Iterator[dict[str, Any]]:
         """Give the rows of a SELECT one by one, as dictionaries; raises as `execute` does, at any of them."""
         with _translated(self._path):
-            yield from self._schema.query(sql, values)
+            cursor = self._conn.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
 
     def value(self, sql: str, values: Sequence[object] = ()) -> Any:
         """Give the first column of the first row, None without a row; raises as `execute` does."""
@@ -125,7 +130,7 @@ class Database:
         self._refuse_newer(len(migrations))
         for number in range(self.version, len(migrations)):
             with self.transaction(), _translated(self._path):
-                migrations[number](self._schema)
+                migrations[number](schema_of(self._conn))
                 self._conn.execute(f"PRAGMA user_version = {number + 1}")
 
     def expect(self, migrations: Sequence[Migration]) -> None:

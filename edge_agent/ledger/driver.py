@@ -1,6 +1,8 @@
-"""sqlite-utils without pandas, which it would load where that is installed: 78 MB and a second that no ledger needs.
+"""sqlite-utils, loaded only to make or change tables, and without pandas.
 
-Whoever wants pandas in the same program may import it before or after.
+It takes a tenth of a second to load, for which a station whose tables are there does not wait. Pandas it would load
+where that is installed: 78 MB and a second that no ledger needs. Whoever wants pandas in the same program may import
+it before or after.
 """
 
 from __future__ import annotations
@@ -10,7 +12,17 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
+if TYPE_CHECKING:
+    import sqlite_utils
+
+    Schema = sqlite_utils.Database
+
 UNWANTED: Final = "pandas"
+
+
+def schema_of(conn: Any) -> Schema:
+    """Give the tables of an open connection, for whoever makes or changes them."""
+    return cast("Schema", _loaded().Database(conn, execute_plugins=False))
 
 
 def _loaded() -> ModuleType:
@@ -21,11 +33,3 @@ def _loaded() -> ModuleType:
         return importlib.import_module("sqlite_utils")
     finally:
         del sys.modules[UNWANTED]
-
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database as Schema
-else:
-    Schema = _loaded().Database
-
-__all__ = ["Schema"]

@@ -1,7 +1,7 @@
 """The kept evidence of parts, picture and vibration window, within one quota: that of good parts goes first.
 
 A file's name says all that the quota needs (`evidencefile.py`), so there is no index that could be out of step with the
-files. What is kept of one part goes together.
+files; only those that go next are kept in mind (`evidencequeue.py`). What is kept of one part goes together.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import errno
 import hashlib
 import re
 import threading
-from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from edge_agent.errors import BadData, StateDamaged, Unavailable
 from edge_agent.ledger import pictures, windows
 from edge_agent.ledger.evidencefile import FOLDERS, EvidenceFile, picture_stem, window_stem
+from edge_agent.ledger.evidencequeue import KNOWN, EvidenceQueue
 from edge_agent.records import Frame, Part, VibrationWindow
 from edge_agent.runtime.disk import READ_LIMIT_BYTES, Disk, Missing, discard_unfinished, folder_of, replace
 from models.waveform import Waveform
@@ -54,14 +55,14 @@ class EvidenceStore:
     Args:
         disk: the state directory.
         max_bytes: the quota [bytes]; 0 in a process that only reads.
+        known: files that are known by name, at most.
     """
 
-    def __init__(self, disk: Disk, max_bytes: int = 0) -> None:
+    def __init__(self, disk: Disk, max_bytes: int = 0, known: int = KNOWN) -> None:
         self._disk, self._max_bytes = disk, max_bytes
         self._lock = threading.Lock()
-        self._good: OrderedDict[str, EvidenceFile] = OrderedDict()  # by stem; oldest first, as are the others
-        self._others: OrderedDict[str, EvidenceFile] = OrderedDict()
-        self._kept_bytes = 0
+        self._known = known
+        self._queue = EvidenceQueue()
         self._evicted = 0
 
     def open(self) -> None:
@@ -71,17 +72,7 @@ class EvidenceStore:
             Unavailable: the disk fails.
         """
         with self._lock:
-            self._good.clear()
-            self._others.clear()
-            self._kept_bytes = 0
-            for folder in FOLDERS:
-                discard_unfinished(self._disk, folder)
-            names = (name for folder in FOLDERS for name in self._disk.names(folder))
-            found = [file for name in names if (file := EvidenceFile.parsed(name))]
-            for file in sorted(found, key=lambda file: file.utc_ms):
-                if (same := self._tier(file).get(file.stem)) is not None:  # copied in from a backup
-                    self._remove(same)
-                self._add(file)
+            self._look()
             self._shrink(self._max_bytes)
 
     def put(self, part: Part, picture: bytes = b"", window: bytes = b"") -> str:
@@ -180,27 +171,42 @@ class EvidenceStore:
     def make_room(self) -> int:
         """Remove the oldest evidence, of OK parts first, for a row to find space; return the bytes freed."""
         with self._lock:
-            before = self._kept_bytes
+            before = self._queue.size_bytes
             with contextlib.suppress(Unavailable):  # what could be removed counts
                 self._shrink(max(0, before - ROOM_BYTES))
-            return before - self._kept_bytes
+            return before - self._queue.size_bytes
 
     def status(self) -> EvidenceStatus:
         """Say how much is kept; never waits for a file that is being written."""
-        count = len(self._good) + len(self._others)
-        return EvidenceStatus(count, self._kept_bytes, self._max_bytes, self._evicted)
+        return EvidenceStatus(self._queue.count, self._queue.size_bytes, self._max_bytes, self._evicted)
+
+    def _there(self) -> Iterator[EvidenceFile]:
+        """Give every kept file; what is unfinished goes, and of two alike (from a backup) the one worth less."""
+        for folder in FOLDERS:
+            found: dict[str, EvidenceFile] = {}
+            for name in discard_unfinished(self._disk, folder):
+                file = EvidenceFile.parsed(name)
+                same = None if file is None else found.get(file.stem)
+                if file is not None and same is not None:
+                    less, file = sorted((same, file), key=lambda each: each.worth)
+                    self._disk.remove(less.name)
+                if file is not None:
+                    found[file.stem] = file
+            yield from found.values()
+
+    def _of(self, stem: str) -> EvidenceFile | None:
+        files = map(EvidenceFile.parsed, self._disk.names(folder_of(stem)))
+        return next((file for file in files if file is not None and file.stem == stem), None)
 
     def _found(self, stem: str, limit_bytes: int) -> tuple[str, bytes] | None:
         for _ in range(2):  # what was there may have got another name before it was read
-            for name in self._disk.names(folder_of(stem)):
-                file = EvidenceFile.parsed(name)
-                if file is not None and file.stem == stem:
-                    with contextlib.suppress(Missing):
-                        return name, self._disk.read(name, limit_bytes)
+            if (file := self._of(stem)) is not None:
+                with contextlib.suppress(Missing):
+                    return file.name, self._disk.read(file.name, limit_bytes)
         return None
 
     def _keep(self, file: EvidenceFile, data: bytes) -> None:
-        there = self._others.get(file.stem) or self._good.get(file.stem)
+        there = self._of(file.stem)
         if there is None:
             self._write(file, data)
         elif there.worth < file.worth:
@@ -212,47 +218,43 @@ class EvidenceStore:
             self._disk.rename(there.name, file.name)
             self._disk.sync(folder_of(file.name))
         except Missing:  # somebody has removed it
-            self._drop(there)
+            self._queue.drop(there)
             self._write(file, data)
         else:
-            self._drop(there)
-            self._add(file)
+            self._queue.drop(there)
+            self._queue.add(file)
 
     def _write(self, file: EvidenceFile, data: bytes) -> None:
         try:
             replace(self._disk, file.name, data)
         except Unavailable as error:
-            if not _is_full(error) or not self._shrink(max(0, self._kept_bytes - ROOM_BYTES)):
+            if not _is_full(error) or not self._shrink(max(0, self._queue.size_bytes - ROOM_BYTES)):
                 raise
             replace(self._disk, file.name, data)
-        self._add(file)
+        self._queue.add(file)
 
     def _shrink(self, target_bytes: int) -> int:
         """Remove the evidence of the oldest parts, of each all of it, down to `target_bytes`; give the bytes freed."""
-        before = self._kept_bytes
-        while self._kept_bytes > target_bytes:
-            tier = self._good or self._others
-            oldest_ms = next(iter(tier.values())).utc_ms
-            while tier and (file := next(iter(tier.values()))).utc_ms == oldest_ms:
-                self._remove(file)
-                self._evicted += 1
-        return before - self._kept_bytes
+        before = self._queue.size_bytes
+        going: tuple[bool, int] | None = None
+        while (file := self._first()) is not None and (self._queue.size_bytes > target_bytes or file.worth == going):
+            going = file.worth
+            self._remove(file)
+        return before - self._queue.size_bytes
 
-    def _tier(self, file: EvidenceFile) -> OrderedDict[str, EvidenceFile]:
-        return self._good if file.is_good else self._others
+    def _first(self) -> EvidenceFile | None:
+        if self._queue.is_exhausted:
+            self._look()
+        return self._queue.first()
 
-    def _add(self, file: EvidenceFile) -> None:
-        self._tier(file)[file.stem] = file
-        self._kept_bytes += file.size_bytes
+    def _look(self) -> None:
+        self._queue = EvidenceQueue(self._there(), self._known)
 
     def _remove(self, file: EvidenceFile) -> None:
         with contextlib.suppress(Missing):
             self._disk.remove(file.name)
-        self._drop(file)
-
-    def _drop(self, file: EvidenceFile) -> None:
-        del self._tier(file)[file.stem]
-        self._kept_bytes -= file.size_bytes
+        self._queue.drop(file)
+        self._evicted += 1
 
 
 def keep(store: EvidenceStore, part: Part, frame: Frame | None, window: VibrationWindow | None) -> str:

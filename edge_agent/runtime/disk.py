@@ -133,7 +133,9 @@ class RealDisk:
         with _translated("list", path):
             if not path.is_dir():
                 return []
-            return sorted(str(entry.relative_to(self._root)) for entry in path.iterdir() if entry.is_file())
+            with os.scandir(path) as entries:
+                found = sorted(entry.name for entry in entries if entry.is_file())
+            return [f"{folder}/{name}" for name in found] if folder else found
 
     def _path(self, name: str) -> Path:
         return self._root / checked_name(name)
@@ -156,11 +158,12 @@ def replace(disk: Disk, name: str, data: bytes) -> None:
 
 
 def discard_unfinished(disk: Disk, folder: str = "") -> list[str]:
-    """Remove what a power cut left unfinished in `folder`; return the names. Before anything is written."""
-    left = [name for name in disk.names(folder) if name.endswith(UNFINISHED)]
-    for name in left:
-        disk.remove(name)
-    return left
+    """Remove what a power cut left unfinished in `folder`; give the other names. While nothing is written there."""
+    names = disk.names(folder)
+    for name in names:
+        if name.endswith(UNFINISHED):
+            disk.remove(name)
+    return [name for name in names if not name.endswith(UNFINISHED)]
 
 
 def save_checked(disk: Disk, name: str, body: bytes) -> None:

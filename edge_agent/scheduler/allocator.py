@@ -12,6 +12,7 @@ from typing import Final
 
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.engines import find_devices
+from edge_agent.engines.pool import COMPILED
 from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.machine import cores
@@ -23,9 +24,6 @@ from edge_agent.scheduler.tablefile import Record, Records, fingerprint, load_re
 from models import Bundle
 from models.bundle import shipped_names
 from models.errors import BundleRefused
-
-COMPILED: Final = "compiled"
-"""Folder of compiled models in the state directory; it may be removed at any time."""
 
 RUNS: Final = 100
 """How often each part is run: the second slowest is the 99th percentile."""

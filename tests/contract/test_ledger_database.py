@@ -4,14 +4,18 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.ledger import database as door
-from edge_agent.ledger.database import Schema, open_reader, open_writer
+from edge_agent.ledger.database import open_reader, open_writer
 from edge_agent.ledger.files import DiskFull, set_aside
 from edge_agent.ledger.tables import MIGRATIONS
+
+if TYPE_CHECKING:
+    from edge_agent.ledger.driver import Schema
 
 
 @pytest.fixture
@@ -98,11 +102,11 @@ def test_a_reader_never_makes_a_ledger(path: Path) -> None:
 # Migrations. A released step is never changed, so a hand-made file of every version stays readable.
 
 
-def add_weight(schema: Schema) -> None:
+def add_weight(schema: "Schema") -> None:
     schema.execute("ALTER TABLE parts ADD COLUMN weight_g REAL")
 
 
-def split_series(schema: Schema) -> None:
+def split_series(schema: "Schema") -> None:
     schema["parts"].transform(rename={"series": "source"})
     schema.execute("INSERT INTO tallies VALUES ('OK', 1)")  # breaks the primary key
 

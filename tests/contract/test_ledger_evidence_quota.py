@@ -45,10 +45,10 @@ class OneByOne(EvidenceStore):
     """Wrong: takes single files, not what is kept of a part."""
 
     def _shrink(self, target_bytes: int) -> int:
-        before = self._kept_bytes
-        while self._kept_bytes > target_bytes:
-            self._remove(next(iter((self._good or self._others).values())))
-        return before - self._kept_bytes
+        before = self._queue.size_bytes
+        while self._queue.size_bytes > target_bytes and (file := self._first()) is not None:
+            self._remove(file)
+        return before - self._queue.size_bytes
 
 
 def goes_as_one(disk: Disk, kind: type[EvidenceStore], restarted: bool) -> bool:
@@ -162,6 +162,22 @@ def test_room_is_made_until_nothing_is_left(disk: Disk) -> None:
 
     assert (store.make_room(), store.make_room()) == (200 + WINDOW_BYTES, 0)
     assert store.status().kept == 0
+
+
+@pytest.mark.parametrize("known", [1, 2, 3])
+def test_the_order_does_not_depend_on_how_many_files_are_known_by_name(disk: Disk, known: int) -> None:
+    both = 100 + WINDOW_BYTES
+    store = EvidenceStore(disk, 4 * both, known)
+    store.open()
+    outcomes = [Outcome.NG, Outcome.OK, Outcome.UNSURE, Outcome.OK, Outcome.NG, Outcome.OK, Outcome.NG, Outcome.NG]
+    parts, kept = [], []
+    for number, outcome in enumerate(outcomes):
+        parts.append(put_both(store, number, outcome))
+        kept.append([p.trigger.number for p, there in zip(parts, has(store, *parts), strict=True) if all(there)])
+        assert all(picture == window for picture, window in has(store, *parts))
+
+    assert kept[4:] == [[0, 2, 3, 4], [0, 2, 4, 5], [0, 2, 4, 6], [2, 4, 6, 7]]
+    assert (store.status().kept, store.status().evicted) == (8, 8)
 
 
 class Failing(RealDisk):

@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 def built(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> list[float]:
     shares: list[float] = []
 
-    def build(config, *, desired):
+    def build(config, *, desired, ahead):
         shares.append(config.recipe.false_reject)
         if error is not None and config.recipe.false_reject == 0.05:
             raise error
@@ -59,7 +59,9 @@ def test_what_may_pass_costs_a_try_and_nothing_more(file: Path, monkeypatch: pyt
 
 def test_a_fault_that_is_not_the_wishes_ends_the_start(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Desired(file).take_back(WISH, "no")
-    monkeypatch.setattr(running, "build", lambda config, *, desired: (_ for _ in ()).throw(ConfigError("no bundle")))
+    monkeypatch.setattr(
+        running, "build", lambda config, *, desired, ahead: (_ for _ in ()).throw(ConfigError("no bundle"))
+    )
 
     with pytest.raises(ConfigError, match="no bundle"):
         running.begin(file)

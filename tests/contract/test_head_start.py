@@ -1,0 +1,146 @@
+"""A head start gives its lane what it would have loaded itself, once, or nothing; and leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.config import Config, EngineConfig
+from edge_agent.engines import DeviceName, Spot
+from edge_agent.errors import DeviceFault
+from edge_agent.inspection.encode import Encoder, load_bundle
+from edge_agent.inspection.encoders import Evictions
+from edge_agent.inspection.headstart import HeadStart
+from edge_agent.placed import ways_of
+from models import Bundle
+
+CPU = Spot(DeviceName("openvino", "cpu"), 1)
+OTHER = Spot(DeviceName("onnxruntime", "cpu"), 1)
+
+
+class Loaded:
+    """Stands in for an encoder."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+        self.vouched = False
+
+    def vouch(self) -> None:
+        self.vouched = True
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Runtime:
+    """Stands in for a runtime: remembers what it was asked for."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.asked: list[tuple[str, EngineConfig, Path]] = []
+        self.made = Loaded()
+        self._fails = fails
+
+    def load(self, bundle: Bundle, engine: EngineConfig, cache: Path) -> Encoder:
+        self.asked.append((bundle.name, engine, cache))
+        if self._fails:
+            raise DeviceFault("it burns")
+        return self.made  # type: ignore[return-value]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    defaults = Config.defaults(tmp_path)
+    return msgspec.structs.replace(
+        defaults, recipe=msgspec.structs.replace(defaults.recipe, bundle="castings")
+    ).resolved(tmp_path)
+
+
+@pytest.fixture
+def bundle(config: Config) -> Bundle:
+    return load_bundle(config.recipe.bundle_dir)
+
+
+def begun(config: Config, runtime: Runtime, kind: type[HeadStart] = HeadStart) -> HeadStart:
+    ahead = kind(config, runtime.load)
+    ahead.begin()
+    return ahead
+
+
+def test_it_hands_over_what_it_loaded_once(config: Config, bundle: Bundle, tmp_path: Path) -> None:
+    runtime = Runtime()
+    ahead = begun(config, runtime)
+    taken = [ahead.take(bundle, {"image": CPU, "vibration": CPU}) for _ in range(2)]
+    ahead.close()
+
+    assert taken == [runtime.made, None]
+    assert runtime.asked == [("castings", config.engine, Path(config.station.state_dir) / "compiled")]
+    assert (runtime.made.vouched, runtime.made.closed) == (True, 0)
+
+
+class Careless(HeadStart):
+    """Wrong: hands over what it has, whatever was asked for."""
+
+    def take(self, bundle: Bundle, spots: Mapping[str, Spot]) -> Encoder | None:
+        return super().take(bundle, dict.fromkeys(spots, CPU))
+
+
+def gives_what_runs_elsewhere(config: Config, bundle: Bundle, kind: type[HeadStart]) -> bool:
+    runtime = Runtime()
+    ahead = begun(config, runtime, kind)
+    given = ahead.take(bundle, {"image": CPU, "vibration": OTHER})
+    ahead.close()
+    return given is not None
+
+
+def test_what_runs_elsewhere_is_not_given_and_that_is_noticed(config: Config, bundle: Bundle) -> None:
+    assert not gives_what_runs_elsewhere(config, bundle, HeadStart)
+    assert gives_what_runs_elsewhere(config, bundle, Careless)
+
+
+def test_what_nobody_took_is_released(config: Config) -> None:
+    runtime = Runtime()
+    ahead = begun(config, runtime)
+    ahead.close()
+    ahead.close()
+
+    assert runtime.made.closed == 1
+
+
+def test_another_bundle_is_not_given(config: Config) -> None:
+    generic = load_bundle(msgspec.structs.replace(config.recipe, bundle="generic").resolved(Path()).bundle_dir)
+    ahead = begun(config, Runtime())
+
+    assert ahead.take(generic, {"image": CPU}) is None
+    ahead.close()
+
+
+def test_where_it_fails_the_lane_has_to_load_and_hears_why(config: Config, bundle: Bundle) -> None:
+    ahead = begun(config, Runtime(fails=True))
+
+    assert ahead.take(bundle, {"image": CPU}) is None
+
+
+def test_where_it_is_still_to_be_measured_where_it_runs_nothing_is_loaded(config: Config) -> None:
+    runtime = Runtime()
+    auto = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, runtime="auto"))
+    begun(auto, runtime).close()
+
+    assert runtime.asked == []
+
+
+def test_the_first_way_takes_it_and_proves_one_vector_then_all(config: Config, bundle: Bundle, tmp_path: Path) -> None:
+    ahead = HeadStart(config)
+    ahead.begin()
+
+    def never(*arguments: object) -> dict[str, object]:
+        raise AssertionError("it was loaded already")
+
+    way = ways_of([bundle], config.engine, tmp_path, Evictions(), never, ahead=ahead)[0]  # type: ignore[arg-type]
+    encoders = way.load()
+    proven = [way.prove(encoders) for _ in range(2)]
+    encoders.close()
+
+    assert proven == [1, len(bundle.golden().z)]

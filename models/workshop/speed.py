@@ -69,7 +69,7 @@ def measured(bundle: Bundle, turns: int = TURNS) -> list[Row]:
             runner = Runner(bundle.manifest, parts, runtime, threads)
             subjects["all", runtime, threads] = partial(runner.embed, sources)
             if "image" in parts:
-                model = Model(parts["image"], runtime, threads)
+                model = Model(parts["image"], runtime, threads, overflows=bundle.manifest.overflows)
                 subjects["image", runtime, threads] = partial(model.run, {"picture": sources["picture"]})
     taken_ms = {key: np.empty(turns) for key in subjects}
     for turn in range(-WARM, turns):

@@ -7,29 +7,35 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_agent.engines.base import Engine
 from edge_agent.engines.onnxruntime_engine import OnnxEngine
 from edge_agent.engines.openvino_engine import OpenVinoEngine
+from models.saturation import saturates
 
 CHANNELS = 64
 
 
-def largest_products() -> bytes:
+def largest_products(weight: int = 127) -> bytes:
     """A quantised convolution in which each pair of products is as large as can be: two of them pass 16 bits."""
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["qx"]),
         helper.make_node("DequantizeLinear", ["qx", "sx", "zx"], ["dx"]),
         helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["dw"], axis=0),
-        helper.make_node("Conv", ["dx", "dw"], ["y"]),
+        helper.make_node("Conv", ["dx", "dw"], ["sum"]),
+        helper.make_node("QuantizeLinear", ["sum", "sy", "zy"], ["qy"]),
+        helper.make_node("DequantizeLinear", ["qy", "sy", "zy"], ["y"]),
     ]
     tensors = {
         "sx": np.float32(1 / 255),
         "zx": np.uint8(0),
-        "w": np.full((CHANNELS, CHANNELS, 1, 1), 127, np.int8),
-        "sw": np.full(CHANNELS, 1 / 127, np.float32),
+        "w": np.full((CHANNELS, CHANNELS, 1, 1), weight, np.int8),
+        "sw": np.full(CHANNELS, 1 / abs(weight), np.float32),
         "zw": np.zeros(CHANNELS, np.int8),
+        "sy": np.float32(CHANNELS / 127),
+        "zy": np.uint8(128),
     }
     graph = helper.make_graph(
         nodes,
@@ -43,11 +49,33 @@ def largest_products() -> bytes:
     return bytes(made.SerializeToString())
 
 
-@pytest.mark.parametrize("engine", [OnnxEngine, OpenVinoEngine])
+ENGINES = pytest.mark.parametrize("engine", [OnnxEngine, OpenVinoEngine])
+
+
+def answered(running: Engine) -> NDArray[np.float32]:
+    y: NDArray[np.float32] = running.infer({"x": np.ones((1, CHANNELS, 16, 16), np.float32)})["y"]
+    running.close()
+    return y
+
+
+@ENGINES
 def test_the_largest_products_are_added_exactly(engine: Callable[[bytes], Engine]) -> None:
     """255 x 127 + 255 x 127 is 64,770 and 16 bits hold 32,767: cut off, half of the answer would be there."""
-    running = engine(largest_products())
-    y = running.infer({"x": np.ones((1, CHANNELS, 16, 16), np.float32)})["y"]
-    running.close()
+    assert np.allclose(answered(engine(largest_products())), CHANNELS, rtol=1e-3)
 
-    assert np.allclose(y, CHANNELS, rtol=1e-3)
+
+@ENGINES
+@pytest.mark.parametrize("weight", [64, -64])
+def test_weights_of_seven_bits_are_added_exactly_the_quick_way(engine: type[OpenVinoEngine], weight: int) -> None:
+    """255 x 64 + 255 x 64 is 32,640."""
+    y = answered(engine(largest_products(weight), overflows=False))
+
+    assert np.allclose(y, np.copysign(CHANNELS, weight), rtol=1e-3)
+
+
+@ENGINES
+@pytest.mark.skipif(not saturates(), reason="this processor cuts nothing off")
+def test_weights_of_eight_bits_that_are_said_to_fit_would_be_cut_off(engine: type[OpenVinoEngine]) -> None:
+    y = answered(engine(largest_products(127), overflows=False))
+
+    assert not np.allclose(y, CHANNELS, rtol=0.1)

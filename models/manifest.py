@@ -153,8 +153,8 @@ class Manifest(Table, frozen=True):
         picture: pre-processing of pictures; there when a part takes `picture`.
         vibration: pre-processing of vibration; there when a part takes `vibration`.
         fitted_on: what data shaped it (TOML: `[[fitted_on]]`).
-        largest_weight: largest magnitude of an integer weight of any part; to 64, no sum of two products is cut off
-            in 16 bits (since version 3).
+        largest_weight: largest magnitude of an integer weight of any part, but for depthwise convolutions; to 64, no
+            sum of two products is cut off in 16 bits (since version 3).
     """
 
     manifest: Annotated[int, msgspec.Meta(ge=1)]

@@ -16,6 +16,8 @@ from nncf.quantization.advanced_parameters import OverflowFix, QuantizationParam
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from models.workshop.pack import groups
+
 DEPTHWISE_IN_FLOAT: Final = 8
 """So many of the 16 depthwise convolutions, from the front, stay in float32, as does the very first convolution: their
 channels differ so much in range that INT8 turned embeddings by 28 degrees (median cosine 0.884); so it is 0.997."""
@@ -24,7 +26,8 @@ channels differ so much in range that INT8 turned embeddings by 28 degrees (medi
 def quantised(model: onnx.ModelProto, pictures: Sequence[NDArray[np.float32]]) -> onnx.ModelProto:
     """Quantise weights and activations to INT8, as QDQ nodes that every runtime understands.
 
-    Weights use seven of the eight bits, so that no sum of two products is cut off in 16 bits (decision 33).
+    Weights use seven of the eight bits where products are added in pairs, so that no sum is cut off in 16 bits
+    (decision 33); nncf leaves those of depthwise convolutions, which are not, at eight.
     Activations have one scale per tensor, because onnxruntime computes nothing else in integers.
 
     Args:
@@ -36,7 +39,7 @@ def quantised(model: onnx.ModelProto, pictures: Sequence[NDArray[np.float32]]) -
     """
     logging.getLogger("nncf").setLevel(logging.ERROR)
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    depthwise = [node for node in convolutions if _groups(node) > 1]
+    depthwise = [node for node in convolutions if groups(node) > 1]
     in_float = [node.name for node in (convolutions[0], *depthwise[:DEPTHWISE_IN_FLOAT])]
     dataset = nncf.Dataset(list(pictures), lambda picture: {"picture": picture})
     integers = nncf.quantize(
@@ -80,7 +83,3 @@ def _fusable(model: onnx.ModelProto) -> onnx.ModelProto:
             for i, name in enumerate(node.input):
                 node.input[i] = pairs.get(name, name)
     return model
-
-
-def _groups(convolution: onnx.NodeProto) -> int:
-    return next((int(a.i) for a in convolution.attribute if a.name == "group"), 1)

@@ -18,20 +18,21 @@ from models.saturation import saturates
 CHANNELS = 64
 
 
-def largest_products(weight: int = 127) -> bytes:
+def largest_products(weight: int = 127, *, depthwise: bool = False) -> bytes:
     """A quantised convolution in which each pair of products is as large as can be: two of them pass 16 bits."""
+    shape, side = ((CHANNELS, 1, 8, 8), 9) if depthwise else ((CHANNELS, CHANNELS, 1, 1), 16)
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["qx"]),
         helper.make_node("DequantizeLinear", ["qx", "sx", "zx"], ["dx"]),
         helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["dw"], axis=0),
-        helper.make_node("Conv", ["dx", "dw"], ["sum"]),
+        helper.make_node("Conv", ["dx", "dw"], ["sum"], group=CHANNELS if depthwise else 1),
         helper.make_node("QuantizeLinear", ["sum", "sy", "zy"], ["qy"]),
         helper.make_node("DequantizeLinear", ["qy", "sy", "zy"], ["y"]),
     ]
     tensors = {
         "sx": np.float32(1 / 255),
         "zx": np.uint8(0),
-        "w": np.full((CHANNELS, CHANNELS, 1, 1), weight, np.int8),
+        "w": np.full(shape, weight, np.int8),
         "sw": np.full(CHANNELS, 1 / abs(weight), np.float32),
         "zw": np.zeros(CHANNELS, np.int8),
         "sy": np.float32(CHANNELS / 127),
@@ -41,7 +42,7 @@ def largest_products(weight: int = 127) -> bytes:
         nodes,
         "largest",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, CHANNELS, 16, 16))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, CHANNELS, 16, 16))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, CHANNELS, side, side))],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -71,6 +72,14 @@ def test_weights_of_seven_bits_are_added_exactly_the_quick_way(engine: type[Open
     y = answered(engine(largest_products(weight), overflows=False))
 
     assert np.allclose(y, np.copysign(CHANNELS, weight), rtol=1e-3)
+
+
+@ENGINES
+def test_depthwise_products_are_added_exactly_the_quick_way_too(engine: type[OpenVinoEngine]) -> None:
+    """Of 8 x 8 places 64 products, as large as they can be."""
+    y = answered(engine(largest_products(127, depthwise=True), overflows=False))
+
+    assert np.allclose(y, CHANNELS, rtol=1e-3)
 
 
 @ENGINES

@@ -40,3 +40,20 @@ def test_the_largest_integer_weight_is_found(weights: list[int], dtype: type, la
 
 def test_the_largest_of_all_parts_counts() -> None:
     assert largest_weight([model([1]), model([-127]), model([1])]) == 127
+
+
+@pytest.mark.parametrize(("width", "largest"), [(1, 0), (2, 127)])
+def test_depthwise_weights_do_not_count(width: int, largest: int) -> None:
+    """Their products are added in 32 bits; those of a convolution over two channels are not."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s"], ["e"]),
+        helper.make_node("Conv", ["x", "e"], ["y"], group=4),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4 * width, 8, 8)) for name in "xy"]
+    constants = [
+        numpy_helper.from_array(np.full((4, width, 3, 3), -127, np.int8), "w"),
+        numpy_helper.from_array(np.float32(1.0), "s"),
+    ]
+    graph = helper.make_graph(nodes, "depthwise", ports[:1], ports[1:], constants)
+
+    assert largest_weight([helper.make_model(graph)]) == largest

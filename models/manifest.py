@@ -22,8 +22,11 @@ import msgspec
 from models.source import MASKS, SOURCES, PictureSpec, Table, VibrationSpec
 from models.tensor import Count, Line, TensorSpec
 
-MANIFEST_VERSION: Final = 2
+MANIFEST_VERSION: Final = 3
 """The newest manifest this program understands."""
+
+LARGEST_THAT_FITS: Final = 64
+"""Two products of a byte with weights of at most so much add up to 2 * 255 * 64, which fits 16 bits with a sign."""
 
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 Slug = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9_]{1,40}\Z")]
@@ -150,6 +153,8 @@ class Manifest(Table, frozen=True):
         picture: pre-processing of pictures; there when a part takes `picture`.
         vibration: pre-processing of vibration; there when a part takes `vibration`.
         fitted_on: what data shaped it (TOML: `[[fitted_on]]`).
+        largest_weight: largest magnitude of an integer weight of any part, but for depthwise convolutions; to 64, no
+            sum of two products is cut off in 16 bits (since version 3).
     """
 
     manifest: Annotated[int, msgspec.Meta(ge=1)]
@@ -168,12 +173,18 @@ class Manifest(Table, frozen=True):
     picture: PictureSpec | None = None
     vibration: VibrationSpec | None = None
     fitted_on: tuple[FittedOn, ...] = ()
+    largest_weight: Annotated[int, msgspec.Meta(ge=0, le=128)] = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_blocks()
         self._check_flow()
         self._check_names()
+
+    @property
+    def overflows(self) -> bool:
+        """Whether sums of its 8-bit products may not fit 16 bits, see `saturation`."""
+        return self.largest_weight > LARGEST_THAT_FITS
 
     @property
     def sources(self) -> dict[str, TensorSpec]:

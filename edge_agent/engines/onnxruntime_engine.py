@@ -63,9 +63,10 @@ class OnnxEngine:
         model: the ONNX file's contents.
         kind: `cpu`, or another one of `kinds`.
         threads: how many threads compute; none of them spins while it waits.
+        overflows: sums of its 8-bit products may not fit 16 bits, so that some processors need a slower way.
     """
 
-    def __init__(self, model: bytes, kind: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, model: bytes, kind: str = "cpu", threads: int = 1, *, overflows: bool = True) -> None:
         provider = _providers().get(kind)
         if provider is None:
             raise ConfigError(
@@ -78,7 +79,7 @@ class OnnxEngine:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _LOG_ERRORS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if saturates():
+        if overflows and saturates():
             options.add_session_config_entry(_EXACT_BYTES, "1")
         try:
             session = onnxruntime.InferenceSession(model, options, providers=[provider])

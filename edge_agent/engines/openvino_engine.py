@@ -51,9 +51,18 @@ class OpenVinoEngine:
         kind: `cpu`, `gpu` or `npu`.
         threads: how many threads compute, where the device is the CPU.
         cache: folder for compiled models, so that the next start need not compile; None for none.
+        overflows: sums of its 8-bit products may not fit 16 bits, so that some processors need a slower way.
     """
 
-    def __init__(self, model: bytes, kind: str = "cpu", threads: int = 1, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        kind: str = "cpu",
+        threads: int = 1,
+        cache: Path | None = None,
+        *,
+        overflows: bool = True,
+    ) -> None:
         core = openvino.Core()
         self._device = str(DeviceName(RUNTIME, kind))
         if kind not in (there := kinds()):
@@ -66,7 +75,7 @@ class OpenVinoEngine:
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "EXECUTION_MODE_HINT": "ACCURACY"}
         if name == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-            if saturates():
+            if overflows and saturates():
                 settings[_LOW_PRECISION] = False
         try:
             network = core.read_model(io.BytesIO(model))

@@ -59,7 +59,9 @@ def load_engines(
         for part in parts or bundle.manifest.parts:
             spot = spots if isinstance(spots, Spot) else spots[part.role]
             try:
-                engines[part.role] = _engine(bundle.part_bytes(part.role), spot, cache)
+                engines[part.role] = _engine(
+                    bundle.part_bytes(part.role), spot, cache, overflows=bundle.manifest.overflows
+                )
             except BadData as error:
                 raise BundleRefused(bundle.name, part.file, error.message) from error
             if wrong := _differences(part, engines[part.role]):
@@ -71,17 +73,17 @@ def load_engines(
     return engines
 
 
-def _engine(model: bytes, spot: Spot, cache: Path | None) -> Engine:
+def _engine(model: bytes, spot: Spot, cache: Path | None, *, overflows: bool) -> Engine:
     """Load a model; a runtime is imported only when it is used, because each costs memory and start-up time."""
     (runtime, kind), threads = spot
     if runtime == "onnxruntime":
         from edge_agent.engines.onnxruntime_engine import OnnxEngine  # noqa: PLC0415 (see above)
 
-        return OnnxEngine(model, kind, threads)
+        return OnnxEngine(model, kind, threads, overflows=overflows)
     if runtime == "openvino":
         from edge_agent.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 (see above)
 
-        return OpenVinoEngine(model, kind, threads, cache)
+        return OpenVinoEngine(model, kind, threads, cache, overflows=overflows)
     raise ConfigError(f"no runtime {runtime}", hint=f"[engine] runtime can be {' or '.join(RUNTIMES)}")
 
 

@@ -110,12 +110,12 @@ def build(
     blocks = blocks_of(modalities)
     parts = parts_of(model, modalities)
     chosen = stratified(corpus.labels, corpus.lines, CALIBRATION, seed)
-    exact = _embedded(parts, blocks, corpus, chosen, "float32")
+    exact = embedded(parts, blocks, corpus, chosen, "float32")
     dense = parts.get("image")
     if dense is not None:
         calibration = [tensor_of(corpus.pictures[i]) for i in chosen if corpus.present[i, 0]]
         parts["image"] = quantised(dense, calibration)
-    z = _embedded(parts, blocks, corpus, np.arange(len(corpus)), "INT8")
+    z = embedded(parts, blocks, corpus, np.arange(len(corpus)), "INT8")
     agrees = agreement(exact, z, chosen, corpus.labels, corpus.lines)
     if agrees < AGREES:
         layers = ", ".join(worst_layers(dense, parts["image"], calibration[:4])) if dense is not None else "none"
@@ -149,7 +149,7 @@ def build(
             golden=vectors,
             tolerance=proof.tolerance,
             fitted_on=facts.fitted_on,
-            card=card.replace("{proof}", _proof_text(proof)),
+            card=card.replace("{proof}", proof_text(proof)),
         ),
         folder,
     )
@@ -186,8 +186,14 @@ def stratified(labels: NDArray[np.int64], lines: NDArray[np.int64], count: int, 
     return np.sort(np.array(order[:count], dtype=np.intp))
 
 
-class _Parts:
-    """Parts that are not in a bundle yet, on one runtime."""
+class Parts:
+    """Parts that are not in a bundle yet, on one runtime.
+
+    Args:
+        parts: models by role; a fusion model's.
+        blocks: who owns which dimensions.
+        runtime: one of `RUNTIMES`.
+    """
 
     def __init__(self, parts: Mapping[str, onnx.ModelProto], blocks: Sequence[Block], runtime: str) -> None:
         self._blocks = blocks
@@ -216,15 +222,26 @@ class _Parts:
         return assemble(self._blocks, {b.modality: raw[b.output] for b in self._blocks if b.modality in sources})
 
 
-def _embedded(
+def embedded(
     parts: Mapping[str, onnx.ModelProto],
     blocks: Sequence[Block],
     corpus: Corpus,
     rows: NDArray[np.intp],
     what: str,
 ) -> NDArray[np.float64]:
-    """Give z of samples as parts on OpenVINO make them, with every modality that they have, shape (n, d)."""
-    run, present = _Parts(parts, blocks, "openvino"), corpus.present
+    """Give z of samples as parts on OpenVINO make them, with every modality that they have.
+
+    Args:
+        parts: models by role; a fusion model's.
+        blocks: who owns which dimensions.
+        corpus: has the samples.
+        rows: which ones.
+        what: named beside the progress.
+
+    Returns:
+        Shape (n, d).
+    """
+    run, present = Parts(parts, blocks, "openvino"), corpus.present
     out = []
     for i in tracked(rows, len(rows), f"embeddings in {what}"):
         there = {name: int(i) for name, has in zip(DIMS, present[i], strict=True) if has}
@@ -251,7 +268,7 @@ def _golden(
     one a picture that is nearly white.
     """
     rng = np.random.default_rng((seed, 1))
-    here, there = (_Parts(parts, blocks, runtime) for runtime in RUNTIMES)
+    here, there = (Parts(parts, blocks, runtime) for runtime in RUNTIMES)
     names = {block.modality: parts[block.modality].graph.input[0].name for block in blocks}
     arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in (*names.values(), "z")}
     apart = 0.0
@@ -278,7 +295,8 @@ def _tiled(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return np.tile(picture[top : top + TILE_PX, left : left + TILE_PX], (times, times, 1))
 
 
-def _proof_text(proof: Proof) -> str:
+def proof_text(proof: Proof) -> str:
+    """Give the lines of the card."""
     return (
         f"- **INT8 against float32.** The same class for {proof.agrees:.1%} of the calibration samples; cosine of the "
         f"embeddings: median {proof.cosine[0]:.4f}, lowest 1 % {proof.cosine[1]:.4f}.\n"

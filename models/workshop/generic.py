@@ -31,7 +31,7 @@ from models.workshop.pack import Contents, write_bundle
 from models.workshop.quantize import quantised
 from models.workshop.runner import RUNTIMES, Model
 
-VERSION: Final = "1.1.0"
+VERSION: Final = "1.2.0"
 
 SIDE_PX: Final = 320
 """Larger than the 224 that the weights were trained at: small defects of a casting need it (docs/bundles.md)."""

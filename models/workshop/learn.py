@@ -35,7 +35,7 @@ from models.workshop.quantize import DEPTHWISE_IN_FLOAT
 from models.workshop.train import train
 from models.workshop.weights import save_weights
 
-VERSION: Final = "1.1.0"
+VERSION: Final = "1.2.0"
 
 EPOCHS: Final = 20
 

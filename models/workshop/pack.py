@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
 
 from models.bundle import Bundle
-from models.manifest import Block, FittedOn
-from models.source import MASKS, PictureSpec, VibrationSpec
+from models.manifest import MANIFEST_VERSION, Block, FittedOn
+from models.source import PictureSpec, VibrationSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +117,44 @@ def plain(model: onnx.ModelProto) -> onnx.ModelProto:
     return bare
 
 
+def largest_weight(models: Iterable[onnx.ModelProto]) -> int:
+    """Give the largest magnitude of an integer weight of models; 128 where one has unsigned weights.
+
+    Those of depthwise convolutions do not count: both runtimes add their products in 32 bits on every processor.
+    """
+    return max((_largest(model) for model in models), default=0)
+
+
+def _largest(model: onnx.ModelProto) -> int:
+    scaling = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    skipped = {name for node in scaling for name in node.input[2:]}
+    stored = {node.output[0]: node.input[0] for node in scaling}
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        weights = stored.get(node.input[1], "") if node.op_type == "Conv" else ""
+        if shapes.get(weights, ())[:2] == (groups(node), 1):
+            skipped.add(weights)
+    largest = 0
+    for tensor in model.graph.initializer:
+        if tensor.name in skipped:
+            continue
+        if tensor.data_type == TensorProto.UINT8:
+            return 128
+        if tensor.data_type == TensorProto.INT8:
+            largest = max(largest, int(np.abs(numpy_helper.to_array(tensor).astype(int)).max()))
+    return largest
+
+
+def groups(convolution: onnx.NodeProto) -> int:
+    """Give into how many groups a convolution parts its channels."""
+    return next((int(a.i) for a in convolution.attribute if a.name == "group"), 1)
+
+
 def _manifest(contents: Contents, files: Mapping[str, bytes]) -> str:
-    masked = any(tensor.name in MASKS for model in contents.parts.values() for tensor in model.graph.input)
-    lines = [_line("manifest", 2 if masked else 1)]
+    lines = [_line("manifest", MANIFEST_VERSION)]
     for key in ("name", "version", "licence", "origin", "created_by", "opset"):
         lines.append(_line(key, getattr(contents, key)))
+    lines.append(_line("largest_weight", largest_weight(contents.parts.values())))
     lines += [_line("embedding", len(contents.prior)), "", "[label_policy]", _line("normal", contents.normal)]
     for block in contents.blocks:
         lines += ["", "[[block]]", *_struct(block)]

@@ -25,9 +25,10 @@ class Model:
         model: its bytes.
         runtime: one of `RUNTIMES`.
         threads: that compute.
+        overflows: sums of its 8-bit products may not fit 16 bits; what `quantised` makes fits.
     """
 
-    def __init__(self, model: bytes, runtime: str = "openvino", threads: int = 2) -> None:
+    def __init__(self, model: bytes, runtime: str = "openvino", threads: int = 2, *, overflows: bool = False) -> None:
         self._request: Any = None
         self._session: Any = None
         if runtime == "openvino":
@@ -36,7 +37,7 @@ class Model:
                 "PERFORMANCE_HINT": "LATENCY",
                 "EXECUTION_MODE_HINT": "ACCURACY",
             }
-            if saturates():
+            if overflows and saturates():
                 settings["LP_TRANSFORMS_MODE"] = False
             core = openvino.Core()
             compiled = core.compile_model(core.read_model(model), "CPU", settings)
@@ -46,7 +47,7 @@ class Model:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.log_severity_level = 3
-            if saturates():
+            if overflows and saturates():
                 options.add_session_config_entry("session.x64quantprecision", "1")
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             self._names = [output.name for output in self._session.get_outputs()]
@@ -74,7 +75,9 @@ class Runner:
     ) -> None:
         self._flow = Flow(manifest)
         self._blocks: tuple[Block, ...] = manifest.blocks
-        self._models = {role: Model(model, runtime, threads) for role, model in parts.items()}
+        self._models = {
+            role: Model(model, runtime, threads, overflows=manifest.overflows) for role, model in parts.items()
+        }
 
     def embed(self, sources: Tensors) -> NDArray[np.float64]:
         """Give z, shape (d,), of the source tensors that are there."""

@@ -27,6 +27,9 @@ EACH: Final = 64
 
 OUTPUT: Final = "image_tokens"
 
+LARGEST: Final = 63.0
+"""Integer weights use seven bits, as those of the network do (decision 33)."""
+
 Floats = NDArray[np.float64]
 
 
@@ -89,7 +92,7 @@ def with_tokens(model: onnx.ModelProto, fine: Floats, coarse: Floats) -> onnx.Mo
         "tokens.shape": np.array([1, 2 * EACH, rows * columns], np.int64),
     }
     for name, matrix in (("tokens.fine", fine), ("tokens.coarse", coarse)):
-        scales = np.abs(matrix).max(axis=1) / 127.0
+        scales = np.abs(matrix).max(axis=1) / LARGEST
         arrays[f"{name}.int8"] = np.rint(matrix / scales[:, None])[:, :, None, None].astype(np.int8)
         arrays[f"{name}.scales"] = scales.astype(np.float32)
         arrays[f"{name}.zeros"] = np.zeros(len(matrix), np.int8)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from edge_agent.config import EngineConfig
@@ -13,6 +14,7 @@ from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encode import Encoder, load_bundle
 from models import Bundle
 from models.bundle import SHIPPED, shipped_bundle
+from models.workshop.pack import largest_weight
 
 MOST_BYTES = 6_000_000
 MOST_BYTES_TOGETHER = 16_000_000
@@ -59,6 +61,12 @@ def test_its_golden_vectors_cover_every_modality_alone_and_together(bundle: Bund
     assert len(golden.z) >= (16 if bundle.name == "generic" else 32)
     assert cases == {("image", "vibration"), ("image",), ("vibration",)}
     assert len({z.tobytes() for z in golden.z}) == len(golden.z)
+
+
+def test_what_it_says_of_its_weights_is_so(bundle: Bundle) -> None:
+    parts = [onnx.load_from_string(bundle.part_bytes(part.role)) for part in bundle.manifest.parts]
+
+    assert largest_weight(parts) <= bundle.manifest.largest_weight
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

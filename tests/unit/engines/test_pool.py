@@ -38,6 +38,7 @@ def part(
 @dataclass
 class Manifest:
     parts: tuple[Part, ...]
+    overflows: bool = True
 
 
 @dataclass
@@ -121,7 +122,7 @@ def test_what_is_not_here_is_for_a_person_to_change(runtime: str, device: str, r
 def test_what_was_loaded_before_a_failure_is_closed(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
     loaded = [TableEngine((PICTURE,), (EMBEDDING,), dict)]
 
-    def load(_model: bytes, _spot: Spot, _cache: Path | None) -> TableEngine:
+    def load(_model: bytes, _spot: Spot, _cache: Path | None, *, overflows: bool) -> TableEngine:
         if loaded[0].closed or waiting:
             raise failure
         waiting.append(True)
@@ -133,3 +134,19 @@ def test_what_was_loaded_before_a_failure_is_closed(monkeypatch: pytest.MonkeyPa
         load_engines(package(part("image"), part("second")), cpu("onnxruntime"))
 
     assert loaded[0].closed
+
+
+@pytest.mark.parametrize("overflows", [True, False])
+def test_an_engine_is_told_whether_the_weights_of_the_bundle_may_overflow(
+    monkeypatch: pytest.MonkeyPatch, overflows: bool
+) -> None:
+    told: list[bool] = []
+
+    def load(_model: bytes, _spot: Spot, _cache: Path | None, *, overflows: bool) -> TableEngine:
+        told.append(overflows)
+        return TableEngine((PICTURE,), (EMBEDDING,), dict)
+
+    monkeypatch.setattr(pool, "_engine", load)
+    load_engines(Package(Manifest((part("image"),), overflows), {"image": b""}), cpu("onnxruntime"))
+
+    assert told == [overflows]

@@ -107,6 +107,17 @@ def test_a_manifest_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "overflows"), [("", True), ("largest_weight = 65", True), ("largest_weight = 64", False)]
+)
+def test_only_a_bundle_that_says_that_its_weights_are_small_is_taken_for_one_that_fits(
+    line: str, overflows: bool
+) -> None:
+    manifest = parse_manifest(TEXT.replace("opset = 17", f"opset = 17\n{line}"))
+
+    assert manifest.overflows is overflows
+
+
+@pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ("manifest = 1", f"manifest = {MANIFEST_VERSION + 1}\nfuture = 1", "newer than this program understands"),
@@ -118,6 +129,7 @@ def test_a_manifest_is_read() -> None:
         ('name = "tiny"', 'name = "../tiny"', "name"),
         ('origin = "made in a test"', "", "missing required field `origin`"),
         ("opset = 17", "opset = 17\ncolour = 3", "unknown field `colour`"),
+        ("opset = 17", "opset = 17\nlargest_weight = 129", "largest_weight"),
         ('normal = "good"', 'normal = "good"\nbad = "bad"', r"unknown field `bad` - at `\$.label_policy`"),
         ("[golden]", "[golden]\nextra = 1", r"unknown field `extra` - at `\$.golden`"),
         ("stop = 4", "stop = 3", "block vibration must begin at 3"),

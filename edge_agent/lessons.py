@@ -24,7 +24,7 @@ from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
-from models.guide import GuidedBundle
+from models.guide import GuidedBundle, can_be_guided
 
 SHIFT_S: Final = 8 * 3600.0
 """Parts of this long are judged again by what is proposed [s]."""
@@ -78,6 +78,7 @@ class Lessons:
             self._config.image_health,
             golden=golden,
             space=space if isinstance(space, GuidedBundle) else None,
+            tokens=recipe.config.guided and can_be_guided(recipe.bundle),
         )
         if now or not recipe.can_add(lesson.label):
             recipe.check_free()

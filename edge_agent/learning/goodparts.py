@@ -1,7 +1,7 @@
 """What good parts look and sound like in detail, and how far held-out ones lie from that: learned from kept details.
 
-A pure function of the exemplars whose details are kept, whatever their order. So to forget one is to do without it, and
-the bytes are those of never having learned it.
+A pure function of the exemplars whose details are kept: of the first of them, in the order taught. Details are kept of
+all, so to forget one of the first is to let the next one in, and the bytes are those of never having learned it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ from models.npy import decode_npy
 from models.tokenbank import rounded
 
 MAX_DETAILED: Final = 500
-"""Good parts of one role whose details are kept: 26 MB with `generic`, and learned in some seconds."""
-
-MAX_VARIED: Final = 100
-"""Examples of one class whose details are kept in all their variants: 41 MB with `generic`."""
+"""Good parts of one role that are learned in detail, in some seconds: the first that were taught."""
 
 DETAILED: Final = (Role.FIT, Role.RING)
 """Good parts are learned from, or tell how far others lie from those."""
@@ -69,7 +66,7 @@ class GoodParts:
 
         Args:
             bundle: what the details are from.
-            good: exemplars of good parts, fitted and held out; those without details say nothing.
+            good: exemplars of good parts, fitted and held out, in the order taught; those without details say nothing.
             read: gives kept details by digest, None where they are lost.
 
         Returns:
@@ -115,9 +112,10 @@ class GoodParts:
 
 
 def members(good: Iterable[Exemplar]) -> tuple[list[Exemplar], list[Exemplar]]:
-    """Give the exemplars whose details are kept: those that are learned from, and those that are held out."""
+    """Give the exemplars that count in detail: those that are learned from, and those that are held out."""
     detailed = [e for e in good if e.details]
-    return [e for e in detailed if e.role is Role.FIT], [e for e in detailed if e.role is Role.RING]
+    fitted, held_out = ([e for e in detailed if e.role is role][:MAX_DETAILED] for role in DETAILED)
+    return fitted, held_out
 
 
 def encode_details(details: Details) -> bytes:

@@ -119,10 +119,6 @@ class Learned:
         """Give the kept examples of the class of good parts."""
         return [exemplar for exemplar in self.exemplars if exemplar.label == normal]
 
-    def detailed(self, slug: str, role: Role) -> int:
-        """Count the kept examples of a class in one role whose details are kept."""
-        return sum(bool(e.details) and e.label == slug and e.role is role for e in self.exemplars)
-
     def raw_bytes(self, slug: str, role: Role) -> int:
         """Say what the kept pictures and windows of a class in one role take [bytes]."""
         return sum(e.raw_bytes for e in self.exemplars if e.label == slug and e.role is role)

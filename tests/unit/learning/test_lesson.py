@@ -10,6 +10,7 @@ from learned_values import NOTHING, UTC
 
 from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
+from edge_agent.learning import lesson as subject
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.learned import Learned
@@ -105,6 +106,40 @@ def test_nothing_is_learned_from_golden_examples() -> None:
     learned = applied(running)
     assert learned.knowledge.samples("pit") == 0
     assert learned.count("pit", Role.GOLDEN) == 2
+
+
+@pytest.mark.parametrize(("label", "limit"), [("pit", "MAX_VARIED"), ("good", "MAX_GOOD")])
+def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_encoded(
+    label: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, limit, 3)
+
+    def taught(*examples: Example, learned: Learned = NOTHING) -> Lesson:
+        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True)
+
+    first = taught(*map(example, range(3)))
+    finish(first)
+    full = applied(first)
+
+    assert taught(example(2), learned=full).refused, "the same once more takes no room"
+    with pytest.raises(BadData, match=f"1 more example of {label} would be too many: 3 are known, 3 are the most"):
+        taught(example(3), learned=full)
+    with pytest.raises(BadData, match="0 are known"):
+        taught(*map(example, range(4)))
+
+
+def test_tokens_are_kept_of_all_variants_where_a_guide_may_be_made() -> None:
+    seen = replace(embedding(1), details=Details(np.ones((4, 6), np.float32), np.ones(5, np.float32)))
+    kept = []
+    for tokens in (True, False):
+        running = Lesson("pit", [example()], NOTHING, "good", ImageHealthConfig(), tokens=tokens)
+        while running.next_variant() is not None:
+            running.take(seen)
+        kept.append(running.exemplars(NOTHING, "ann", UTC)[0].details)
+
+    assert kept[0] is not None and kept[0].tokens is not None and kept[0].features is None
+    assert kept[0].tokens.shape == (AUGMENTATIONS, 4, 6) and kept[0].tokens.dtype == np.int8
+    assert kept[1] is None
 
 
 def test_a_picture_that_is_no_good_is_not_learned_from() -> None:

@@ -93,6 +93,7 @@ class Lesson:
         self._normal = normal
         self._golden = golden
         self._variants = 1 if golden or self.label == normal else AUGMENTATIONS
+        self._learned = learned
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
         self._refuse_known(learned)
@@ -133,6 +134,8 @@ class Lesson:
             self._samples[i].refused = result.message
         elif "bad_vibration" in result.degraded:
             self._samples[i].refused = "its vibration window cannot be used"
+        elif k == 0 and (reason := self._contradiction(result)):
+            self._samples[i].refused = reason
         else:
             self._keep(self._samples[i], result)
             if k + 1 < self._variants:
@@ -147,6 +150,9 @@ class Lesson:
             return embedding
         tokens = None if embedding.details is None else embedding.details.tokens
         return replace(embedding, q=self._space.extended(embedding.q, tokens), plain=embedding.q)
+
+    def _contradiction(self, first: Embedding) -> str:
+        return self._learned.contradiction(first.q if first.plain is None else first.plain, self.label)
 
     def _keep(self, sample: _Sample, result: Embedding) -> None:
         looked = self.look(result)

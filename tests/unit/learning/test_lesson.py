@@ -152,6 +152,24 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     assert applied(running).knowledge.samples("pit") == 1
 
 
+def test_one_picture_under_two_names_is_refused_after_one_encoding_whatever_lies_beside_it() -> None:
+    """The example is another one, as it has a window beside it; its picture is the same, and comes out the same."""
+    first = lesson("pit", example(0))
+    finish(first)
+    known = applied(first)
+    heard = replace(embedding(0), q=np.array([*embedding(0).q[:2], 7, 7], np.int16), present=frozenset(Modality))
+    contradicted, same = lesson("dent", example(1), example(2), learned=known), lesson("pit", example(1), learned=known)
+    for running in (contradicted, same):
+        running.take(heard)
+
+    assert contradicted.refused == [
+        "part 1: its picture is that of part 0, an example of pit; forget that first if it was wrong"
+    ]
+    assert contradicted.done == AUGMENTATIONS and contradicted.next_variant() is not None
+    contradicted.take(replace(heard, q=np.array([0, 0, 7, 7], np.int16)))
+    assert same.refused == [] and len(contradicted.refused) == 1, "parts without a picture have none in common"
+
+
 def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:
     running = lesson("pit", example(0), example(1))
     running.take(embedding(0))

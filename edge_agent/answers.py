@@ -133,17 +133,18 @@ class Answers:
 
         def begin(lesson: Lesson) -> None:
             try:
-                teacher.begin(product, lesson, plan, answer, now)
+                if arguments.next:
+                    teacher.gather(product, arguments.next, plan, answer, now)
+                else:
+                    teacher.begin(product, lesson, plan, answer, now)
             except Unavailable as error:
                 request.failed(error)
 
-        if arguments.next:
-            teacher.gather(arguments.next, plan, answer, now)
-            return
-        body = request.body
-        self._later(
-            request, lambda: product.lessons.begin(plan.name, unpack(body), golden=plan.golden, now=plan.now), begin
-        )
+        def prepared() -> Lesson:
+            examples = [] if arguments.next else unpack(request.body)
+            return product.lessons.begin(plan.name, examples, golden=plan.golden, now=plan.now)
+
+        self._later(request, prepared, begin)
 
     def _learned(self, request: Request, now: float) -> None:
         self._later(request, self._agent.station.lessons.classes, request.done)

@@ -17,8 +17,10 @@ from edge_agent.inspection.encode import load_bundle
 from edge_agent.inspection.joint import HeldOut
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.look import DIGITS
+from edge_agent.learning.exemplar import Role
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import MAX_CALIBRATION, Learned
+from edge_agent.learning.outcome import ClassKnown, SampleKnown
 from edge_agent.learning.slots import Change
 from edge_agent.learning.state import State
 from edge_agent.records import Embedding
@@ -97,6 +99,31 @@ def bundle_for(config: RecipeConfig) -> Bundle:
             hint="leave it out of [recipe] modalities, or name another bundle in [recipe] bundle",
         )
     return bundle
+
+
+def classes_of(learned: Learned, normal: str) -> list[ClassKnown]:
+    """Give everything that is known, class by class, the `normal` one first.
+
+    Args:
+        learned: what is known.
+        normal: slug of the class of good parts.
+
+    Returns:
+        The classes with their samples.
+    """
+    return [
+        ClassKnown(
+            slug=slug,
+            name=learned.names.get(slug, slug),
+            fitted=learned.knowledge.samples(slug),
+            held_out=learned.count(slug, Role.RING),
+            golden=learned.count(slug, Role.GOLDEN),
+            samples=tuple(
+                SampleKnown(e.id, e.source, str(e.role), e.who, e.utc) for e in learned.exemplars if e.label == slug
+            ),
+        )
+        for slug in sorted(learned.classes, key=lambda slug: (slug != normal, slug))
+    ]
 
 
 def held_out(learned: Learned, drawn: Sequence[Embedding]) -> HeldOut:

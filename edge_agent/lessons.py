@@ -12,19 +12,18 @@ from typing import Final
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unsafe
-from edge_agent.known import Known, Turn
+from edge_agent.known import Known, Turn, classes_of
 from edge_agent.learning.example import Example
-from edge_agent.learning.exemplar import Role
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.outcome import Changed, ClassKnown, SampleKnown, Taught
+from edge_agent.learning.outcome import Changed, ClassKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
 from edge_agent.learning.slots import BundleName
 from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
-from models.guide import GuidedBundle
+from models.guide import GuidedBundle, can_be_guided
 
 SHIFT_S: Final = 8 * 3600.0
 """Parts of this long are judged again by what is proposed [s]."""
@@ -78,6 +77,7 @@ class Lessons:
             self._config.image_health,
             golden=golden,
             space=space if isinstance(space, GuidedBundle) else None,
+            tokens=recipe.config.guided and can_be_guided(recipe.bundle),
         )
         if now or not recipe.can_add(lesson.label):
             recipe.check_free()
@@ -174,10 +174,7 @@ class Lessons:
         if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
             return _rows(recipe.forget_class(slug, who, self._clock.utc()))
         if not found:
-            raise BadData(
-                f"nothing was learned that is called {what}",
-                hint="`edge-agent learned` lists the classes, `edge-agent learned CLASS` its samples",
-            )
+            raise recipe.learned.unknown(what)
         return _rows(recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc()))
 
     def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
@@ -238,21 +235,7 @@ class Lessons:
 
     def classes(self) -> list[ClassKnown]:
         """Give everything that is known, class by class, the good parts first."""
-        learned, normal = self._recipe.learned, self._recipe.bundle.normal
-        samples = learned.exemplars
-        return [
-            ClassKnown(
-                slug=slug,
-                name=learned.names.get(slug, slug),
-                fitted=learned.knowledge.samples(slug),
-                held_out=learned.count(slug, Role.RING),
-                golden=learned.count(slug, Role.GOLDEN),
-                samples=tuple(
-                    SampleKnown(e.id, e.source, str(e.role), e.who, e.utc) for e in samples if e.label == slug
-                ),
-            )
-            for slug in sorted(learned.classes, key=lambda slug: (slug != normal, slug))
-        ]
+        return classes_of(self._recipe.learned, self._recipe.bundle.normal)
 
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate

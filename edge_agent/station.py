@@ -364,9 +364,10 @@ class Station:
     def _cross(self, product: Product) -> None:
         """Go on as configured, where the knowledge is of another bundle or pictures were looked at otherwise."""
         if (crossed := product.lessons.cross()) is not None:
-            said, rows = crossed
-            for row in rows:
-                self.recorder.offer(row, lambda receipt: self._crossed(product, receipt))
+            said, (*overruled, row) = crossed
+            for before in overruled:
+                self.recorder.offer(before)
+            self.recorder.offer(row, lambda receipt: self._crossed(product, receipt))
             self.note("info", "recipe", "bundle_changed", said)
         if (settled := product.lessons.settle()) is not None:
             said, rows = settled

@@ -129,21 +129,20 @@ class Teacher:
         """
         self._start(_Running(product, plan, done, now, now, lesson))
 
-    def gather(self, count: int, plan: Plan, done: Answer, now: float) -> None:
+    def gather(self, product: Product, count: int, plan: Plan, done: Answer, now: float) -> None:
         """Teach the next parts of the line; `done` hears what came of it.
 
         Args:
+            product: what it is about.
             count: how many parts.
             plan: how.
             done: hears what came of it.
             now: host monotonic time [s].
 
         Raises:
-            BadData: the class cannot be called so.
             Unavailable: another lesson is being given.
         """
-        self._station.lessons.begin(plan.name, [], golden=plan.golden, now=plan.now)
-        self._start(_Running(self._station.products.in_use, plan, done, now, now, wanted=count))
+        self._start(_Running(product, plan, done, now, now, wanted=count))
 
     def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Hear of a part that was acted on, and take it where the line's next parts are wanted."""

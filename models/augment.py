@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,14 +28,17 @@ def augment_picture(image: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
         Same shape and type.
     """
     flip_rows, flip_columns, gain, contrast = _PICTURE_VARIANTS[k]
-    varied = image[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+    varied = image if (axes := _AXES[flip_rows, flip_columns]) is None else cv2.flip(image, axes)
     if gain != 1.0 or contrast != 1.0:
-        middle = float(image.mean())
+        middle = sum(cv2.sumElems(image)) / image.size
         levels = np.arange(256, dtype=np.float64)
         table = np.clip(np.rint((levels - middle) * (contrast * gain) + middle * gain), 0, 255).astype(np.uint8)
-        varied = table[varied]
-    return np.ascontiguousarray(varied)
+        varied = cv2.LUT(varied, table)
+    return np.ascontiguousarray(varied, np.uint8)
 
+
+_AXES: Final = {(False, False): None, (True, False): 0, (False, True): 1, (True, True): -1}
+"""What OpenCV calls the rows, the columns, and both."""
 
 _PICTURE_VARIANTS: Final = (
     (False, False, 1.0, 1.0),

@@ -79,6 +79,22 @@ def draw_episodes(
         yield Episode(taught, asked, sum(map(len, ordered.values())) - seen)
 
 
+def consecutive(names: Sequence[str], start: int, count: int) -> tuple[list[str], list[str]]:
+    """Take one run of consecutive pictures out of a collection.
+
+    Args:
+        names: of the pictures.
+        start: which of them, by number, is the first of the run.
+        count: how long it is; the last picture is followed by the first.
+
+    Returns:
+        The run; and those of the others that are no neighbour of one of it, in the order that follows.
+    """
+    ordered = sorted(names, key=lambda name: (number_of(name) or 0, name))
+    turned = ordered[start:] + ordered[:start]
+    return turned[:count], list(_far_from(turned[count:], turned[:count], NEIGHBOURS))
+
+
 def _far_from(pictures: Sequence[str], shots: Sequence[str], neighbours: int) -> tuple[str, ...]:
     """Give the pictures that are no shot and no neighbour of one."""
     taken = [number for shot in shots if (number := number_of(shot)) is not None]

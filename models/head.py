@@ -25,15 +25,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.embedding import SCALE, Span
 from models.errors import KnowledgeDamaged, NotTaught
-from models.sums import Key, Sums, upper
+from models.sums import Key, Sums, flat_upper
 
 Floats = NDArray[np.float64]
+
+_SMALL: Final = 32
+"""Dimensions up to which a triangular matrix is inverted like any other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +140,10 @@ def solve(
     dims = _dims(spans, [span.modality for span in seen])
     shared = _restricted(groups, spans, seen)
     labels = tuple(sorted({key.slug for key, _, _ in shared}))
-    covariance = _covariance(shared, Prior(prior.covariance[np.ix_(dims, dims)], prior.strength))
+    covariance = _covariance(shared, prior.covariance[np.ix_(dims, dims)], prior.strength)
     means, inflation = _means(shared, labels, normal)
     try:
-        whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+        whitening = _inverse(np.asarray(np.linalg.cholesky(covariance), np.float64))
     except np.linalg.LinAlgError:
         raise KnowledgeDamaged("the scatter inside the classes is not that of any embeddings") from None
     return Head(labels, tuple(span.modality for span in seen), dims, means, inflation, whitening)
@@ -165,17 +169,33 @@ def _restricted(groups: Mapping[Key, Sums], spans: Sequence[Span], seen: Sequenc
     return [(key, _dims(seen, key.modalities), Sums.added(sums)) for key, sums in sorted(together.items())]
 
 
-def _covariance(shared: _Shared, prior: Prior) -> Floats:
-    k = len(prior.covariance)
-    rows, columns = upper(k)
-    scatter = prior.covariance[rows, columns] * prior.strength
-    counts = np.full(k, prior.strength)
+def _covariance(shared: _Shared, prior: Floats, strength: float) -> Floats:
+    k = len(prior)
+    flat = flat_upper(k)
+    scatter = prior.take(flat) * strength
+    counts = np.full(k, strength)
     for _, dims, sums in shared:
-        scatter[dims[rows] & dims[columns]] += sums.scatter() * (sums.samples / sums.vectors)
+        own = slice(None) if dims.all() else np.outer(dims, dims).take(flat)
+        scatter[own] += sums.scatter() * (sums.samples / sums.vectors)
         counts[dims] += sums.samples
-    covariance = np.empty((k, k))
-    covariance[rows, columns] = covariance[columns, rows] = scatter / np.sqrt(counts[rows] * counts[columns])
+    covariance = np.zeros((k, k))
+    covariance.put(flat, scatter)
+    covariance += np.triu(covariance, 1).T
+    covariance /= np.sqrt(np.outer(counts, counts))
     return covariance
+
+
+def _inverse(factor: Floats) -> Floats:
+    """Invert a lower triangular matrix by halves: a quarter of what a matrix of any form takes."""
+    k = len(factor)
+    if k <= _SMALL:
+        return np.asarray(np.linalg.inv(factor), np.float64)
+    half = k // 2
+    inverse = np.zeros((k, k))
+    inverse[:half, :half] = _inverse(factor[:half, :half])
+    inverse[half:, half:] = _inverse(factor[half:, half:])
+    inverse[half:, :half] = -inverse[half:, half:] @ (factor[half:, :half] @ inverse[:half, :half])
+    return inverse
 
 
 def _means(shared: _Shared, labels: Sequence[str], normal: str) -> tuple[Floats, Floats]:

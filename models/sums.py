@@ -92,8 +92,10 @@ class Sums:
     def scatter(self) -> NDArray[np.float64]:
         """Give the sum of (z - mean)(z - mean)T, upper triangle row by row, shape (k (k + 1) / 2,)."""
         s = self.total.astype(np.float64)
-        rows, columns = upper(len(s))
-        scatter: NDArray[np.float64] = (self.products - s[rows] * s[columns] / self.vectors) / SCALE**2
+        scatter: NDArray[np.float64] = np.outer(s, s).take(flat_upper(len(s)))
+        scatter /= self.vectors
+        np.subtract(self.products, scatter, out=scatter)
+        scatter /= SCALE**2
         return scatter
 
     def flaw(self) -> str | None:
@@ -118,6 +120,14 @@ class Sums:
     def is_zero(self) -> bool:
         """Nothing is left."""
         return not (self.vectors or self.samples or self.total.any() or self.products.any())
+
+
+@cache
+def flat_upper(k: int) -> NDArray[np.intp]:
+    """Where the upper triangle is in a matrix (k, k) that is written row by row."""
+    rows, columns = upper(k)
+    flat: NDArray[np.intp] = rows * k + columns
+    return flat
 
 
 @cache

@@ -71,15 +71,20 @@ def placed(tokens: Tokens, grid: tuple[int, int]) -> Tokens:
         raise ValueError(f"a grid of {rows} x {columns}, at most {MAX_SIDE} a side")
     if tokens.ndim != 2 or tokens.shape[0] != rows * columns or not 1 <= tokens.shape[1] <= MAX_WIDTH:
         raise ValueError(f"want {rows * columns} tokens of 1 to {MAX_WIDTH} numbers, got {tokens.shape}")
-    if not np.isfinite(tokens).all():
-        raise ValueError("tokens that are not finite numbers")
     return tokens.reshape(rows, columns, -1)
 
 
 def rounded(tokens: Tokens) -> Small:
-    """Round directions of tokens (…, width) to int8; one of zeros stays so, and what is rounded is not again."""
+    """Round directions of tokens (…, width) to int8, or raise `ValueError` where they are not finite.
+
+    One of zeros stays so, and what is int8 is taken as rounded.
+    """
+    if tokens.dtype == np.int8:
+        return np.asarray(tokens, np.int8)
     values = tokens.astype(np.float64)
     largest = np.abs(values).max(axis=-1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise ValueError("tokens that are not finite numbers")
     return np.rint(values / np.where(largest > 0.0, largest, 1.0) * 127.0).astype(np.int8)
 
 

@@ -29,7 +29,7 @@ from edge_agent.inspection.joint import Joint
 from edge_agent.inspection.ring import Ring
 from edge_agent.proportion import Proportion, exact
 from edge_agent.runtime.clock import SystemClock
-from models.episodes import NEIGHBOURS, number_of
+from models.episodes import consecutive
 from models.normality import FEWEST, MAX_PICTURES
 
 RATES: Final = (0.01, 0.001)
@@ -168,13 +168,8 @@ def split(names: Sequence[str], count: int, rng: np.random.Generator) -> tuple[l
     Raises:
         BadData: the neighbours of what is learned leave none to ask.
     """
-    ordered = sorted(names, key=lambda name: (number_of(name) or 0, name))
-    start = int(rng.integers(len(ordered)))
-    turned = ordered[start:] + ordered[:start]
-    learned, others = turned[:count], turned[count:]
-    taken = {number for name in learned if (number := number_of(name)) is not None}
-    near = {number + gap for number in taken for gap in range(-NEIGHBOURS, NEIGHBOURS + 1)}
-    calibration, good = halves([name for name in others if number_of(name) not in near], rng)
+    learned, others = consecutive(names, int(rng.integers(len(names))), count)
+    calibration, good = halves(others, rng)
     if len(calibration) < FEWEST_HELD_OUT or not good:
         raise BadData(
             f"of {len(names)} good pictures {count} are learned, and too few others are no neighbour of these",

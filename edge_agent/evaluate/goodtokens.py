@@ -18,9 +18,9 @@ from rich.progress import Progress
 from edge_agent.config import EngineConfig, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.evaluate.options import EvaluateOptions
+from edge_agent.evaluate.pictures import each_made, leave_out
 from edge_agent.inspection.encode import load_bundle
 from edge_agent.inspection.trace import Perceived, Tracer
-from edge_agent.printing import warn
 from edge_agent.sources.files import list_class_folders, read_picture
 from models import Bundle
 from models.bundle import TOKENS
@@ -88,30 +88,23 @@ def read_folder(options: EvaluateOptions, progress: Progress) -> Folder:
             hint=f"put the pictures of good parts into {bundle.normal}/ and those of defects beside it",
         )
     grid = _grid(bundle)
+    paths = {slug: {path.name: path for path in of_class} for slug, of_class in listed.items()}
     tracer = Tracer.load(bundle, EngineConfig())
     try:
         left_out: list[str] = []
-        task = progress.add_task("encoding", total=sum(map(len, listed.values())))
-        pictures: dict[str, dict[str, Looked]] = {}
-        for slug, paths in listed.items():
-            made = pictures.setdefault(slug, {})
-            for path in paths:
-                try:
-                    trace = tracer.trace(Perceived(read_picture(path)))
-                    made[path.name] = Looked(rounded(trace.seen[TOKENS][0]), trace.q)
-                except BadData as error:
-                    left_out.append(error.message)
-                    warn(error)
-                progress.advance(task)
+        pictures = each_made(paths, lambda slug, name: _looked(tracer, paths[slug][name]), progress, left_out)
     finally:
         tracer.close()
     for slug in [slug for slug, made in pictures.items() if not made]:
-        few = BadData(f"class {slug} has no usable picture")
-        left_out.append(few.message)
-        warn(few)
+        leave_out(BadData(f"class {slug} has no usable picture"), left_out)
         del pictures[slug]
     masks = {slug: _masks(options.folder, slug, list(made), grid) for slug, made in pictures.items()}
     return Folder(bundle, grid, pictures, masks, tuple(left_out))
+
+
+def _looked(tracer: Tracer, path: Path) -> Looked:
+    trace = tracer.trace(Perceived(read_picture(path)))
+    return Looked(rounded(trace.seen[TOKENS][0]), trace.q)
 
 
 def _grid(bundle: Bundle) -> tuple[int, int]:

@@ -22,10 +22,11 @@ from typing import Final
 import numpy as np
 from rich.progress import Progress
 
-from edge_agent.evaluate.conditions import Conditions, conditions
+from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Interval, interval, mean
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.evaluate.pictures import Encoded, opened, usable
+from edge_agent.evaluate.pictures import Encoded
+from edge_agent.evaluate.prepared import prepared
 from edge_agent.evaluate.shots import (
     Accuracies,
     Counts,
@@ -38,7 +39,6 @@ from edge_agent.evaluate.shots import (
     solved,
     taught,
 )
-from edge_agent.runtime.clock import SystemClock
 from models import Knowledge
 from models.episodes import draw_episodes
 from models.head import Prior
@@ -138,10 +138,8 @@ def evaluate_incremental(options: EvaluateOptions, progress: Progress) -> Increm
         BadData: fewer than three classes have enough usable pictures.
         ConfigError: the bundle is refused.
     """
-    clock = SystemClock()
-    started_s = clock.now()
-    with opened(options) as pictures:
-        names, left_out = usable(pictures, options, progress)
+    with prepared(options, progress) as ready:
+        pictures, names = ready.pictures, ready.names
         task = progress.add_task("episodes", total=options.episodes)
         nothing, prior = pictures.nothing, pictures.bundle.prior()
         courses = []
@@ -151,8 +149,7 @@ def evaluate_incremental(options: EvaluateOptions, progress: Progress) -> Increm
             progress.advance(task)
     figures = increments(sorted(names), courses)
     tested = sum(int(one.counts[-1].sum()) for one in courses)
-    facts = conditions(options, pictures.bundle, names, left_out, tested, clock.now() - started_s)
-    return IncrementalEvaluation(**vars(figures), **vars(facts))
+    return IncrementalEvaluation(**vars(figures), **vars(ready.conditions(tested)))
 
 
 def course(encoded: Encoded, order: Sequence[int], nothing: Knowledge, prior: Prior) -> Course:

@@ -5,31 +5,27 @@ Each embedding is made when it is first needed and kept; no picture is. What can
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from edge_agent.config import EngineConfig, RecipeConfig
 from edge_agent.errors import BadData
-from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.inspection.encode import Encoder, load_bundle
+from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import variant_of
 from edge_agent.printing import warn
-from edge_agent.sources.files import list_class_folders, read_picture
+from edge_agent.sources.files import read_picture
 from models import Bundle, Knowledge
 from models.augment import AUGMENTATIONS
 from models.episodes import Episode
 
 Rows = NDArray[np.int16]
-
-_TOO_FEW: Final = {1: "no known class has", 2: "fewer than two classes have", 3: "fewer than three classes have"}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +63,15 @@ class Pictures:
             self._made[slug, name, k] = self.encoder.encode(image, None).q
         return self._made[slug, name, k]
 
+    def first(self, slug: str, name: str) -> Rows:
+        """Give the embedding of a picture as it is, shape (d,)."""
+        return self.variant(slug, name, 0)
+
     def rows(self, slug: str, names: Sequence[str]) -> Rows:
         """Give the embeddings of pictures as they are, shape (n, d)."""
         rows = np.zeros((len(names), self.bundle.blocks[-1].stop), dtype=np.int16)
         for row, name in zip(rows, names, strict=True):
-            row[:] = self.variant(slug, name, 0)
+            row[:] = self.first(slug, name)
         return rows
 
     def sample(self, slug: str, name: str) -> Rows:
@@ -91,73 +91,33 @@ class Pictures:
         )
 
 
-@contextmanager
-def opened(options: EvaluateOptions) -> Iterator[Pictures]:
-    """List the folder and load the bundle; release the engines afterwards.
+def each_made(
+    paths: Mapping[str, Mapping[str, Path]], make: Callable[[str, str], T], progress: Progress, left_out: list[str]
+) -> dict[str, dict[str, T]]:
+    """Make something of every picture of a folder; what cannot be used is said and left out.
 
     Args:
-        options: what a person chose.
-
-    Yields:
-        The pictures, none encoded yet.
-
-    Raises:
-        BadData: the options do not fit the folder.
-        ConfigError: the bundle is refused.
-    """
-    listed = {slug: {path.name: path for path in paths} for slug, paths in list_class_folders(options.folder).items()}
-    options.check(listed)
-    bundle = load_bundle(RecipeConfig(bundle=options.bundle).bundle_dir)
-    encoder = Encoder.load(bundle, EngineConfig())
-    try:
-        yield Pictures(bundle, encoder, listed)
-    finally:
-        encoder.close()
-
-
-def usable(
-    pictures: Pictures, options: EvaluateOptions, progress: Progress
-) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """Encode every picture once.
-
-    Args:
-        pictures: all of the folder.
-        options: what a person chose.
+        paths: of the pictures, by class and name.
+        make: makes it of a picture, given by class and name; raises `BadData` where that cannot be used.
         progress: shows how far it is.
+        left_out: takes a line for each picture that is.
 
     Returns:
-        The names of the usable pictures by class, and a line for each thing that is left out.
-
-    Raises:
-        BadData: too few classes have enough of them, or an unknown class has none.
+        What was made, by class and name.
     """
-    left_out: list[str] = []
-    names: dict[str, list[str]] = {}
-    task = progress.add_task("encoding", total=sum(map(len, pictures.paths.values())))
-    for slug, paths in pictures.paths.items():
-        good: list[str] = []
-        for name in paths:
+    task = progress.add_task("encoding", total=sum(map(len, paths.values())))
+    made: dict[str, dict[str, T]] = {slug: {} for slug in paths}
+    for slug, names in paths.items():
+        for name in names:
             try:
-                pictures.variant(slug, name, 0)
-                good.append(name)
+                made[slug][name] = make(slug, name)
             except BadData as error:
-                left_out.append(error.message)
-                warn(error)
+                leave_out(error, left_out)
             progress.advance(task)
-        taught = 0 if slug in options.unknown else options.shots
-        if len(good) > taught:
-            names[slug] = good
-        else:
-            few = BadData(f"class {slug} has {len(good)} usable pictures, more than {taught} are needed")
-            left_out.append(few.message)
-            warn(few)
-    if without := set(options.unknown) & pictures.paths.keys() - names.keys():
-        raise BadData(
-            f"{options.folder}: no usable picture of {', '.join(sorted(without))} to ask about", hint="add pictures"
-        )
-    if len(names.keys() - set(options.unknown)) < options.known_at_least:
-        raise BadData(
-            f"{options.folder}: {_TOO_FEW[options.known_at_least]} more than {options.shots} usable pictures",
-            hint="add pictures, or teach fewer: --shots",
-        )
-    return names, tuple(left_out)
+    return made
+
+
+def leave_out(error: BadData, left_out: list[str]) -> None:
+    """Say why something is not used."""
+    left_out.append(error.message)
+    warn(error)

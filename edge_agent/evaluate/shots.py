@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from edge_agent.errors import BadData
-from edge_agent.evaluate.conditions import Conditions, conditions
+from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Floats, Interval, interval, ratio
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.evaluate.pictures import Encoded, Rows, opened, usable
-from edge_agent.runtime.clock import SystemClock
+from edge_agent.evaluate.pictures import Encoded, Rows
+from edge_agent.evaluate.prepared import prepared
 from models import Knowledge
 from models.embedding import dequantise
 from models.episodes import draw_episodes
@@ -59,10 +59,8 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> Evaluation:
         BadData: fewer than two classes have enough usable pictures.
         ConfigError: the bundle is refused.
     """
-    clock = SystemClock()
-    started_s = clock.now()
-    with opened(options) as pictures:
-        names, left_out = usable(pictures, options, progress)
+    with prepared(options, progress) as ready:
+        pictures, names = ready.pictures, ready.names
         task = progress.add_task("episodes", total=options.episodes)
         nothing, prior = pictures.nothing, pictures.bundle.prior()
         counts = []
@@ -72,9 +70,7 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> Evaluation:
             counts.append(confusion(head, encoded.tests, range(len(names))))
             progress.advance(task)
     figures = accuracies(sorted(names), np.stack(counts))
-    tested = int(np.sum(counts))
-    facts = conditions(options, pictures.bundle, names, left_out, tested, clock.now() - started_s)
-    return Evaluation(**vars(figures), **vars(facts))
+    return Evaluation(**vars(figures), **vars(ready.conditions(int(np.sum(counts)))))
 
 
 def slug_of(i: int) -> str:

@@ -17,15 +17,15 @@ import numpy as np
 from rich.progress import Progress
 
 from edge_agent.errors import BadData
-from edge_agent.evaluate.conditions import Conditions, conditions
+from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, conformal_limit, interval
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.evaluate.pictures import Pictures, Rows, opened, usable
+from edge_agent.evaluate.pictures import Pictures, Rows
+from edge_agent.evaluate.prepared import prepared
 from edge_agent.evaluate.shots import solved, taught
 from edge_agent.proportion import Proportion, exact
-from edge_agent.runtime.clock import SystemClock
 from models.embedding import dequantise
-from models.episodes import NEIGHBOURS, Episode, draw_episodes, number_of
+from models.episodes import Episode, consecutive, draw_episodes
 from models.head import Head
 
 RATES: Final = (0.01, 0.05)
@@ -100,10 +100,8 @@ def evaluate_unknown(options: EvaluateOptions, progress: Progress) -> UnknownEva
         BadData: an unknown class is not there, or too few pictures are.
         ConfigError: the bundle is refused.
     """
-    clock = SystemClock()
-    started_s = clock.now()
-    with opened(options) as pictures:
-        names, left_out = usable(pictures, options, progress)
+    with prepared(options, progress) as ready:
+        pictures, names = ready.pictures, ready.names
         rounds = options.rounds(names)
         task = progress.add_task("episodes", total=options.episodes * len(rounds))
         found: dict[str, OpenSet] = {}
@@ -118,8 +116,8 @@ def evaluate_unknown(options: EvaluateOptions, progress: Progress) -> UnknownEva
                 progress.advance(task)
             found |= open_sets(episodes)
             tested += sum(len(one.known) + sum(map(len, one.unknown.values())) for one in episodes)
-    facts = conditions(options, pictures.bundle, names, left_out, tested, clock.now() - started_s)
-    return UnknownEvaluation(**vars(OpenSets(dict(sorted(found.items())), options.each_in_turn)), **vars(facts))
+    figures = OpenSets(dict(sorted(found.items())), options.each_in_turn)
+    return UnknownEvaluation(**vars(figures), **vars(ready.conditions(tested)))
 
 
 def scores(pictures: Pictures, episode: Episode, asked: Mapping[str, Rows], rng: np.random.Generator) -> Scores:
@@ -162,13 +160,7 @@ def halves(names: Sequence[str], rng: np.random.Generator) -> tuple[list[str], l
         Those that set a limit, one run of consecutive numbers where the last is followed by the first; and those of
         the others that are no neighbour of one.
     """
-    ordered = sorted(names, key=lambda name: (number_of(name) or 0, name))
-    start = int(rng.integers(len(ordered) + 1))
-    turned = ordered[start:] + ordered[:start]
-    calibration, others = turned[: len(turned) // 2], turned[len(turned) // 2 :]
-    taken = {number for name in calibration if (number := number_of(name)) is not None}
-    near = {number + gap for number in taken for gap in range(-NEIGHBOURS, NEIGHBOURS + 1)}
-    return calibration, [name for name in others if number_of(name) not in near]
+    return consecutive(names, int(rng.integers(len(names) + 1)), len(names) // 2)
 
 
 def open_sets(episodes: Sequence[Scores]) -> dict[str, OpenSet]:

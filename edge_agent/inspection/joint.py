@@ -68,9 +68,9 @@ class Joint:
         """Give how much more probable a defective part is to be so unusual than a good one, (m, scores) to (m,)."""
         return _mean([likelihood_ratio(r.chance(column)) for r, column in zip(self._rings, scores.T, strict=True)])
 
-    def p_value(self, scores: Floats) -> Floats:
-        """Give the conformal p-value of being good, (m, scores) to (m,)."""
-        return self._ranks.p_value(scores[:, 0] if self._alone else np.log(self.ratio(scores)))
+    def p_value(self, scores: Floats, ratio: Floats) -> Floats:
+        """Give the conformal p-value of being good, (m, scores) to (m,); `ratio` is that of the same scores."""
+        return self._ranks.p_value(scores[:, 0] if self._alone else np.log(ratio))
 
     @property
     def _alone(self) -> bool:

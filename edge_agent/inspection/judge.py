@@ -34,6 +34,7 @@ from models import Bundle, Knowledge
 from models.bnk import Normality
 from models.embedding import dequantise
 from models.errors import NotTaught
+from models.head import Head
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +86,7 @@ class Judge:
         self._look = Look(bundle, normality)
         self._prior = bundle.prior()
         self._thresholds = Thresholds.of(recipe.costs)
+        self._heads: dict[frozenset[Modality], Head | None] = {}
         self._views: dict[tuple[frozenset[Modality], tuple[int, ...]], View | None] = {}
         self._promise: Promise | None = None
         self.digest = knowledge.digest if knowledge.classes else ""
@@ -186,13 +188,20 @@ class Judge:
         return self._views[key]
 
     def _make_view(self, present: frozenset[Modality], anomalies: tuple[int, ...]) -> View | None:
+        if present not in self._heads:
+            self._heads[present] = self._head(present)
+        head = self._heads[present]
+        if head is None:
+            return None
+        return View.of(head, self._bundle.normal, *self._held_out_with(present, anomalies))
+
+    def _head(self, present: frozenset[Modality]) -> Head | None:
+        """Solve the classifier for parts that are seen so; None where that knows no good parts."""
         try:
             head = self._knowledge.head(self._prior, sorted(present), self._bundle.normal)
         except NotTaught:
             return None
-        if self._bundle.normal not in head.classes:
-            return None
-        return View.of(head, self._bundle.normal, *self._held_out_with(present, anomalies))
+        return head if self._bundle.normal in head.classes else None
 
     def _held_out_with(
         self, present: frozenset[Modality], anomalies: tuple[int, ...]

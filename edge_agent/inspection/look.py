@@ -13,6 +13,7 @@ from models import Bundle
 from models.bnk import Normality
 from models.guide import GuidedBundle
 from models.normality import Seen, picture_score, window_score
+from models.tokenbank import rounded
 
 DIGITS: Final = 16
 """Of a digest; no station will know so many states that two of them begin with the same."""
@@ -49,7 +50,7 @@ class Look:
         """
         if (details := embedding.details) is None:
             return embedding
-        tokens, q = details.tokens, embedding.q
+        tokens, q = None if details.tokens is None else rounded(details.tokens), embedding.q
         unlike = None if self._seen is None or tokens is None else self._seen.anomaly(tokens)
         if self._space is not None:
             q = self._space.extended(q, tokens, unlike if self._one_map else None)

@@ -72,8 +72,8 @@ class View:
         if self.unlike is None:
             return None
         scores = np.concatenate([distances[[self.normal]], anomaly[list(self.anomalies)]])[np.newaxis]
-        p_normal, unlike = self.unlike.p_value(scores), self.unlike.ratio(scores)
-        return self._evidence(distances[np.newaxis], p_normal, unlike, defect_share)
+        unlike = self.unlike.ratio(scores)
+        return self._evidence(distances[np.newaxis], self.unlike.p_value(scores, unlike), unlike, defect_share)
 
     def own_evidence(self, defect_share: float) -> Evidence | None:
         """Say how unusual the held-out parts are."""

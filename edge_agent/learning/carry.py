@@ -17,7 +17,7 @@ from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.blobs import HeldBlobs
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar, Role
-from edge_agent.learning.goodparts import DETAILED, MAX_DETAILED, MAX_VARIED, encode_details
+from edge_agent.learning.goodparts import DETAILED, encode_details
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import variant_of
@@ -25,7 +25,7 @@ from edge_agent.learning.stateblobs import StateBlobs
 from edge_agent.records import Details, Embedding
 from models import Bundle
 from models.augment import AUGMENTATIONS
-from models.guide import GuidedBundle
+from models.guide import GuidedBundle, can_be_guided
 from models.tokenbank import rounded
 
 Encode = Callable[[Example], Embedding | BadData]
@@ -62,7 +62,7 @@ class Carried:
 
     Attributes:
         learned: all of it; pictures and windows are the ones that the station keeps.
-        details: what must be kept of good parts beside it, by digest.
+        details: what must be kept of examples beside it, by digest.
         losses: what could not be carried over.
     """
 
@@ -144,7 +144,7 @@ def carry(
     check_nothing_ends(losses(learned, reasons), learned.names)
     held = HeldBlobs()
     states = StateBlobs(held, learned.knowledge.recipe, bundle, guided=guided)
-    anew = _Anew(bundle, read, encode, held, progress)
+    anew = _Anew(bundle, read, encode, held, progress, tokens=guided and can_be_guided(bundle))
     anew.total = sum(anew.variants(exemplar) for exemplar in learned.exemplars if exemplar.id not in reasons)
     known = states.nothing
     for lesson in learned.lessons:
@@ -178,15 +178,17 @@ class _Anew:
         encode: Encode,
         blobs: HeldBlobs,
         progress: Callable[[int, int], None],
+        *,
+        tokens: bool,
     ) -> None:
         self.total = 0
+        self._tokens = tokens
         self._bundle = bundle
         self._read = read
         self._encode = encode
         self._blobs = blobs
         self._progress = progress
         self._done = 0
-        self._detailed = Counter[tuple[str, Role]]()
 
     def variants(self, exemplar: Exemplar) -> int:
         """Say in how many variants an exemplar is embedded: defects that are learned in all of them."""
@@ -221,16 +223,12 @@ class _Anew:
         return embedding
 
     def _kept(self, exemplar: Exemplar, seen: Sequence[Details]) -> str:
-        """Hold the details that a lesson would keep, as far as there is room; give their digest, "" for none."""
+        """Hold the details that a lesson would keep; give their digest, "" for none."""
         if exemplar.label == self._bundle.normal and exemplar.role in DETAILED:
             details = seen[0]
-        elif exemplar.plain is not None:
+        elif self._tokens:
             tokens = [rounded(one.tokens) for one in seen if one.tokens is not None]
             details = Details(np.stack(tokens) if tokens else None)
         else:
             return ""
-        key = exemplar.label, exemplar.role
-        if self._detailed[key] >= (MAX_DETAILED if len(seen) == 1 else MAX_VARIED):
-            return ""
-        self._detailed[key] += 1
         return self._blobs.write(encode_details(details))

@@ -51,6 +51,13 @@ def check_carried(mine: RecipeSlots, sealed: Sealed, name: str) -> Crossing:
     return Crossing(sealed.slot, mine.active, sealed)
 
 
+def interrupted(mine: RecipeSlots, sealed: Sealed | None) -> Crossing | None:
+    """Give the crossing that ended between the disk and the record, where what was carried over is active already."""
+    if sealed is None or sealed.slot != mine.active:
+        return None
+    return Crossing(mine.active, mine.history[-1] if mine.history else Slot(), sealed)
+
+
 def check_nothing_waits(mine: RecipeSlots) -> None:
     """Raise `ConfigError` while a candidate waits: it is of the bundle of before."""
     if mine.candidate is not None:

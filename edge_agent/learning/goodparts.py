@@ -1,7 +1,8 @@
 """What good parts look and sound like in detail, and how far held-out ones lie from that: learned from kept details.
 
-A pure function of the exemplars whose details are kept, whatever their order. So to forget one is to do without it, and
-the bytes are those of never having learned it.
+A pure function of the exemplars whose details are kept, in the order taught: what they look like is learned from the
+first, and the newest held-out ones say how unlike that another good part is. Details are kept of all, so to forget one
+of the first is to let the next one in, and the bytes are those of never having learned it.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from models.npy import decode_npy
 from models.tokenbank import rounded
 
 MAX_DETAILED: Final = 500
-"""Good parts of one role whose details are kept: 26 MB with `generic`, and learned in some seconds."""
+"""Good parts that are learned in detail, in some seconds: the first that were taught. After these what is known stays,
+so that of a further lesson only what is held out is asked about."""
 
-MAX_VARIED: Final = 100
-"""Examples of one class whose details are kept in all their variants: 41 MB with `generic`."""
+MAX_SCORED: Final = MAX_EXEMPLARS
+"""Held-out good parts that are held against these, each in a millisecond or two: all that count."""
 
 DETAILED: Final = (Role.FIT, Role.RING)
 """Good parts are learned from, or tell how far others lie from those."""
@@ -64,27 +66,41 @@ class GoodParts:
     anomalies: dict[str, tuple[Score, Score]]
 
     @classmethod
-    def of(cls, bundle: Bundle, good: Iterable[Exemplar], read: Callable[[str], Details | None]) -> Self | None:
+    def of(
+        cls,
+        bundle: Bundle,
+        good: Iterable[Exemplar],
+        read: Callable[[str], Details | None],
+        before: GoodParts | None = None,
+    ) -> Self | None:
         """Learn good parts.
 
         Args:
             bundle: what the details are from.
-            good: exemplars of good parts, fitted and held out; those without details say nothing.
+            good: exemplars of good parts, fitted and held out, in the order taught; those without details say nothing.
             read: gives kept details by digest, None where they are lost.
+            before: what was known of fewer or more of them, which spares looking twice at the same.
 
         Returns:
             What is known; None where fewer than two fitted ones have details.
         """
         fitted, held_out = members(good)
-        found = {e.id: details for e in fitted if (details := read(e.details)) is not None}
-        normality = _normality(bundle, list(found.values()))
-        if normality is None:
-            return None
+        learned = tuple(sorted(e.id for e in fitted))
         anomalies: dict[str, tuple[Score, Score]] = {}
+        if before is not None and before.learned == learned:
+            normality, anomalies = (
+                before.normality,
+                {e.id: before.anomaly(e) for e in held_out if e.id in before.anomalies},
+            )
+        elif (made := _normality(bundle, [one for e in fitted if (one := read(e.details)) is not None])) is not None:
+            normality = made
+        else:
+            return None
         for e in held_out:
-            details = read(e.details)
-            anomalies[e.id] = (None, None) if details is None else normality.scores(details.tokens, details.features)
-        return cls(normality, tuple(sorted(e.id for e in fitted)), dict(sorted(anomalies.items())))
+            if e.id not in anomalies:
+                one = read(e.details)
+                anomalies[e.id] = (None, None) if one is None else normality.scores(one.tokens, one.features)
+        return cls(normality, learned, dict(sorted(anomalies.items())))
 
     def is_of(self, good: Iterable[Exemplar]) -> bool:
         """Say whether it was learned from just these exemplars of good parts."""
@@ -115,9 +131,10 @@ class GoodParts:
 
 
 def members(good: Iterable[Exemplar]) -> tuple[list[Exemplar], list[Exemplar]]:
-    """Give the exemplars whose details are kept: those that are learned from, and those that are held out."""
+    """Give the exemplars that count in detail: those that are learned from, and those that are held out."""
     detailed = [e for e in good if e.details]
-    return [e for e in detailed if e.role is Role.FIT], [e for e in detailed if e.role is Role.RING]
+    fitted, held_out = ([e for e in detailed if e.role is role] for role in DETAILED)
+    return fitted[:MAX_DETAILED], held_out[-MAX_SCORED:]
 
 
 def encode_details(details: Details) -> bytes:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.exemplar import MAX_EXEMPLARS, Chunk, Exemplar, Role
+from edge_agent.learning.goodparts import MAX_DETAILED
 from edge_agent.records import Details
 from models import Bundle
 from models.errors import KnowledgeDamaged
@@ -79,7 +80,8 @@ def members_of(lessons: tuple[Chunk, ...], bundle: Bundle, *, wanted: bool) -> t
         wanted: the recipe wants a guide.
 
     Returns:
-        Their ids, sorted, of as few lessons as have enough of them; none where there is no guide.
+        Their ids, sorted, of as few lessons as have enough of them, and of these the first `MAX_DETAILED`; none where
+        there is no guide.
     """
     if not wanted or not can_be_guided(bundle):
         return ()
@@ -89,7 +91,7 @@ def members_of(lessons: tuple[Chunk, ...], bundle: Bundle, *, wanted: bool) -> t
             return ()
         members += fitted_in((lesson,), bundle)
         if len(members) >= MEMBERS:
-            return tuple(sorted(members))
+            return tuple(sorted(members[:MAX_DETAILED]))
     return ()
 
 

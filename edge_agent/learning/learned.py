@@ -6,6 +6,7 @@ judging the judge's.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -119,10 +120,6 @@ class Learned:
         """Give the kept examples of the class of good parts."""
         return [exemplar for exemplar in self.exemplars if exemplar.label == normal]
 
-    def detailed(self, slug: str, role: Role) -> int:
-        """Count the kept examples of a class in one role whose details are kept."""
-        return sum(bool(e.details) and e.label == slug and e.role is role for e in self.exemplars)
-
     def raw_bytes(self, slug: str, role: Role) -> int:
         """Say what the kept pictures and windows of a class in one role take [bytes]."""
         return sum(e.raw_bytes for e in self.exemplars if e.label == slug and e.role is role)
@@ -130,6 +127,14 @@ class Learned:
     def find(self, sample: str) -> tuple[Exemplar, ...]:
         """Give the exemplars with this id, or that came from there."""
         return tuple(exemplar for exemplar in self.exemplars if sample in (exemplar.id, exemplar.source))
+
+    def unknown(self, what: str) -> BadData:
+        """Give the refusal of what nothing is known of, by whatever name a person has for it."""
+        hint = "`edge-agent learned` lists the classes, `edge-agent learned CLASS` its samples"
+        with contextlib.suppress(BadData):  # it need not be a name
+            if (slug := slug_of(what)) in self.classes:
+                hint = f"write {self.names.get(slug, slug)} if that is meant"
+        return BadData(f"nothing was learned that is called {what}", hint=hint)
 
     def slug_for(self, name: str) -> str:
         """Give the slug of a class that exists, or may.
@@ -161,6 +166,22 @@ class Learned:
         said = f"already an example of {self.names.get(kept.label, kept.label)}, taught by {kept.who} at {at}"
         as_what = f"{said} as {kept.source}"
         return as_what if kept.label == slug else f"{as_what}; forget that first if it was wrong"
+
+    def contradiction(self, q: NDArray[np.int16], slug: str) -> str:
+        """Say whose very picture an example has that is to be taught as this class, where that is of another class.
+
+        Args:
+            q: its embedding without a guide, (d of the bundle,).
+            slug: the class.
+
+        Returns:
+            Why it cannot be taught, "" where nothing speaks against it.
+        """
+        kept = self._by_picture.get(self._picture_of(q))
+        if kept is None or kept.label == slug:
+            return ""
+        said = f"its picture is that of {kept.source}, an example of {self.names.get(kept.label, kept.label)}"
+        return f"{said}; forget that first if it was wrong"
 
     def with_exemplars(self, name: str, exemplars: Sequence[Exemplar]) -> Self:
         """Add the exemplars of one lesson.
@@ -234,6 +255,18 @@ class Learned:
             raise BadData(f"the class {slug} was never learned", hint=f"what was learned: {known}")
         gone = frozenset(exemplar.id for exemplar in self.exemplars if exemplar.label == slug)
         return self._reduced(self.base.without_class(slug), gone, self.knowledge.without_class(slug))
+
+    def _picture_of(self, q: NDArray[np.int16]) -> bytes:
+        """Give what an embedding without a guide has of the picture; b"" without one."""
+        guided = self.knowledge.d - len(q)
+        spans = (q[s.start : s.stop - guided] for s in self.knowledge.spans if s.modality == "image")
+        return b"".join(part.tobytes() for part in spans if part.any())
+
+    @cached_property
+    def _by_picture(self) -> dict[bytes, Exemplar]:
+        plain = ((e.rows if e.plain is None else e.plain, e) for e in self.exemplars)
+        found = {self._picture_of(rows[0]): exemplar for rows, exemplar in plain}
+        return {picture: exemplar for picture, exemplar in found.items() if picture}
 
     @cached_property
     def _by_id(self) -> dict[str, Exemplar]:

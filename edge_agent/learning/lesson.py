@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,12 @@ from edge_agent.sources.imagehealth import picture_faults
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
 from models.guide import GuidedBundle
 from models.tokenbank import rounded
+
+MAX_GOOD: Final = 20_000
+"""Good parts that are learned and held out: 1 GB of details with `generic`."""
+
+MAX_VARIED: Final = 1000
+"""Examples of one class whose tokens are kept, in all their variants: 0.4 GB with `generic`."""
 
 
 @dataclass
@@ -43,7 +49,7 @@ class Sample(NamedTuple):
     Attributes:
         exemplar: of it, without picture, window or details.
         example: what it was made from.
-        details: of a good part; of any other, and of all its variants, where a guide says where to look; else None.
+        details: of a good part; of any other, and of all its variants, where tokens are kept; else None.
     """
 
     exemplar: Exemplar
@@ -62,9 +68,10 @@ class Lesson:
         limits: when a picture is too bad to learn from.
         golden: nothing is learned from them; they are to be asked whenever knowledge is to change.
         space: what embeddings are of, where a guide says where to look; None where none does.
+        tokens: those of every example are kept, so that it can be looked at by a guide that is made another time.
 
     Raises:
-        BadData: the name is no class name, or nearly that of another class.
+        BadData: the name is no class name, or nearly that of another class, or there would be too many of it.
     """
 
     def __init__(
@@ -77,16 +84,20 @@ class Lesson:
         *,
         golden: bool = False,
         space: GuidedBundle | None = None,
+        tokens: bool = False,
     ) -> None:
         self.name = name
         self._space = space
+        self._tokens = tokens or space is not None
         self.label = learned.slug_for(name)
         self._normal = normal
         self._golden = golden
         self._variants = 1 if golden or self.label == normal else AUGMENTATIONS
+        self._learned = learned
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
         self._refuse_known(learned)
+        self._check_room(learned)
         self._pass_over_refused()
 
     @property
@@ -123,6 +134,8 @@ class Lesson:
             self._samples[i].refused = result.message
         elif "bad_vibration" in result.degraded:
             self._samples[i].refused = "its vibration window cannot be used"
+        elif k == 0 and (reason := self._contradiction(result)):
+            self._samples[i].refused = reason
         else:
             self._keep(self._samples[i], result)
             if k + 1 < self._variants:
@@ -138,12 +151,15 @@ class Lesson:
         tokens = None if embedding.details is None else embedding.details.tokens
         return replace(embedding, q=self._space.extended(embedding.q, tokens), plain=embedding.q)
 
+    def _contradiction(self, first: Embedding) -> str:
+        return self._learned.contradiction(first.q if first.plain is None else first.plain, self.label)
+
     def _keep(self, sample: _Sample, result: Embedding) -> None:
         looked = self.look(result)
         if looked.plain is not None:
             sample.plain.append(looked.plain)
         sample.rows.append(looked.q)
-        if self._space is not None or self.label == self._normal:
+        if self._tokens or self.label == self._normal:
             details = looked.details or Details()
             if details.tokens is not None:  # a lesson may wait with hundreds of them
                 details = Details(rounded(details.tokens), details.features)
@@ -153,7 +169,7 @@ class Lesson:
         """Give what is kept of a sample in detail: enough to learn good parts, or to look at it anew."""
         if self.label == self._normal and role in DETAILED:
             return sample.details[0]
-        if self._space is None:
+        if not self._tokens:
             return None
         tokens = [details.tokens for details in sample.details if details.tokens is not None]
         return Details(np.stack(tokens).astype(np.int8) if tokens else None)
@@ -220,6 +236,18 @@ class Lesson:
             twice = f"the same as {first[id_]}" if id_ in first else ""
             first.setdefault(id_, source)
             sample.refused = sample.refused or learned.objection(id_, self.label) or twice
+
+    def _check_room(self, learned: Learned) -> None:
+        """Refuse a lesson after which details of more examples would have to be kept than may be."""
+        most = MAX_GOOD if self.label == self._normal else MAX_VARIED
+        known = sum(exemplar.label == self.label for exemplar in learned.exemplars)
+        new = sum(not sample.refused for sample in self._samples)
+        if known + new > most and (self._tokens or self.label == self._normal):
+            raise BadData(
+                f"{new} more example{'' if new == 1 else 's'} of {self.name} would be too many: {known} are known, "
+                f"{most} are the most",
+                hint="choose those that differ most, or `edge-agent forget` some",
+            )
 
     def _pass_over_refused(self) -> None:
         while self._at[0] < len(self._samples) and self._samples[self._at[0]].refused:

@@ -19,7 +19,7 @@ from edge_agent.errors import StateDamaged
 from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.example import Example, encode_npy
 from edge_agent.learning.exemplar import Exemplar, Role
-from edge_agent.learning.goodparts import MAX_DETAILED, MAX_VARIED, encode_details
+from edge_agent.learning.goodparts import encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
 from edge_agent.ledger.pictures import encoded
@@ -74,7 +74,7 @@ class Raw:
 
 
 def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exemplar]:
-    """Keep what belongs to exemplars, as far as their class has room.
+    """Keep what belongs to exemplars: details of all of them, pictures and windows as far as their class has room.
 
     Args:
         blobs: where to.
@@ -87,7 +87,7 @@ def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exem
     Raises:
         Unavailable: the disk is full or failing.
     """
-    kept, used_bytes, detailed = [], dict[tuple[str, Role], int](), dict[tuple[str, Role], int]()
+    kept, used_bytes = [], dict[tuple[str, Role], int]()
     for exemplar, example, details in samples:
         key = exemplar.label, exemplar.role
         used = used_bytes.setdefault(key, learned.raw_bytes(*key))
@@ -96,12 +96,7 @@ def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exem
         if used_bytes[key] > MAX_RAW_BYTES:
             raw = Raw()
         picture, window = (blobs.write(data) if data else "" for data in (raw.picture, raw.window))
-        digest = ""
-        if details is not None:
-            count = detailed.setdefault(key, learned.detailed(*key))
-            if count < (MAX_DETAILED if len(exemplar.rows) == 1 else MAX_VARIED):
-                digest = blobs.write(encode_details(details))
-                detailed[key] += 1
+        digest = "" if details is None else blobs.write(encode_details(details))
         kept.append(replace(exemplar, picture=picture, window=window, raw_bytes=len(raw), details=digest))
     return kept
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeVar
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged
@@ -142,7 +143,8 @@ class StateBlobs:
         good = learned.good_ones(self._bundle.normal)
         if learned.good is not None and learned.good.is_of(good):
             return learned
-        return replace(learned, good=GoodParts.of(self._bundle, good, lambda digest: self._details(digest, damage)))
+        read = partial(self._details, damage=damage)
+        return replace(learned, good=GoodParts.of(self._bundle, good, read, learned.good))
 
     def _looked_at(self, learned: Learned, damage: Damage) -> Learned:
         """Guide what is known by the good parts that there are, or no more; mostly nothing changes."""

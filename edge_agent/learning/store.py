@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import DAMAGED, Blobs, keep_aside
-from edge_agent.learning.carried import CarriedFolder, Sealed
-from edge_agent.learning.crossing import Crossing, back, check_carried, check_nothing_waits, former
+from edge_agent.learning.carried import CarriedFolder
+from edge_agent.learning.crossing import Crossing, back, check_carried, check_nothing_waits, former, interrupted
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
 from edge_agent.learning.state import State, Stored
@@ -281,13 +281,9 @@ class KnowledgeStore:
 
     def _half_crossed(self, mine: RecipeSlots) -> Crossing | None:
         """Give the crossing that a power cut interrupted after it was made, None where there is none."""
-        try:
-            sealed: Sealed | None = self._carried.find()
-        except StateDamaged:
-            return None
-        if sealed is None or sealed.slot != mine.active:
-            return None
-        return Crossing(mine.active, mine.history[-1] if mine.history else Slot(), sealed)
+        with contextlib.suppress(StateDamaged):
+            return interrupted(mine, self._carried.find())
+        return None
 
     def _remove_unneeded(self) -> None:
         """Remove the blobs that no state needs any more.
@@ -300,9 +296,5 @@ class KnowledgeStore:
         slots = [slot for recipe in self._slots.recipes.values() for slot in recipe.all]
         needed = set[str]().union(*(slot.blobs for slot in slots))
         with contextlib.suppress(StateDamaged, Unavailable):  # the change itself is made, and stays so
-            needed = needed.union(*(self._raw(digest) for slot in slots for digest in slot.lessons))
+            needed = needed.union(*(self._states.named(lesson) for slot in slots for lesson in slot.lessons))
             self.blobs.remove_all_but(needed)
-
-    def _raw(self, lesson: str) -> frozenset[str]:
-        """Give the digests of what a lesson's exemplars were made from and of their details."""
-        return self._states.named(lesson)

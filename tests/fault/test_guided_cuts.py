@@ -3,118 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from guided_world import BUNDLE, CHANGE, embedding, everything, forget, known, store, taught, teach
 from learned_values import details
 
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning import guiding
 from edge_agent.learning.blobs import blob_name
 from edge_agent.learning.example import Example
-from edge_agent.learning.exemplar import Chunk, Role
-from edge_agent.learning.learned import Learned
+from edge_agent.learning.exemplar import Chunk
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.raw import keep
-from edge_agent.learning.slots import SLOTS, Change
-from edge_agent.learning.store import KnowledgeStore
-from edge_agent.records import Details, Embedding, Modality
+from edge_agent.learning.slots import SLOTS
+from edge_agent.records import Details
 from edge_agent.runtime.disk import Disk
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 from models.bundle import Bundle
-from models.embedding import quantise
 from models.guide import GuidedBundle
-from models.head import Prior
-from models.manifest import Block
 
-BLOCKS = (Block("image", 0, 2, 0.5, "a"), Block("vibration", 2, 4, 0.5, "b"))
 GOOD, MORE, PITS = range(6), range(20, 24), range(50, 52)
-CHANGE = Change("teach", "good", ("x",), "ann", 1e9)
-
-
-class TinyBundle(Bundle):
-    """A bundle without files, whose pictures have four regions."""
-
-    @property
-    def grid(self) -> tuple[int, int] | None:
-        return (2, 2)
-
-    def prior(self) -> Prior:
-        return Prior(np.eye(4) * 0.01, 12.0)
-
-
-MANIFEST = SimpleNamespace(
-    blocks=BLOCKS,
-    embedding=4,
-    name="tiny",
-    version="1",
-    parts=(1,),
-    judging=(1,),
-    label_policy=SimpleNamespace(normal="good"),
-)
-BUNDLE = TinyBundle(Path(), MANIFEST, "0" * 64)
 
 
 @pytest.fixture(autouse=True)
 def few_members(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two good parts are enough for a guide here, so that every write can be cut."""
     monkeypatch.setattr(guiding, "MEMBERS", 2)
-
-
-def store(disk: Disk, *, guided: bool = True) -> KnowledgeStore:
-    return KnowledgeStore(disk, "r", BUNDLE, guided=guided)
-
-
-def known(disk: Disk, *, guided: bool = True) -> Learned:
-    return store(disk, guided=guided).load().active.learned
-
-
-def embedding(seed: int) -> Embedding:
-    z = np.abs(np.random.default_rng(seed).normal(size=4)) + 0.2
-    z[:2] *= 0.5**0.5 / np.linalg.norm(z[:2])
-    z[2:] *= 0.5**0.5 / np.linalg.norm(z[2:])
-    return Embedding(quantise(z), frozenset(Modality), details=details(seed))
-
-
-def taught(disk: Disk, label: str, seeds: range, *, guided: bool = True, without: range = range(0)) -> Learned:
-    """What is known with one more lesson, as the station gives it; written nowhere but for what is kept beside it."""
-    opened = store(disk, guided=guided)
-    learned = opened.load().active.learned
-    space = guiding.space_of(BUNDLE, learned.guiding)
-    examples = [Example(f"{label} {i}", samples=np.full((9, 3), i, np.float32), rate_hz=1e3) for i in seeds]
-    lesson = Lesson(
-        label, examples, learned, "good", SimpleNamespace(), space=space if isinstance(space, GuidedBundle) else None
-    )
-    variants = 1 if label == "good" else 8
-    while lesson.next_variant() is not None:
-        lesson.take(embedding(1000 * seeds[lesson.done // variants] + lesson.done % variants))
-    kept = [one for one, i in zip(lesson.exemplars(learned, "ann", 1e9), seeds, strict=True) if i not in without]
-    if label == "good":  # so that what is left out does not change what the others are for
-        kept = [one._replace(exemplar=replace(one.exemplar, role=Role.FIT)) for one in kept]
-    return opened.completed(learned.with_exemplars(label, keep(opened.blobs, kept, learned)))
-
-
-def teach(disk: Disk, label: str, seeds: range, *, without: range = range(0), guided: bool = True) -> None:
-    learned = taught(disk, label, seeds, without=without, guided=guided)
-    store(disk, guided=guided).save(learned, CHANGE)
-
-
-def forget(disk: Disk, seeds: range) -> None:
-    opened = store(disk)
-    learned = opened.load().active.learned
-    ids = [e.id for e in learned.exemplars if e.source in {f"good {i}" for i in seeds}]
-    opened.save(opened.completed(learned.without(ids)), CHANGE)
-
-
-def everything(learned: Learned) -> object:
-    return (
-        learned.knowledge.to_bytes(),
-        [chunk.to_bytes() for chunk in learned.lessons],
-        None if learned.guiding is None else learned.guiding.to_bytes(),
-        None if learned.good is None else learned.good.to_bytes(),
-    )
 
 
 def test_it_begins_with_good_parts_and_what_is_taught_then_is_looked_at_the_same() -> None:
@@ -388,19 +304,6 @@ def test_drawn_parts_of_another_guide_are_not_counted() -> None:
     opened.load()
 
     assert before not in opened.digests and known(disk).knowledge.digest in opened.digests
-
-
-def test_of_more_examples_than_tokens_are_kept_of_the_guide_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.learning.raw.MAX_VARIED", 1)
-    disk = FakeDisk()
-    teach(disk, "good", GOOD)
-    teach(disk, "pit", PITS)
-    kept = [bool(e.details) for e in known(disk).exemplars if e.label == "pit"]
-
-    assert kept == [True, False]
-    with pytest.raises(BadData, match="pit 51 was taught by where to look") as refused:
-        forget(disk, range(1))
-    assert "forget it first" in refused.value.hint
 
 
 def test_a_lesson_that_was_looked_at_otherwise_is_taught_once_more() -> None:

@@ -19,7 +19,8 @@ from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
-from edge_agent.ledger import Reader
+from edge_agent.ledger import Reader, Receipt
+from edge_agent.product import Product
 from edge_agent.runtime import priority
 from models.castings import CastingLine
 
@@ -162,10 +163,21 @@ def test_a_refused_sheet_is_overruled_only_by_name_and_on_record(
     assert typed("adopt", "castings", "--overrule", "--who", "Ben", "--json", *where) == 0
     adopted = json.loads(capsys.readouterr().out)["adopted"]
     assert (adopted["carried"], adopted["overruled"]) == (True, ["good would suffer."])
+    heard: list[str] = []
+    crossed = Station._crossed
+
+    def noted(self: Station, product: Product, receipt: Receipt) -> None:
+        heard.append(receipt.item.action)  # type: ignore[union-attr]  # it is that of a change
+        crossed(self, product, receipt)
+
+    monkeypatch.setattr(Station, "_crossed", noted)
     with Station(config(state_dir, "castings")):
         pass
+    assert heard == ["adopt"], "what was carried over is needed until the change itself is on record"
     with Reader(state_dir) as reader:
-        rows = {row.action: row for row in reader.teachings(2)}
+        newest = reader.teachings(2)
+    rows = {row.action: row for row in newest}
+    assert [row.action for row in newest] == ["adopt", "overrule"]
     assert (rows["overrule"].who, rows["overrule"].sources) == ("Ben", ("good would suffer.",))
     assert rows["adopt"].after == adopted["knowledge"]
 

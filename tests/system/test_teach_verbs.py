@@ -230,14 +230,15 @@ def test_the_lines_parts_are_looked_at_beside_the_loop(state_dir: Path, monkeypa
     begin = Lesson.__init__
 
     def noted(self: Lesson, name: str, examples: list[Example], *arguments: object, **more: object) -> None:
-        if examples:
-            threads.append(threading.current_thread().name)
+        threads.append(threading.current_thread().name)
         begin(self, name, examples, *arguments, **more)  # type: ignore[arg-type]  # it passes on what it was given
 
     monkeypatch.setattr(Lesson, "__init__", noted)
     with running(config(state_dir)) as (_, socket):
         api.call(socket, "teach", {"label": "good", "who": "Anna", "next": 2, "now": True})
-    assert threads == ["background"]
+        with pytest.raises(BadData, match="has 0 letters and digits"):
+            api.call(socket, "teach", {"label": "!", "who": "Anna", "next": 2})
+    assert threads == ["background"] * 3
 
 
 def typed(*words: str) -> int:

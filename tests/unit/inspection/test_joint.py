@@ -14,7 +14,8 @@ def test_either_score_is_enough_and_neither_drowns_the_other() -> None:
     usual, by_one, by_other = joint.ratio(np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 900.0]]))
 
     assert min(by_one, by_other) > max(usual, joint.own.max())
-    assert (joint.p_value(np.array([[9.0, 0.0], [0.0, 900.0]])) == 1 / 61).all()
+    far = np.array([[9.0, 0.0], [0.0, 900.0]])
+    assert (joint.p_value(far, joint.ratio(far)) == 1 / 61).all()
 
 
 def test_held_out_parts_weigh_as_further_good_ones_do() -> None:
@@ -37,7 +38,7 @@ def test_no_more_good_parts_are_stopped_than_were_asked_for() -> None:
     rng = np.random.default_rng(3)
     further = rng.normal(size=(2000, 3))
     joints = [Joint(rng.normal(size=(19, 3))) for _ in range(100)]
-    right = np.mean([stopped(joint.p_value(further), 0.05) for joint in joints])
+    right = np.mean([stopped(joint.p_value(further, joint.ratio(further)), 0.05) for joint in joints])
     by_themselves = (Ring(np.log(j.ratio(j.held_out))).p_value(np.log(j.ratio(further))) for j in joints)
     wrong = np.mean([stopped(p_values, 0.05) for p_values in by_themselves])
 
@@ -48,6 +49,7 @@ def test_no_more_good_parts_are_stopped_than_were_asked_for() -> None:
 def test_one_score_ranks_by_itself() -> None:
     scores = np.random.default_rng(4).normal(size=(30, 1))
     asked = np.linspace(-3.0, 3.0, 50)[:, np.newaxis]
+    alone = Joint(scores)
 
-    assert (Joint(scores).p_value(asked) == Ring(scores[:, 0]).p_value(asked[:, 0])).all()
+    assert (alone.p_value(asked, alone.ratio(asked)) == Ring(scores[:, 0]).p_value(asked[:, 0])).all()
     assert (Joint(scores).own_p_value == Ring(scores[:, 0]).p_value(scores[:, 0])).all()

@@ -12,6 +12,7 @@ from learned_values import EMPTY, SmallBundle, details, exemplar, identity, rows
 
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning import carry as subject
+from edge_agent.learning import goodparts
 from edge_agent.learning.carry import SUMS, UNKEPT, Carried, Loss, carry
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar, Role
@@ -83,10 +84,12 @@ def test_good_parts_are_learned_in_detail_by_the_other_bundle() -> None:
     assert {e.details for e in made.learned.exemplars} - {""} == set(made.details) == {e.details for e in good}
 
 
-def test_details_are_kept_of_as_many_good_parts_as_a_lesson_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "MAX_DETAILED", 1)
+def test_details_are_kept_of_all_and_as_many_are_learned_as_a_station_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goodparts, "MAX_DETAILED", 2)
+    made = carried(taught((*GOOD, kept(8, "good"), kept(9, "good"))))
 
-    assert [bool(e.details) for e in carried(ALL).learned.exemplars[:4]] == [True, True, False, False]
+    assert all(e.details for e in made.learned.exemplars)
+    assert made.learned.good is not None and made.learned.good.learned == (GOOD[0].id, GOOD[2].id)
 
 
 def test_what_is_carried_over_does_not_depend_on_what_the_first_bundle_said() -> None:

@@ -10,6 +10,7 @@ import pytest
 from learned_values import SmallBundle, details, exemplar
 
 from edge_agent.errors import StateDamaged
+from edge_agent.learning import goodparts as subject
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.goodparts import GoodParts, decode_details, encode_details
 from edge_agent.records import Details
@@ -44,6 +45,33 @@ def test_a_held_out_part_is_scored_and_teaches_nothing() -> None:
     assert known.anomaly(one) == known.normality.scores(details(1).tokens, details(1).features)
     assert other.normality.digest == known.normality.digest
     assert other.anomaly(one) == (None, None)
+
+
+def test_all_held_out_parts_are_scored_by_the_first_that_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were only as many scored as are learned, most would have no anomaly, and then none is weighed."""
+    monkeypatch.setattr(subject, "MAX_DETAILED", 2)
+    known = learned(good())
+
+    assert known.learned == (good()[0].id, good()[2].id)
+    assert len(known.anomalies) == 6 and (None, None) not in known.anomalies.values()
+    assert learned(good()[1:]).learned == (good()[2].id, good()[4].id), "the next one comes in"
+    assert known.is_of(good()) and known.is_of([*good(), good(14)[12]]) and not known.is_of(good(14))
+
+
+def test_of_one_lesson_more_only_what_is_new_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MAX_DETAILED", 5)
+    before, read = learned(good(10)), []
+
+    def noted(digest: str) -> Details | None:
+        read.append(digest)
+        return KEPT.get(digest)
+
+    after = GoodParts.of(BUNDLE, good(12), noted, before)
+
+    assert after is not None and read == [good()[11].details]
+    assert after.to_bytes() == learned(good(12)).to_bytes()
+    fewer = GoodParts.of(BUNDLE, good(12)[2:], KEPT.get, after)
+    assert fewer is not None and fewer.to_bytes() == learned(good(12)[2:]).to_bytes()
 
 
 def test_what_was_read_is_what_was_written() -> None:

@@ -153,3 +153,17 @@ def test_lessons_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exemplars_that_do_not_fit_cannot_be_added_up(chunk: Chunk) -> None:
     with pytest.raises(StateDamaged):
         Learned.of(EMPTY, (chunk,), {})
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"),
+    [
+        ("PIT", "write pit if that is meant"),
+        ("pitt", "`edge-agent learned` lists"),
+        ("划痕", "`edge-agent learned` lists"),
+    ],
+)
+def test_what_was_never_learned_is_said_with_what_may_be_meant(what: str, hint: str) -> None:
+    error = taught((exemplar(1),)).unknown(what)
+
+    assert f"called {what}" in error.message and error.hint is not None and hint in error.hint

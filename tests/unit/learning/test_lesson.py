@@ -10,6 +10,7 @@ from learned_values import NOTHING, UTC
 
 from edge_agent.config import ImageHealthConfig
 from edge_agent.errors import BadData
+from edge_agent.learning import lesson as subject
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.learned import Learned
@@ -107,6 +108,40 @@ def test_nothing_is_learned_from_golden_examples() -> None:
     assert learned.count("pit", Role.GOLDEN) == 2
 
 
+@pytest.mark.parametrize(("label", "limit"), [("pit", "MAX_VARIED"), ("good", "MAX_GOOD")])
+def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_encoded(
+    label: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, limit, 3)
+
+    def taught(*examples: Example, learned: Learned = NOTHING) -> Lesson:
+        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True)
+
+    first = taught(*map(example, range(3)))
+    finish(first)
+    full = applied(first)
+
+    assert taught(example(2), learned=full).refused, "the same once more takes no room"
+    with pytest.raises(BadData, match=f"1 more example of {label} would be too many: 3 are known, 3 are the most"):
+        taught(example(3), learned=full)
+    with pytest.raises(BadData, match="0 are known"):
+        taught(*map(example, range(4)))
+
+
+def test_tokens_are_kept_of_all_variants_where_a_guide_may_be_made() -> None:
+    seen = replace(embedding(1), details=Details(np.ones((4, 6), np.float32), np.ones(5, np.float32)))
+    kept = []
+    for tokens in (True, False):
+        running = Lesson("pit", [example()], NOTHING, "good", ImageHealthConfig(), tokens=tokens)
+        while running.next_variant() is not None:
+            running.take(seen)
+        kept.append(running.exemplars(NOTHING, "ann", UTC)[0].details)
+
+    assert kept[0] is not None and kept[0].tokens is not None and kept[0].features is None
+    assert kept[0].tokens.shape == (AUGMENTATIONS, 4, 6) and kept[0].tokens.dtype == np.int8
+    assert kept[1] is None
+
+
 def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     black = Example("black", np.zeros((64, 64, 3), np.uint8))
     running = lesson("pit", black, example(1), black)
@@ -115,6 +150,24 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     assert running.taught == ["part 1"]
     assert running.refused == ["black: its picture is dark"] * 2
     assert applied(running).knowledge.samples("pit") == 1
+
+
+def test_one_picture_under_two_names_is_refused_after_one_encoding_whatever_lies_beside_it() -> None:
+    """The example is another one, as it has a window beside it; its picture is the same, and comes out the same."""
+    first = lesson("pit", example(0))
+    finish(first)
+    known = applied(first)
+    heard = replace(embedding(0), q=np.array([*embedding(0).q[:2], 7, 7], np.int16), present=frozenset(Modality))
+    contradicted, same = lesson("dent", example(1), example(2), learned=known), lesson("pit", example(1), learned=known)
+    for running in (contradicted, same):
+        running.take(heard)
+
+    assert contradicted.refused == [
+        "part 1: its picture is that of part 0, an example of pit; forget that first if it was wrong"
+    ]
+    assert contradicted.done == AUGMENTATIONS and contradicted.next_variant() is not None
+    contradicted.take(replace(heard, q=np.array([0, 0, 7, 7], np.int16)))
+    assert same.refused == [] and len(contradicted.refused) == 1, "parts without a picture have none in common"
 
 
 def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import Knowledge
+from models import Knowledge, head
 from models.embedding import assemble, dequantise, quantise
 from models.errors import KnowledgeDamaged, NotTaught
 from models.head import Head, Prior
@@ -82,6 +82,29 @@ def unpacked(triangle: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     square = np.zeros((k, k))
     square[np.triu_indices(k)] = triangle
     return square + np.triu(square, 1).T
+
+
+@pytest.mark.parametrize("d", [33, 100, 129])
+def test_many_dimensions_are_whitened_as_few_are(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The triangular inverse goes by halves, odd ones too; one that forgets a corner is seen."""
+    rng = np.random.default_rng(d)
+    spread = rng.normal(size=(d, d)) / d
+    blocks = (Block("image", 0, d, 1.0, "a"),)
+    prior = Prior(spread @ spread.T + np.eye(d) / d, 5.0)
+    rows = rng.normal(size=(12, d))
+    q = (rows / np.linalg.norm(rows, axis=1, keepdims=True) * 16000.0).astype(np.int16)
+    knowledge = Knowledge.empty("ring", "0" * 64, blocks).learn("good", q)
+    z = dequantise(q)
+    scatter = (z - z.mean(axis=0)).T @ (z - z.mean(axis=0)) / 12
+    wanted = (prior.covariance * 5.0 + scatter) / 6.0
+
+    def whitened() -> NDArray[np.float64]:
+        whitening = knowledge.head(prior).whitening
+        return whitening @ wanted @ whitening.T
+
+    np.testing.assert_allclose(whitened(), np.eye(d), atol=1e-9)
+    monkeypatch.setattr(head, "_inverse", lambda factor: np.diag(1.0 / np.diag(factor)))
+    assert not np.allclose(whitened(), np.eye(d), atol=1e-9)
 
 
 def test_each_dimension_is_divided_by_the_samples_that_have_it() -> None:

@@ -132,6 +132,10 @@ class Answers:
                 request.done(result)
 
         def begin(lesson: Lesson) -> None:
+            if self._agent.station.products.in_use is not product:
+                hint = f"`edge-agent use {product.name}`, then teach it again"
+                request.failed(BadData(f"another product than {product.name} is inspected by now", hint=hint))
+                return
             try:
                 if arguments.next:
                     teacher.gather(product, arguments.next, plan, answer, now)

@@ -209,7 +209,8 @@ class _Anew:
         rows, plain = np.stack([embedding.q for embedding in embeddings]), None
         if isinstance(space, GuidedBundle):
             rows, plain = np.stack([space.extended(q, one.tokens) for q, one in zip(rows, seen, strict=True)]), rows
-        made = replace(exemplar, rows=rows, plain=plain, details="")
+        pixels = example.pixels if example.samples is not None else ""
+        made = replace(exemplar, rows=rows, plain=plain, details="", pixels=pixels)
         return replace(made, details=self._kept(made, seen))
 
     def _embedded(self, variant: Example) -> Embedding:

@@ -152,22 +152,56 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     assert applied(running).knowledge.samples("pit") == 1
 
 
-def test_one_picture_under_two_names_is_refused_after_one_encoding_whatever_lies_beside_it() -> None:
-    """The example is another one, as it has a window beside it; its picture is the same, and comes out the same."""
-    first = lesson("pit", example(0))
-    finish(first)
-    known = applied(first)
-    heard = replace(embedding(0), q=np.array([*embedding(0).q[:2], 7, 7], np.int16), present=frozenset(Modality))
-    contradicted, same = lesson("dent", example(1), example(2), learned=known), lesson("pit", example(1), learned=known)
-    for running in (contradicted, same):
-        running.take(heard)
+def heard(seed: int, window: int) -> Example:
+    return Example(f"heard {seed} {window}", picture(seed), np.full((9, 3), window, np.float32), 1e3)
 
-    assert contradicted.refused == [
-        "part 1: its picture is that of part 0, an example of pit; forget that first if it was wrong"
-    ]
-    assert contradicted.done == AUGMENTATIONS and contradicted.next_variant() is not None
-    contradicted.take(replace(heard, q=np.array([0, 0, 7, 7], np.int16)))
-    assert same.refused == [] and len(contradicted.refused) == 1, "parts without a picture have none in common"
+
+@pytest.mark.parametrize("known", [example(0), heard(0, 1)], ids=["alone", "beside a window"])
+@pytest.mark.parametrize("again", [example(0), heard(0, 1), heard(0, 2)], ids=["alone", "as before", "another window"])
+def test_one_picture_under_two_names_is_refused_before_anything_is_encoded(known: Example, again: Example) -> None:
+    """Whatever lies beside it, and whichever device embeds it, as these differ in the last bits."""
+    first = lesson("pit", known)
+    finish(first)
+
+    second = lesson("dent", again, example(1), learned=applied(first))
+
+    (refused,) = second.refused
+    assert refused.startswith(again.source) and "example of pit" in refused and "forget that first" in refused
+    assert second.done == AUGMENTATIONS and second.next_variant() is not None
+
+
+def test_one_picture_beside_two_windows_is_two_examples_of_one_class() -> None:
+    first = lesson("pit", heard(0, 1))
+    finish(first)
+    assert lesson("pit", heard(0, 2), example(0), learned=applied(first)).refused == []
+
+
+def test_windows_without_a_picture_have_none_in_common() -> None:
+    first = lesson("pit", Example("window 1", samples=np.full((9, 3), 1, np.float32), rate_hz=1e3))
+    finish(first)
+    other = Example("window 2", samples=np.full((9, 3), 2, np.float32), rate_hz=1e3)
+    assert lesson("dent", other, learned=applied(first)).refused == []
+
+
+def test_an_embedding_is_taken_without_looking_through_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken on the loop thread, and indexes of 20,000 exemplars would stop the line."""
+    first = lesson("pit", heard(0, 1))
+    finish(first)
+    second = lesson("dent", example(1), learned=replace(applied(first)))
+    monkeypatch.setattr(Learned, "exemplars", property(lambda learned: pytest.fail("it looked")))
+
+    assert finish(second) == AUGMENTATIONS
+
+
+def test_tokens_are_rounded_on_the_device_thread_and_not_where_the_loop_takes_them() -> None:
+    tokens = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    seen = replace(embedding(0), details=Details(tokens))
+
+    looked = lesson("good", example(0)).look(seen)
+
+    assert looked.details is not None and looked.details.tokens is not None
+    assert looked.details.tokens.dtype == np.int8
+    assert lesson("pit", example(0)).look(seen) is seen, "nothing keeps them"
 
 
 def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:

@@ -1,0 +1,37 @@
+"""What a running station answers, where the work in the background ends after the line has gone on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from edge_agent.answers import Answers
+from edge_agent.commands import TeachArguments
+from edge_agent.errors import BadData
+from edge_agent.runtime.background import Chore
+
+
+def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:
+    """Its examples were sent for one product, and the line has gone on to another before they were unpacked."""
+    chores: list[Chore] = []
+    begun: list[object] = []
+    failed: list[Exception] = []
+    lessons = SimpleNamespace(begin=lambda *arguments, **options: "a lesson")
+    rings, bolts = (SimpleNamespace(name=name, lessons=lessons) for name in ("rings", "bolts"))
+    products = SimpleNamespace(in_use=rings)
+    agent = SimpleNamespace(
+        station=SimpleNamespace(products=products),
+        teacher=SimpleNamespace(gather=lambda *arguments: begun.append(arguments)),
+        background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
+    )
+    request = SimpleNamespace(arguments=TeachArguments("pit", "ann", next=3), body=b"", failed=failed.append)
+
+    for product in (rings, bolts):
+        Answers(agent).handlers["teach"](request, 0.0)  # type: ignore[arg-type]
+        products.in_use = product
+        (chore,) = chores
+        chore.then(chore.run())
+        chores.clear()
+
+    assert len(begun) == 1
+    (error,) = failed
+    assert isinstance(error, BadData) and "another product than rings" in error.message

@@ -34,6 +34,7 @@ from edge_agent.learning.stage import Step
 from edge_agent.ledger import Reader, Teaching, Word
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.steps import Paused, in_parts
 from edge_agent.scheduler.job import Job
 from edge_agent.selfanswers import SelfAnswers
 from edge_agent.status import Drawn, Status, Trouble, drawn_of
@@ -183,7 +184,7 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, ForgetArguments)
         lessons = self._agent.station.lessons
-        self._change(request, lambda: lessons.forget(arguments.what, arguments.who))
+        self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)))
 
     def _undo(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -242,7 +243,7 @@ class Answers:
 
         self._later(request, lambda: line.bypass.save(bypassed), kept)
 
-    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
+    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused]) -> None:
         product = self._agent.station.products.in_use
         self._later(request, work, lambda made: request.done(self._agent.teacher.apply(product, made)))
 

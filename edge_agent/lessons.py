@@ -23,6 +23,7 @@ from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.steps import Steps
 from models.guide import GuidedBundle, can_be_guided
 
 SHIFT_S: Final = 8 * 3600.0
@@ -155,8 +156,8 @@ class Lessons:
         slug, sources = ("", ()) if candidate.change is None else (candidate.change.slug, candidate.change.sources)
         return Teaching(self._clock.utc(), "cancel", slug, active, active, sources, who)
 
-    def forget(self, what: str, who: str) -> tuple[Changed, list[Teaching]]:
-        """Forget a class, or samples by id or source, as if they had never been learned.
+    def forget(self, what: str, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
+        """Forget a class, or samples by id or source, as if they had never been learned; see `Recipe.forget`.
 
         Args:
             what: a class by name or slug, an id, or what a sample was taught from.
@@ -172,10 +173,10 @@ class Lessons:
         slugs = {what, *(slug for slug, name in recipe.learned.names.items() if name == what)}
         found = recipe.learned.find(what)
         if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
-            return _rows(recipe.forget_class(slug, who, self._clock.utc()))
+            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())))
         if not found:
             raise recipe.learned.unknown(what)
-        return _rows(recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc()))
+        return _rows((yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())))
 
     def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
         """Go back to what was known before the last change; raises as `Recipe.undo` does."""

@@ -147,7 +147,8 @@ class Answers:
 
         def prepared() -> Lesson:
             examples = [] if arguments.next else unpack(request.body)
-            return product.lessons.begin(plan.name, examples, golden=plan.golden, now=plan.now)
+            following = arguments.next or arguments.following
+            return product.lessons.begin(plan.name, examples, golden=plan.golden, now=plan.now, following=following)
 
         self._later(request, prepared, begin)
 

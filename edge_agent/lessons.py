@@ -52,7 +52,9 @@ class Lessons:
         self._clock = clock
         self._proven: tuple[Known, ProofSheet] | None = None
 
-    def begin(self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False) -> Lesson:
+    def begin(
+        self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False, following: int = 0
+    ) -> Lesson:
         """Begin a lesson: what is to be encoded, before anything is.
 
         Args:
@@ -60,6 +62,7 @@ class Lessons:
             examples: labelled parts.
             golden: they are only asked about when knowledge is to change.
             now: it is to be promoted at once.
+            following: examples of the class that are to be taught after these.
 
         Returns:
             The lesson.
@@ -79,6 +82,7 @@ class Lessons:
             golden=golden,
             space=space if isinstance(space, GuidedBundle) else None,
             tokens=recipe.config.guided and can_be_guided(recipe.bundle),
+            following=following,
         )
         if now or not recipe.can_add(lesson.label):
             recipe.check_free()

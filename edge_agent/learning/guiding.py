@@ -162,17 +162,20 @@ def guided(lessons: tuple[Chunk, ...], space: GuidedBundle, read: Read, own: Own
         rows = np.stack([space.extended(q, one, known) for q, one in zip(plain, tokens, strict=True)])
         return replace(exemplar, rows=rows, plain=plain)
 
-    made, since = [], 0
-    for lesson in lessons:
-        exemplars = []
-        for exemplar in lesson.exemplars:
-            exemplars.append(anew(exemplar))
-            since += len(exemplar.rows)
-            if since >= PART:
-                since = 0
-                yield
-        made.append(Chunk(lesson.recipe, space.digest, tuple(exemplars)))
-    return tuple(made)
+    def all_anew() -> Steps[tuple[Chunk, ...]]:
+        made, since = [], 0
+        for lesson in lessons:
+            exemplars = []
+            for exemplar in lesson.exemplars:
+                exemplars.append(anew(exemplar))
+                since += len(exemplar.rows)
+                if since >= PART:
+                    since = 0
+                    yield
+            made.append(Chunk(lesson.recipe, space.digest, tuple(exemplars)))
+        return tuple(made)
+
+    return all_anew()
 
 
 def unguided(lessons: tuple[Chunk, ...], bundle: Bundle) -> tuple[Chunk, ...]:

@@ -221,6 +221,8 @@ class Learned:
     def without(self, ids: Iterable[str]) -> Self:
         """Forget some exemplars: what is left is what never learning them would have given, byte for byte.
 
+        What the others are for, learned from or held out, stays what it was.
+
         Args:
             ids: theirs.
 

@@ -69,6 +69,7 @@ class Lesson:
         golden: nothing is learned from them; they are to be asked whenever knowledge is to change.
         space: what embeddings are of, where a guide says where to look; None where none does.
         tokens: those of every example are kept, so that it can be looked at by a guide that is made another time.
+        following: examples of the class that are to be taught after these.
 
     Raises:
         BadData: the name is no class name, or nearly that of another class, or there would be too many of it.
@@ -85,6 +86,7 @@ class Lesson:
         golden: bool = False,
         space: GuidedBundle | None = None,
         tokens: bool = False,
+        following: int = 0,
     ) -> None:
         self.name = name
         self._space = space
@@ -96,7 +98,7 @@ class Lesson:
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
         self._refuse_known(learned)
-        self._check_room(learned)
+        self._check_room(learned, following)
         self._pass_over_refused()
 
     @property
@@ -241,11 +243,15 @@ class Lesson:
             first.setdefault(id_, source)
             sample.refused = sample.refused or learned.objection(id_, self.label, pixels) or twice
 
-    def _check_room(self, learned: Learned) -> None:
-        """Refuse a lesson after which details of more examples would have to be kept than may be."""
+    def _check_room(self, learned: Learned, following: int) -> None:
+        """Refuse a lesson after which details of more examples would have to be kept than may be.
+
+        Those that follow are new where all of these are; else they may be known already, and count when they come.
+        """
         most = MAX_GOOD if self.label == self._normal else MAX_VARIED
         known = sum(exemplar.label == self.label for exemplar in learned.exemplars)
         new = sum(not sample.refused for sample in self._samples)
+        new += following if new == len(self._samples) else 0
         if known + new > most and self._keeps:
             raise BadData(
                 f"{new} more example{'' if new == 1 else 's'} of {self.name} would be too many: {known} are known, "

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
+
 from edge_agent.answers import Answers
 from edge_agent.commands import TeachArguments
 from edge_agent.errors import BadData
+from edge_agent.learning.example import Example, pack
 from edge_agent.runtime.background import Chore
+
+
+def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:
+    asked: list[int] = []
+    lessons = SimpleNamespace(begin=lambda *arguments, following, **options: asked.append(following))
+    agent = SimpleNamespace(
+        station=SimpleNamespace(products=SimpleNamespace(in_use=SimpleNamespace(name="rings", lessons=lessons))),
+        teacher=None,
+        background=SimpleNamespace(submit=lambda chore: chore.run() or True),
+    )
+    body = pack([Example("a", samples=np.zeros((9, 3), np.float32), rate_hz=1e3)])
+    for arguments in (TeachArguments("pit", "ann", next=3), TeachArguments("pit", "ann", goes_on=True, following=7)):
+        Answers(agent).handlers["teach"](SimpleNamespace(arguments=arguments, body=body), 0.0)  # type: ignore[arg-type]
+
+    assert asked == [3, 7]
 
 
 def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:

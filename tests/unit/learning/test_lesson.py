@@ -99,6 +99,20 @@ def test_good_parts_taught_one_at_a_time_are_held_out_too() -> None:
     assert (learned.knowledge.samples("good"), len(learned.calibration)) == (3, 3)
 
 
+def test_to_forget_a_good_part_leaves_the_others_what_they_are_for() -> None:
+    """Never teaching it would have left them otherwise, as every second one is held out in the order taught."""
+    running, never = lesson("good", *map(example, range(4))), lesson("good", *map(example, range(1, 4)))
+    finish(running)
+    finish(never)
+    learned = applied(running)
+
+    left = learned.without([example(0).id])
+    assert (
+        [e.role for e in left.exemplars] == [Role.RING, Role.FIT, Role.RING] == [e.role for e in learned.exemplars][1:]
+    )
+    assert [e.role for e in applied(never).exemplars] == [Role.FIT, Role.RING, Role.FIT]
+
+
 def test_nothing_is_learned_from_golden_examples() -> None:
     running = lesson("pit", example(0), example(1), golden=True)
 
@@ -114,8 +128,8 @@ def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_e
 ) -> None:
     monkeypatch.setattr(subject, limit, 3)
 
-    def taught(*examples: Example, learned: Learned = NOTHING) -> Lesson:
-        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True)
+    def taught(*examples: Example, learned: Learned = NOTHING, following: int = 0) -> Lesson:
+        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True, following=following)
 
     first = taught(*map(example, range(3)))
     finish(first)
@@ -124,8 +138,11 @@ def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_e
     assert taught(example(2), learned=full).refused, "the same once more takes no room"
     with pytest.raises(BadData, match=f"1 more example of {label} would be too many: 3 are known, 3 are the most"):
         taught(example(3), learned=full)
-    with pytest.raises(BadData, match="0 are known"):
-        taught(*map(example, range(4)))
+    for count, following in ((4, 0), (1, 3), (0, 4)):
+        with pytest.raises(BadData, match="4 more examples .* 0 are known"):
+            taught(*map(example, range(count)), following=following)
+    assert not taught(example(0), following=2).refused
+    assert taught(example(2), learned=full, following=3).refused, "those that follow may be known as well"
 
 
 def test_tokens_are_kept_of_all_variants_where_a_guide_may_be_made() -> None:

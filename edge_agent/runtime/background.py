@@ -53,7 +53,7 @@ class Background:
         self._clock = clock
         self._worker: Worker[Chore, Any] | None = None
         self._ending: list[Worker[Chore, Any]] = []
-        # What is done in parts changes what was learned, which one command at a time may: one, or two of two products.
+        # Only what changes what was learned is done in parts, and one command at a time may: at most one waits here.
         self._paused: deque[Chore] = deque()
         # One answer for each waiting chore and the running one: this mailbox is never full.
         self._answers: Mailbox[Done[Chore, Any] | Failed[Chore]] = Mailbox(

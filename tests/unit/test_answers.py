@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from edge_agent.answers import Answers
-from edge_agent.commands import TeachArguments
+from edge_agent.commands import ForgetArguments, TeachArguments
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example, pack
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.steps import Paused, Steps
 
 
 def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:
@@ -26,6 +27,28 @@ def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_befor
         Answers(agent).handlers["teach"](SimpleNamespace(arguments=arguments, body=body), 0.0)  # type: ignore[arg-type]
 
     assert asked == [3, 7]
+
+
+def test_forgetting_is_done_in_parts_and_answered_at_the_end() -> None:
+    def forget(what: str, who: str) -> Steps[str]:
+        yield
+        return f"{who} forgot {what}"
+
+    chores: list[Chore] = []
+    answered: list[object] = []
+    product = SimpleNamespace(name="rings")
+    agent = SimpleNamespace(
+        station=SimpleNamespace(lessons=SimpleNamespace(forget=forget), products=SimpleNamespace(in_use=product)),
+        teacher=SimpleNamespace(apply=lambda of, made: (of.name, made)),
+        background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
+    )
+    request = SimpleNamespace(arguments=ForgetArguments("pit", "ann"), done=answered.append)
+    Answers(agent).handlers["forget"](request, 0.0)  # type: ignore[arg-type]
+    (chore,) = chores
+
+    assert isinstance(chore.run(), Paused) and not answered
+    chore.then(chore.run())
+    assert answered == [("rings", "ann forgot pit")]
 
 
 def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:

@@ -196,7 +196,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "forget",
             ForgetArguments,
             "Forget a class or samples as if never learned.",
-            timeout_s=300.0,
+            timeout_s=900.0,
             resource=_KNOWLEDGE,
             answers="Changed",
             doing="something is being forgotten",

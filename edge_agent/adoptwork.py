@@ -71,12 +71,23 @@ def adopt(config: Config, options: AdoptOptions) -> int:
     """
     _check(options)
     clock = SystemClock()
-    started_s = clock.now()
     target = msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, bundle=options.bundle))
     bundle = bundle_for(target.resolved(Path()).recipe)
     station = Onlooker(config, config.recipe.name)
     _check_station(station, bundle)
-    carried = _carried_over(station, bundle)
+    disk, recipe = RealDisk(Path(config.station.state_dir)), config.recipe
+    folder = CarriedFolder(disk, recipe.name, bundle, guided=recipe.guided)
+    try:
+        return _carried_to(folder, config, options, station, bundle, clock)
+    finally:
+        folder.remove_unsealed()
+
+
+def _carried_to(
+    folder: CarriedFolder, config: Config, options: AdoptOptions, station: Onlooker, bundle: Bundle, clock: Clock
+) -> int:
+    started_s = clock.now()
+    carried = _carried_over(station, bundle, folder)
     sheet = _proven(station, bundle, carried, options.who, clock)
     if options.page is not None:
         write_page(config, sheet, options.page)
@@ -89,8 +100,6 @@ def adopt(config: Config, options: AdoptOptions) -> int:
     wanted = options.overrule or (not overruled and (options.yes or (not options.json and confirmed("carry it over?"))))
     if wanted:
         station.recipe.check_unchanged()
-        disk, recipe = RealDisk(Path(config.station.state_dir)), config.recipe
-        folder = CarriedFolder(disk, recipe.name, bundle, guided=recipe.guided)
         folder.write(carried, Change("adopt", "", (), options.who, clock.utc()), station.recipe.origin, overruled)
     if options.json:
         adopted = Adopted(
@@ -135,7 +144,7 @@ def _check_station(station: Onlooker, bundle: Bundle) -> None:
     recipe.check_unchanged()
 
 
-def _carried_over(station: Onlooker, bundle: Bundle) -> Carried:
+def _carried_over(station: Onlooker, bundle: Bundle, folder: CarriedFolder) -> Carried:
     encoder = Encoder.load(bundle, station.config.engine)
 
     def encode(example: Example) -> Embedding | BadData:
@@ -146,8 +155,8 @@ def _carried_over(station: Onlooker, bundle: Bundle) -> Carried:
 
     try:
         with progress_bar(f"carrying over to {bundle.name}") as progress:
-            recipe = station.recipe
-            return carry(recipe.learned, bundle, recipe.example_of, encode, progress, guided=recipe.config.guided)
+            recipe, guided = station.recipe, station.recipe.config.guided
+            return carry(recipe.learned, bundle, recipe.example_of, encode, folder.blobs, progress, guided=guided)
     finally:
         encoder.close()
 

@@ -34,6 +34,7 @@ from edge_agent.learning.stage import Step
 from edge_agent.ledger import Reader, Teaching, Word
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.steps import Paused, in_parts
 from edge_agent.scheduler.job import Job
 from edge_agent.selfanswers import SelfAnswers
 from edge_agent.status import Drawn, Status, Trouble, drawn_of
@@ -132,6 +133,10 @@ class Answers:
                 request.done(result)
 
         def begin(lesson: Lesson) -> None:
+            if self._agent.station.products.in_use is not product:
+                hint = f"`edge-agent use {product.name}`, then teach it again"
+                request.failed(BadData(f"another product than {product.name} is inspected by now", hint=hint))
+                return
             try:
                 if arguments.next:
                     teacher.gather(product, arguments.next, plan, answer, now)
@@ -142,7 +147,8 @@ class Answers:
 
         def prepared() -> Lesson:
             examples = [] if arguments.next else unpack(request.body)
-            return product.lessons.begin(plan.name, examples, golden=plan.golden, now=plan.now)
+            following = arguments.next or arguments.following
+            return product.lessons.begin(plan.name, examples, golden=plan.golden, now=plan.now, following=following)
 
         self._later(request, prepared, begin)
 
@@ -179,7 +185,7 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, ForgetArguments)
         lessons = self._agent.station.lessons
-        self._change(request, lambda: lessons.forget(arguments.what, arguments.who))
+        self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)))
 
     def _undo(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -238,7 +244,7 @@ class Answers:
 
         self._later(request, lambda: line.bypass.save(bypassed), kept)
 
-    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]]]) -> None:
+    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused]) -> None:
         product = self._agent.station.products.in_use
         self._later(request, work, lambda made: request.done(self._agent.teacher.apply(product, made)))
 

@@ -37,7 +37,8 @@ class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`teach`: the examples travel as the request's body, see `learning.example`, or are the line's `next` parts.
 
-    `golden` ones are only asked about; `now` promotes unproven; `goes_on` says that more of the lesson follows.
+    `golden` ones are only asked about; `now` promotes unproven; `goes_on` says that more of the lesson follows,
+    and `following` how many examples at most, so that a lesson that has no room is refused before its first batch.
     """
 
     label: Name
@@ -46,6 +47,7 @@ class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     golden: bool = False
     now: bool = False
     goes_on: bool = False
+    following: Annotated[int, Meta(ge=0, le=10**9)] = 0
 
 
 class LearnedArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.steps import Steps
 from models.guide import GuidedBundle, can_be_guided
 
 SHIFT_S: Final = 8 * 3600.0
@@ -51,7 +52,9 @@ class Lessons:
         self._clock = clock
         self._proven: tuple[Known, ProofSheet] | None = None
 
-    def begin(self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False) -> Lesson:
+    def begin(
+        self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False, following: int = 0
+    ) -> Lesson:
         """Begin a lesson: what is to be encoded, before anything is.
 
         Args:
@@ -59,6 +62,7 @@ class Lessons:
             examples: labelled parts.
             golden: they are only asked about when knowledge is to change.
             now: it is to be promoted at once.
+            following: examples of the class that are to be taught after these.
 
         Returns:
             The lesson.
@@ -78,6 +82,7 @@ class Lessons:
             golden=golden,
             space=space if isinstance(space, GuidedBundle) else None,
             tokens=recipe.config.guided and can_be_guided(recipe.bundle),
+            following=following,
         )
         if now or not recipe.can_add(lesson.label):
             recipe.check_free()
@@ -155,8 +160,8 @@ class Lessons:
         slug, sources = ("", ()) if candidate.change is None else (candidate.change.slug, candidate.change.sources)
         return Teaching(self._clock.utc(), "cancel", slug, active, active, sources, who)
 
-    def forget(self, what: str, who: str) -> tuple[Changed, list[Teaching]]:
-        """Forget a class, or samples by id or source, as if they had never been learned.
+    def forget(self, what: str, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
+        """Forget a class, or samples by id or source, as if they had never been learned; see `Recipe.forget`.
 
         Args:
             what: a class by name or slug, an id, or what a sample was taught from.
@@ -172,10 +177,10 @@ class Lessons:
         slugs = {what, *(slug for slug, name in recipe.learned.names.items() if name == what)}
         found = recipe.learned.find(what)
         if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
-            return _rows(recipe.forget_class(slug, who, self._clock.utc()))
+            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())))
         if not found:
             raise recipe.learned.unknown(what)
-        return _rows(recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc()))
+        return _rows((yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())))
 
     def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
         """Go back to what was known before the last change; raises as `Recipe.undo` does."""

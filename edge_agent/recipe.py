@@ -12,7 +12,7 @@ from dataclasses import replace
 import msgspec
 
 from edge_agent.config import RecipeConfig
-from edge_agent.errors import StateDamaged
+from edge_agent.errors import BadData, StateDamaged
 from edge_agent.inspection.joint import HeldOut
 from edge_agent.inspection.judge import Judge
 from edge_agent.known import Known, Turn, bundle_for, held_out
@@ -28,6 +28,7 @@ from edge_agent.learning.state import State
 from edge_agent.learning.store import WHO, KnowledgeStore
 from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
+from edge_agent.runtime.steps import Steps
 from models import Bundle
 
 
@@ -215,8 +216,8 @@ class Recipe:
         learned, change = self._with_lesson(lesson, self.learned, who, utc)
         return self._changed(learned, change)
 
-    def forget(self, ids: Iterable[str], who: str, utc: float) -> Turn:
-        """Forget some exemplars, as if they had never been learned.
+    def forget(self, ids: Iterable[str], who: str, utc: float) -> Steps[Turn]:
+        """Forget some exemplars, as if they had never been learned; where all is looked at anew, that takes minutes.
 
         Args:
             ids: theirs; `learned.find` gives those of a source.
@@ -227,15 +228,20 @@ class Recipe:
             The change.
 
         Raises:
-            BadData: one of them was never learned, or a candidate waits.
+            BadData: one of them was never learned, a candidate waits, or something was learned between two parts.
             Unavailable: the disk is full or failing.
         """
-        return self._changed(*self._without(ids, who, utc))
+        gone = frozenset(ids)
+        exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
+        labels = {exemplar.label for exemplar in exemplars}
+        slug = labels.pop() if len(labels) == 1 else ""
+        change = Change("forget", slug, tuple(e.source for e in exemplars), who, utc)
+        return self._changed((yield from self._completed(self.learned.without(gone))), change)
 
-    def forget_class(self, slug: str, who: str, utc: float) -> Turn:
+    def forget_class(self, slug: str, who: str, utc: float) -> Steps[Turn]:
         """Forget a class and all its exemplars; raises as `forget` does."""
-        learned = self._store.completed(self.learned.without_class(slug))
-        return self._changed(learned, Change("forget", slug, (), who, utc))
+        change = Change("forget", slug, (), who, utc)
+        return self._changed((yield from self._completed(self.learned.without_class(slug))), change)
 
     def undo(self, who: str, utc: float) -> Turn:
         """Go back to the state before the last change.
@@ -263,13 +269,14 @@ class Recipe:
         learned = self._store.completed(known.with_exemplars(lesson.name, kept))
         return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
 
-    def _without(self, ids: Iterable[str], who: str, utc: float) -> tuple[Learned, Change]:
-        gone = frozenset(ids)
-        learned = self._store.completed(self.learned.without(gone))
-        exemplars = [exemplar for exemplar in self.learned.exemplars if exemplar.id in gone]
-        labels = {exemplar.label for exemplar in exemplars}
-        slug = labels.pop() if len(labels) == 1 else ""
-        return learned, Change("forget", slug, tuple(e.source for e in exemplars), who, utc)
+    def _completed(self, left: Learned) -> Steps[Learned]:
+        """Complete what is left of what is known, which must not change meanwhile."""
+        self._store.check_free()
+        before = self.learned
+        completed = yield from self._store.completing(left)
+        if self.learned is not before:
+            raise BadData("what is known has changed meanwhile", hint="do it again")
+        return completed
 
     def _changed(self, learned: Learned, change: Change) -> Turn:
         known = self._known(State(learned, change))

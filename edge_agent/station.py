@@ -41,6 +41,7 @@ from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import Missing, RealDisk
+from edge_agent.runtime.steps import finished
 from models import Bundle
 
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -291,7 +292,7 @@ class Station:
 
     def forget(self, what: str, who: str = "program") -> Changed:
         """Forget a class or samples as if they had never been learned; see `Lessons.forget`."""
-        return self._changed(self.lessons.forget(what, who))
+        return self._changed(finished(self.lessons.forget(what, who)))
 
     def undo(self, who: str = "program") -> Changed:
         """Go back to what was known before the last change; see `Lessons.undo`."""

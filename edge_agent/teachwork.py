@@ -124,10 +124,10 @@ def _proposed(config: Config, options: TeachOptions, left_out: Callable[[BadData
     socket = Path(config.api.socket)
     if options.next:
         return _asked(socket, options, b"", next=options.next)
-    files = readable(part_files(options.paths), left_out) if options.paths else iter(())
-    examples = chain(files, recorded(config, options.parts))
+    files = part_files(options.paths) if options.paths else []
+    examples = chain(readable(files, left_out), recorded(config, options.parts))
     if api.is_listening(socket):
-        return _teach_running(socket, options, examples)
+        return _teach_running(socket, options, examples, len(files) + len(options.parts))
     return _teach_stopped(config, options, list(examples))
 
 
@@ -165,11 +165,13 @@ def recorded(config: Config, numbers: Sequence[int]) -> Iterator[Example]:
             yield Example(f"part {number}", image, samples, rate_hz)
 
 
-def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Example]) -> Proposal:
+def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Example], count: int) -> Proposal:
     proposals: list[Proposal] = []
     for batch, goes_on in batches(examples, BATCH_BYTES):
+        count -= len(batch)
         try:
-            proposals.append(_asked(socket, options, pack(batch), goes_on=goes_on))
+            following = max(0, count) if goes_on else 0
+            proposals.append(_asked(socket, options, pack(batch), goes_on=goes_on, following=following))
         except EdgeAgentError as error:
             learned = sum(len(proposal.taught.taught) for proposal in proposals)
             if not learned:

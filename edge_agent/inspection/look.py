@@ -50,7 +50,9 @@ class Look:
         """
         if (details := embedding.details) is None:
             return embedding
-        tokens, q = None if details.tokens is None else rounded(details.tokens), embedding.q
+        tokens, q = details.tokens, embedding.q
+        if tokens is not None and (self._seen is not None or self._space is not None):
+            tokens = rounded(tokens)
         unlike = None if self._seen is None or tokens is None else self._seen.anomaly(tokens)
         if self._space is not None:
             q = self._space.extended(q, tokens, unlike if self._one_map else None)

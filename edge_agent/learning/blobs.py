@@ -62,35 +62,6 @@ class Blobs:
                     self._disk.remove(name)
 
 
-class HeldBlobs(Blobs):
-    """Blobs in memory, for what may never be kept.
-
-    Attributes:
-        held: what was written, by digest.
-    """
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-
-    def has(self, digest: str) -> bool:
-        """Say whether there is a blob of this digest."""
-        return digest in self.held
-
-    def write(self, data: bytes) -> str:
-        """Hold `data`; give its digest."""
-        digest = hashlib.sha256(data).hexdigest()
-        self.held[digest] = data
-        return digest
-
-    def read(self, digest: str) -> bytes:
-        """Give what is held."""
-        return self.held[digest]
-
-    def remove_all_but(self, needed: Collection[str]) -> None:
-        """Hold no other blobs any more."""
-        self.held = {digest: data for digest, data in self.held.items() if digest in needed}
-
-
 def blob_name(digest: str, folder: str = FOLDER) -> str:
     """Give the name of a blob in the state directory."""
     return f"{folder}/{digest[:2]}/{digest[2:]}"

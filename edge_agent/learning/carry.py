@@ -1,7 +1,8 @@
 """Carries what was learned over to another bundle: every example of which something is kept is embedded again.
 
 What comes out is, byte for byte, what teaching those examples with the other bundle from the beginning would have
-given. Pure: who reads the examples and who encodes them is the caller's business; nothing is written.
+given. Who reads the examples and who encodes them is the caller's business; what is kept of each is written at once, so
+that memory does not hold all of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from edge_agent.errors import BadData, StateDamaged
-from edge_agent.learning.blobs import HeldBlobs
+from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.goodparts import DETAILED, encode_details
@@ -61,13 +62,11 @@ class Carried:
     """What is known with the other bundle.
 
     Attributes:
-        learned: all of it; pictures and windows are the ones that the station keeps.
-        details: what must be kept of examples beside it, by digest.
+        learned: all of it; pictures and windows are the ones that the station keeps, details are written.
         losses: what could not be carried over.
     """
 
     learned: Learned
-    details: Mapping[str, bytes]
     losses: tuple[Loss, ...]
 
 
@@ -120,6 +119,7 @@ def carry(
     bundle: Bundle,
     read: Callable[[Exemplar], Example | None],
     encode: Encode,
+    blobs: Blobs,
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
     guided: bool = False,
@@ -131,6 +131,7 @@ def carry(
         bundle: the other bundle.
         read: gives the example that an exemplar was made from, None where it is not kept.
         encode: embeds an example with the other bundle, or says why that cannot be.
+        blobs: where what is kept of the examples beside the knowledge is written to.
         progress: hears how many encodings of how many are done.
         guided: pictures are looked at as good ones say, where the bundle can be guided.
 
@@ -139,12 +140,12 @@ def carry(
 
     Raises:
         BadData: of something nothing would be left; the message says of what.
+        Unavailable: the disk is full or failing.
     """
     reasons = unkept(learned)
     check_nothing_ends(losses(learned, reasons), learned.names)
-    held = HeldBlobs()
-    states = StateBlobs(held, learned.knowledge.recipe, bundle, guided=guided)
-    anew = _Anew(bundle, read, encode, held, progress, tokens=guided and can_be_guided(bundle))
+    states = StateBlobs(blobs, learned.knowledge.recipe, bundle, guided=guided)
+    anew = _Anew(bundle, read, encode, blobs, progress, tokens=guided and can_be_guided(bundle))
     anew.total = sum(anew.variants(exemplar) for exemplar in learned.exemplars if exemplar.id not in reasons)
     known = states.nothing
     for lesson in learned.lessons:
@@ -164,8 +165,7 @@ def carry(
             known = known.with_exemplars(learned.names.get(label, label), kept)
     lost = losses(learned, reasons)
     check_nothing_ends(lost, learned.names)
-    known = states.completed(known, [])
-    return Carried(known, {e.details: held.held[e.details] for e in known.exemplars if e.details}, lost)
+    return Carried(states.completed(known, []), lost)
 
 
 class _Anew:
@@ -176,7 +176,7 @@ class _Anew:
         bundle: Bundle,
         read: Callable[[Exemplar], Example | None],
         encode: Encode,
-        blobs: HeldBlobs,
+        blobs: Blobs,
         progress: Callable[[int, int], None],
         *,
         tokens: bool,
@@ -209,7 +209,8 @@ class _Anew:
         rows, plain = np.stack([embedding.q for embedding in embeddings]), None
         if isinstance(space, GuidedBundle):
             rows, plain = np.stack([space.extended(q, one.tokens) for q, one in zip(rows, seen, strict=True)]), rows
-        made = replace(exemplar, rows=rows, plain=plain, details="")
+        pixels = example.pixels if example.samples is not None else ""
+        made = replace(exemplar, rows=rows, plain=plain, details="", pixels=pixels)
         return replace(made, details=self._kept(made, seen))
 
     def _embedded(self, variant: Example) -> Embedding:
@@ -223,7 +224,7 @@ class _Anew:
         return embedding
 
     def _kept(self, exemplar: Exemplar, seen: Sequence[Details]) -> str:
-        """Hold the details that a lesson would keep; give their digest, "" for none."""
+        """Write the details that a lesson would keep; give their digest, "" for none."""
         if exemplar.label == self._bundle.normal and exemplar.role in DETAILED:
             details = seen[0]
         elif self._tokens:

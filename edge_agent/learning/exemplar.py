@@ -51,13 +51,14 @@ LAST_UTC: Final = 253_402_300_799.0
 HINT: Final = "teach these examples again, or take the file from a backup"
 
 _MAGIC: Final = b"EXM"
-_VERSION: Final = 2
-"""Version 1 had no details; exemplars without any are still written so."""
+_VERSION: Final = 3
+"""Version 1 had no details, version 2 no `pixels`; exemplars without any are still written so."""
 
 _START: Final = len(_MAGIC) + 1 + 4
 _DIGEST_BYTES: Final = 32
 
 _Id = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+_Pixels = Annotated[str, Meta(pattern=r"\A([0-9a-f]{16})?\Z")]
 _Kept = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 
 
@@ -86,6 +87,8 @@ class Exemplar:
         raw_bytes: size of picture and window as they are kept [bytes].
         details: digest of its kept tokens and features, "" where none are kept.
         plain: the rows without the guide that they were made with (`models.guide`), int16; None where there was none.
+        pixels: the id that its picture has alone, where a window lies beside it; "" where `id` says that, or an older
+            release did not keep it.
     """
 
     id: str
@@ -100,6 +103,7 @@ class Exemplar:
     raw_bytes: int = 0
     details: str = ""
     plain: NDArray[np.int16] | None = None
+    pixels: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -116,6 +120,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     window: _Kept = ""
     raw_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 0
     details: _Kept = ""
+    pixels: _Pixels = ""
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -180,6 +185,7 @@ class Chunk:
                 window=e.window,
                 raw_bytes=e.raw_bytes,
                 details=e.details,
+                pixels=e.pixels,
             )
             for e in self.exemplars
         )
@@ -187,7 +193,8 @@ class Chunk:
         plain = [e.plain for e in self.exemplars if e.plain is not None]
         width = plain[0].shape[1] if plain else 0
         header = msgspec.json.encode(_Header(self.recipe, self.bundle_digest, d, entries, width))
-        version = _VERSION if plain or any(e.details for e in self.exemplars) else 1
+        detailed = bool(plain) or any(e.details for e in self.exemplars)
+        version = _VERSION if any(e.pixels for e in self.exemplars) else 2 if detailed else 1
         start = _MAGIC + bytes([version]) + len(header).to_bytes(4, "little")
         arrays = [*(e.rows for e in self.exemplars), *plain]
         body = b"".join([start, header, *(rows.astype("<i2").tobytes() for rows in arrays)])

@@ -69,6 +69,7 @@ class Lesson:
         golden: nothing is learned from them; they are to be asked whenever knowledge is to change.
         space: what embeddings are of, where a guide says where to look; None where none does.
         tokens: those of every example are kept, so that it can be looked at by a guide that is made another time.
+        following: examples of the class that are to be taught after these.
 
     Raises:
         BadData: the name is no class name, or nearly that of another class, or there would be too many of it.
@@ -85,6 +86,7 @@ class Lesson:
         golden: bool = False,
         space: GuidedBundle | None = None,
         tokens: bool = False,
+        following: int = 0,
     ) -> None:
         self.name = name
         self._space = space
@@ -93,11 +95,10 @@ class Lesson:
         self._normal = normal
         self._golden = golden
         self._variants = 1 if golden or self.label == normal else AUGMENTATIONS
-        self._learned = learned
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
         self._at = (0, 0)
         self._refuse_known(learned)
-        self._check_room(learned)
+        self._check_room(learned, following)
         self._pass_over_refused()
 
     @property
@@ -134,8 +135,6 @@ class Lesson:
             self._samples[i].refused = result.message
         elif "bad_vibration" in result.degraded:
             self._samples[i].refused = "its vibration window cannot be used"
-        elif k == 0 and (reason := self._contradiction(result)):
-            self._samples[i].refused = reason
         else:
             self._keep(self._samples[i], result)
             if k + 1 < self._variants:
@@ -145,25 +144,31 @@ class Lesson:
         self._pass_over_refused()
 
     def look(self, embedding: Embedding) -> Embedding:
-        """Look at an encoded variant as the guide says, where there is one; some milliseconds, from any thread."""
+        """Round an encoded variant's tokens where they are kept, and look at it where a guide says where.
+
+        Some milliseconds, from any thread; what was looked at stays as it is.
+        """
+        details = embedding.details
+        if self._keeps and details is not None and details.tokens is not None:
+            details = Details(rounded(details.tokens), details.features)
+            embedding = replace(embedding, details=details)
         if self._space is None or embedding.plain is not None:
             return embedding
-        tokens = None if embedding.details is None else embedding.details.tokens
+        tokens = None if details is None else details.tokens
         return replace(embedding, q=self._space.extended(embedding.q, tokens), plain=embedding.q)
 
-    def _contradiction(self, first: Embedding) -> str:
-        return self._learned.contradiction(first.q if first.plain is None else first.plain, self.label)
+    @property
+    def _keeps(self) -> bool:
+        """Whether details are kept."""
+        return self._tokens or self.label == self._normal
 
     def _keep(self, sample: _Sample, result: Embedding) -> None:
         looked = self.look(result)
         if looked.plain is not None:
             sample.plain.append(looked.plain)
         sample.rows.append(looked.q)
-        if self._tokens or self.label == self._normal:
-            details = looked.details or Details()
-            if details.tokens is not None:  # a lesson may wait with hundreds of them
-                details = Details(rounded(details.tokens), details.features)
-            sample.details.append(details)
+        if self._keeps:
+            sample.details.append(looked.details or Details())
 
     def _kept_details(self, sample: _Sample, role: Role) -> Details | None:
         """Give what is kept of a sample in detail: enough to learn good parts, or to look at it anew."""
@@ -212,6 +217,7 @@ class Lesson:
                     who=_told(who, MAX_WHO),
                     utc=utc,
                     plain=np.stack(sample.plain) if sample.plain else None,
+                    pixels=sample.example.pixels if sample.example.samples is not None else "",
                 ),
                 sample.example,
                 self._kept_details(sample, role),
@@ -232,17 +238,21 @@ class Lesson:
         """Refuse the examples that are kept already, and those that are here twice."""
         first: dict[str, str] = {}
         for sample in self._samples:
-            source, id_ = sample.example.source, sample.example.id
+            source, id_, pixels = sample.example.source, sample.example.id, sample.example.pixels
             twice = f"the same as {first[id_]}" if id_ in first else ""
             first.setdefault(id_, source)
-            sample.refused = sample.refused or learned.objection(id_, self.label) or twice
+            sample.refused = sample.refused or learned.objection(id_, self.label, pixels) or twice
 
-    def _check_room(self, learned: Learned) -> None:
-        """Refuse a lesson after which details of more examples would have to be kept than may be."""
+    def _check_room(self, learned: Learned, following: int) -> None:
+        """Refuse a lesson after which details of more examples would have to be kept than may be.
+
+        Those that follow are new where all of these are; else they may be known already, and count when they come.
+        """
         most = MAX_GOOD if self.label == self._normal else MAX_VARIED
         known = sum(exemplar.label == self.label for exemplar in learned.exemplars)
         new = sum(not sample.refused for sample in self._samples)
-        if known + new > most and (self._tokens or self.label == self._normal):
+        new += following if new == len(self._samples) else 0
+        if known + new > most and self._keeps:
             raise BadData(
                 f"{new} more example{'' if new == 1 else 's'} of {self.name} would be too many: {known} are known, "
                 f"{most} are the most",

@@ -20,6 +20,7 @@ from edge_agent.learning.guiding import Guiding, fitted_in, guided, made_of, mem
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import BundleName, Change, Slot
 from edge_agent.records import Details
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle, Knowledge
 from models.errors import KnowledgeDamaged
 from models.guide import GuidedBundle
@@ -118,7 +119,7 @@ class StateBlobs:
             guiding = replace(guiding, members=tuple(id_ for id_ in guiding.members if id_ in left))
         learned = replace(learned, good=good, guiding=guiding)
         try:
-            learned = self._looked_at(learned, damage)
+            learned = finished(self._looked_at(learned, damage))
         except BadData as error:  # what is judged by must not depend on what only a change needs
             damage.append(StateDamaged(f"pictures are looked at as before: {error.message}", hint=HINT))
         return self._in_detail(learned, damage)
@@ -136,7 +137,13 @@ class StateBlobs:
         Raises:
             BadData: where to look would change, and an example cannot be embedded again.
         """
-        return self._in_detail(self._looked_at(learned, damage), damage)
+        return finished(self.completing(learned, damage))
+
+    def completing(self, learned: Learned, damage: Damage) -> Steps[Learned]:
+        """Do what `completed` does in parts of a tenth of a second, but for making a guide and learning in detail."""
+        learned = yield from self._looked_at(learned, damage)
+        yield
+        return self._in_detail(learned, damage)
 
     def _in_detail(self, learned: Learned, damage: Damage) -> Learned:
         """Learn good parts in detail, where that is not known of just these."""
@@ -146,7 +153,7 @@ class StateBlobs:
         read = partial(self._details, damage=damage)
         return replace(learned, good=GoodParts.of(self._bundle, good, read, learned.good))
 
-    def _looked_at(self, learned: Learned, damage: Damage) -> Learned:
+    def _looked_at(self, learned: Learned, damage: Damage) -> Steps[Learned]:
         """Guide what is known by the good parts that there are, or no more; mostly nothing changes."""
         old = learned.guiding
         if learned.base.groups:
@@ -166,7 +173,7 @@ class StateBlobs:
         space = space_of(self._bundle, guiding)
         try:
             if isinstance(space, GuidedBundle):
-                lessons = guided(learned.lessons, space, read, own)
+                lessons = yield from guided(learned.lessons, space, read, own)
             else:
                 lessons = unguided(learned.lessons, self._bundle)
         except BadData:

@@ -21,6 +21,7 @@ from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, d
 from edge_agent.learning.state import State, Stored
 from edge_agent.learning.stateblobs import Damage, OtherBundle, StateBlobs
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
+from edge_agent.runtime.steps import Steps
 from models import Bundle
 
 WHO: Final = "configuration"
@@ -168,15 +169,12 @@ class KnowledgeStore:
         self._now().check_free()
 
     def completed(self, learned: Learned) -> Learned:
-        """Learn what good parts look and sound like in detail, where that is not known of just those in `learned`.
-
-        Args:
-            learned: what is known; some seconds where hundreds of good parts are.
-
-        Returns:
-            The same with what is known of good parts; their lost details are not counted.
-        """
+        """Give the same with what follows from the kept examples; their lost details are not counted."""
         return self._states.completed(learned, [])
+
+    def completing(self, learned: Learned) -> Steps[Learned]:
+        """Do what `completed` does in parts, so that others may come in between."""
+        return self._states.completing(learned, [])
 
     def propose(self, learned: Learned, change: Change, *, instead: bool = False) -> None:
         """Make `learned` the candidate; raise `BadData` where another one waits that it is not to come `instead` of."""

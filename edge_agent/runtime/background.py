@@ -5,6 +5,7 @@ It knows nothing of what it does. Encodings do not belong here but on the device
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,10 +14,14 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.runtime.steps import Paused
 from edge_agent.runtime.worker import Done, Failed, Worker, WorkerStatus
 
 CHORES: Final = 64
 """Chores that may wait: the pictures of ten seconds of a line that rejects everything."""
+
+RETRY_S: Final = 0.05
+"""How long the next part of a chore waits for room in the queue [s]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +29,7 @@ class Chore:
     """Something to be done beside the line.
 
     Attributes:
-        run: does it, on the background thread.
+        run: does it, on the background thread; where it gives `Paused`, it is called again after those that wait.
         then: hears what it gave, or why it failed; loop thread.
     """
 
@@ -48,6 +53,8 @@ class Background:
         self._clock = clock
         self._worker: Worker[Chore, Any] | None = None
         self._ending: list[Worker[Chore, Any]] = []
+        # Only what changes what was learned is done in parts, and one command at a time may: at most one waits here.
+        self._paused: deque[Chore] = deque()
         # One answer for each waiting chore and the running one: this mailbox is never full.
         self._answers: Mailbox[Done[Chore, Any] | Failed[Chore]] = Mailbox(
             2 * CHORES, Overflow.REFUSE, on_put=lambda: poke(self.name)
@@ -67,20 +74,24 @@ class Background:
         """Hand out what was done."""
         for answer in self._answers.take_all():
             match answer:
+                case Done(chore, Paused()):
+                    self._paused.append(chore)
                 case Done(chore, value):
                     chore.then(value)
                 case Failed(chore, EdgeAgentError() as error):
                     chore.then(error)
                 case Failed(_, error):
                     raise error
-        return NEVER
+        while self._paused and self.submit(self._paused[0]):
+            self._paused.popleft()
+        return now + RETRY_S if self._paused else NEVER
 
     def status(self) -> WorkerStatus | None:
         """What the thread is doing; None while there is none."""
         return self._worker.status() if self._worker is not None else None
 
     def close(self) -> None:
-        """Take no more chores; those that wait are still done."""
+        """Take no more chores; those that wait are still done, but of those in parts no more than one part."""
         if self._worker is not None:
             self._worker.stop()
             self._ending.append(self._worker)

@@ -69,9 +69,10 @@ def test_what_is_taken_over_is_what_teaching_anew_would_have_given_to_the_byte(o
     before = taught(disk, old, good)
     bundle = anew.bundle
     by = encoder(anew)
-    made = carry(before.learned, bundle, before.example_of, lambda one: encoded(by, one), guided=True)
+    folder = CarriedFolder(disk, "default", bundle, guided=True)
+    made = carry(before.learned, bundle, before.example_of, lambda one: encoded(by, one), folder.blobs, guided=True)
     by.close()
-    CarriedFolder(disk, "default", bundle, guided=True).write(made, Change("adopt", "", (), "bob", UTC), before.origin)
+    folder.write(made, Change("adopt", "", (), "bob", UTC), before.origin)
     after = Recipe(config(new), disk)
     assert after.crossing is not None
     turn = after.cross(after.crossing, UTC)

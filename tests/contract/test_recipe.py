@@ -14,6 +14,7 @@ from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Outcome
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk
 from models.embedding import assemble, quantise
 
@@ -129,8 +130,8 @@ def test_undo_goes_back_byte_for_byte_and_says_what_was_undone(disk: FakeDisk) -
 def test_a_forgotten_sample_was_never_learned(disk: FakeDisk) -> None:
     running, other = recipe(disk), recipe(FakeDisk({name: disk.read(name) for name in [*kept(disk), "slots.json"]}))
     running.learn(lesson(running, "pit", range(5)), "bob", UTC)
-    turn = running.forget([e.id for e in running.learned.find("0.png")], "cid", UTC + 1)
-    running.forget([e.id for e in running.learned.find("4.png")], "cid", UTC + 2)
+    turn = finished(running.forget([e.id for e in running.learned.find("0.png")], "cid", UTC + 1))
+    finished(running.forget([e.id for e in running.learned.find("4.png")], "cid", UTC + 2))
     made = lesson(other, "pit", range(5))
     for dropped in ("0.png", "4.png"):
         sample = next(s for s in made._samples if s.example.source == dropped)
@@ -147,9 +148,21 @@ def test_a_forgotten_class_is_no_longer_seen(disk: FakeDisk) -> None:
     running = recipe(disk)
     before = state(running)
     running.learn(lesson(running, "pit", range(5)), "bob", UTC)
-    running.forget_class("pit", "cid", UTC + 1)
+    finished(running.forget_class("pit", "cid", UTC + 1))
 
     assert state(running) == before
+
+
+def test_what_was_learned_while_something_is_forgotten_is_not_lost(disk: FakeDisk) -> None:
+    running = recipe(disk)
+    steps = running.forget([running.learned.exemplars[0].id], "cid", UTC + 1)
+    next(steps)
+    running.learn(lesson(running, "pit", range(5)), "bob", UTC + 2)
+    before = state(running)
+
+    with pytest.raises(BadData, match="changed meanwhile"):
+        finished(steps)
+    assert state(running) == state(recipe(disk)) == before
 
 
 @pytest.mark.parametrize(
@@ -157,8 +170,8 @@ def test_a_forgotten_class_is_no_longer_seen(disk: FakeDisk) -> None:
     [
         lambda r, other: r.propose(other, "bob", UTC),
         lambda r, other: r.learn(other, "bob", UTC),
-        lambda r, other: r.forget([r.learned.exemplars[0].id], "bob", UTC),
-        lambda r, other: r.forget_class("good", "bob", UTC),
+        lambda r, other: finished(r.forget([r.learned.exemplars[0].id], "bob", UTC)),
+        lambda r, other: finished(r.forget_class("good", "bob", UTC)),
         lambda r, other: r.undo("bob", UTC),
     ],
     ids=["propose", "learn", "forget", "forget a class", "undo"],
@@ -178,8 +191,8 @@ def test_while_a_candidate_waits_nothing_else_changes(disk: FakeDisk, act: Calla
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
-        (lambda r: r.forget(["f" * 16], "bob", UTC), "was ever learned"),
-        (lambda r: r.forget_class("pit", "bob", UTC), "the class pit was never learned"),
+        (lambda r: finished(r.forget(["f" * 16], "bob", UTC)), "was ever learned"),
+        (lambda r: finished(r.forget_class("pit", "bob", UTC)), "the class pit was never learned"),
         (
             lambda r: r.learn(lesson(r, "good", range(100, 102)), "bob", UTC),
             "already an example of good, taught by ann",

@@ -63,9 +63,9 @@ def encode(example: Example) -> Embedding:
 
 
 def carried(disk: Disk) -> tuple[Carried, str]:
-    opened = store(disk)
+    opened, blobs = store(disk), CarriedFolder(disk, "r", NEW).blobs
     found = opened.load()
-    return carry(found.active.learned, NEW, lambda e: example_of(opened.blobs, e), encode), opened.origin
+    return carry(found.active.learned, NEW, lambda e: example_of(opened.blobs, e), encode, blobs), opened.origin
 
 
 def adopt(disk: Disk, overruled: tuple[str, ...] = (), kind: type[CarriedFolder] = CarriedFolder) -> None:
@@ -165,12 +165,39 @@ def test_carrying_over_again_leaves_the_one_or_the_other() -> None:
     assert carries_all_or_nothing(ADOPTED, lambda disk: adopt(disk, ("it is worse",)), OF_OLD, OF_NEW)
 
 
+def test_what_nobody_wanted_leaves_nothing_and_what_was_carried_over_before_stays() -> None:
+    disk = copy(KNOWN)
+    carried(disk)
+    assert carried_blobs(disk), "details are written while the examples are embedded"
+    CarriedFolder(disk, "r", NEW).remove_unsealed()
+    assert not carried_blobs(disk)
+
+    disk = copy(OUTDATED)
+    before = carried_blobs(disk)
+    disk.write(blob_name("f" * 64, f"{FOLDER}/blobs/sha256"), b"of something that nobody wanted")
+    CarriedFolder(disk, "another recipe", NEW).remove_unsealed()
+    assert carried_blobs(disk) == before
+
+
+def test_what_a_start_removed_meanwhile_is_not_sealed() -> None:
+    disk = copy(KNOWN)
+    made, origin = carried(disk)
+    folder = CarriedFolder(disk, "r", NEW)
+    folder.remove()
+    with pytest.raises(BadData, match="removed meanwhile"):
+        folder.write(made, ADOPT, origin)
+    assert whole(disk, NEW) == REFUSED
+
+
 class SealsFirst(CarriedFolder):
     """The wrong implementation: says what was carried over before it is there."""
 
     def write(self, carried: Carried, change: Change, origin: str, overruled: tuple[str, ...] = ()) -> None:
         made = FakeDisk()
-        CarriedFolder(made, self._recipe, NEW).write(carried, change, origin, overruled)
+        folder = CarriedFolder(made, self._recipe, NEW)
+        for digest in {e.details for e in carried.learned.exemplars if e.details}:
+            folder.blobs.write(self.blobs.read(digest))
+        folder.write(carried, change, origin, overruled)
         self._disk.write(self._file, made.read(self._file))
         super().write(carried, change, origin, overruled)
 

@@ -20,6 +20,7 @@ from edge_agent.learning.raw import keep
 from edge_agent.learning.slots import SLOTS
 from edge_agent.records import Details
 from edge_agent.runtime.disk import Disk
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 from models.bundle import Bundle
 from models.guide import GuidedBundle
@@ -367,10 +368,6 @@ def test_golden_examples_and_parts_without_a_picture_are_looked_at_as_far_as_the
 
     assert sample.details is not None and sample.details.tokens is None and not sample.exemplar.rows[0, :8].any()
     assert (sample.exemplar.plain[0] == q).all()
-    again = guiding.guided(
-        learned.with_exemplars("pit", keep(store(disk).blobs, [sample], learned)).lessons[-1:],
-        space,
-        lambda d: Details(),
-        {},
-    )
+    lessons = learned.with_exemplars("pit", keep(store(disk).blobs, [sample], learned)).lessons[-1:]
+    again = finished(guiding.guided(lessons, space, lambda d: Details(), {}))
     assert (again[0].exemplars[0].rows == sample.exemplar.rows).all()

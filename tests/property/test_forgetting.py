@@ -32,7 +32,7 @@ Story = tuple[list[Taught], list[frozenset[int]]]
 def stories(draw: st.DrawFn) -> Story:
     sizes = st.tuples(st.sampled_from(["good", "good", "good", "pit", "dent"]), st.booleans(), st.integers(1, 5))
     lessons = [
-        (label, golden and n > 0, range(10 * n, 10 * n + count))
+        (label, golden, range(10 * n, 10 * n + count))
         for n, (label, golden, count) in enumerate(draw(st.lists(sizes, min_size=1, max_size=5)))
     ]
     seeds = [seed for _, _, lesson in lessons for seed in lesson]

@@ -174,7 +174,7 @@ def test_a_part_with_one_unreadable_file_is_judged_by_the_other_and_never_ok(
 def station(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A running station that takes two batches and then refuses; gives the sources of each batch and of what was read.
 
-    The last entry of a batch says how many pictures had been read when it came.
+    The last entries of a batch say how many pictures had been read when it came, and how many are said to follow.
     """
     batches: list[list[str]] = []
     reads: list[Path] = []
@@ -188,7 +188,7 @@ def station(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         if len(batches) == 2:
             raise Unavailable("the station is stopping", hint="try again when it runs")
         sources = [example.source for example in unpack(body)]
-        batches.append([*sources, str(len(reads))])
+        batches.append([*sources, f"{len(reads)} read", f"{arguments['following']} follow"])
         taught = Taught(str(arguments["label"]), tuple(sources), (), 9, 0, "", 1.0, promoted=False)
         return msgspec.to_builtins(Proposal(taught, None))
 
@@ -212,7 +212,7 @@ def test_a_running_station_is_taught_in_batches_that_are_read_one_at_a_time(
     paths = write_pictures(tmp_path, 4)
 
     assert run("teach", "pit", tmp_path, "--state", tmp_path, "--json") == 0
-    assert station == [[*paths[:2], "3"], [*paths[2:], "4"]]
+    assert station == [[*paths[:2], "3 read", "2 follow"], [*paths[2:], "4 read", "0 follow"]]
     assert json.loads(capsys.readouterr().out)["taught"]["taught"] == paths
 
 

@@ -54,6 +54,13 @@ def test_what_was_written_is_read() -> None:
         assert replace(one, rows=other.rows).__dict__ == other.__dict__
 
 
+def test_the_id_of_a_picture_beside_a_window_is_kept_and_what_has_none_is_written_as_before() -> None:
+    beside = chunk(exemplar(1, pixels="b" * 16), exemplar(2))
+    assert [e.pixels for e in Chunk.from_bytes(beside.to_bytes()).exemplars] == ["b" * 16, ""]
+    assert [c.to_bytes()[3] for c in (beside, chunk(exemplar(1, details="c" * 64)), chunk())] == [3, 2, 1]
+    assert b"pixels" not in chunk().to_bytes()
+
+
 def test_a_class_of_five_examples_with_eight_variants_takes_12_kb() -> None:
     rng = np.random.default_rng(0)
     exemplars = [
@@ -73,7 +80,7 @@ def test_a_class_of_five_examples_with_eight_variants_takes_12_kb() -> None:
         (chunk().to_bytes()[:-1], "SHA-256"),
         (sealed(chunk().to_bytes()[:-33]), "bytes of rows, the header describes"),
         (sealed(chunk().to_bytes()[:-32] + b"\0"), "bytes of rows, the header describes"),
-        (sealed(b"EXM\3" + chunk().to_bytes()[4:-32]), "version 3"),
+        (sealed(b"EXM\4" + chunk().to_bytes()[4:-32]), "version 4"),
         (sealed(b"EXM\0" + chunk().to_bytes()[4:-32]), "version 0"),
         (sealed(b"EXM\1" + (2**32 - 1).to_bytes(4, "little") + chunk().to_bytes()[8:-32]), "a header of 4294967295"),
         (sealed(b"EXM\1" + (16 << 20).to_bytes(4, "little") + chunk().to_bytes()[8:-32]), "header"),

@@ -99,6 +99,20 @@ def test_good_parts_taught_one_at_a_time_are_held_out_too() -> None:
     assert (learned.knowledge.samples("good"), len(learned.calibration)) == (3, 3)
 
 
+def test_to_forget_a_good_part_leaves_the_others_what_they_are_for() -> None:
+    """Never teaching it would have left them otherwise, as every second one is held out in the order taught."""
+    running, never = lesson("good", *map(example, range(4))), lesson("good", *map(example, range(1, 4)))
+    finish(running)
+    finish(never)
+    learned = applied(running)
+
+    left = learned.without([example(0).id])
+    assert (
+        [e.role for e in left.exemplars] == [Role.RING, Role.FIT, Role.RING] == [e.role for e in learned.exemplars][1:]
+    )
+    assert [e.role for e in applied(never).exemplars] == [Role.FIT, Role.RING, Role.FIT]
+
+
 def test_nothing_is_learned_from_golden_examples() -> None:
     running = lesson("pit", example(0), example(1), golden=True)
 
@@ -114,8 +128,8 @@ def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_e
 ) -> None:
     monkeypatch.setattr(subject, limit, 3)
 
-    def taught(*examples: Example, learned: Learned = NOTHING) -> Lesson:
-        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True)
+    def taught(*examples: Example, learned: Learned = NOTHING, following: int = 0) -> Lesson:
+        return Lesson(label, examples, learned, "good", ImageHealthConfig(), tokens=True, following=following)
 
     first = taught(*map(example, range(3)))
     finish(first)
@@ -124,8 +138,11 @@ def test_more_examples_than_details_may_be_kept_of_are_refused_before_they_are_e
     assert taught(example(2), learned=full).refused, "the same once more takes no room"
     with pytest.raises(BadData, match=f"1 more example of {label} would be too many: 3 are known, 3 are the most"):
         taught(example(3), learned=full)
-    with pytest.raises(BadData, match="0 are known"):
-        taught(*map(example, range(4)))
+    for count, following in ((4, 0), (1, 3), (0, 4)):
+        with pytest.raises(BadData, match="4 more examples .* 0 are known"):
+            taught(*map(example, range(count)), following=following)
+    assert not taught(example(0), following=2).refused
+    assert taught(example(2), learned=full, following=3).refused, "those that follow may be known as well"
 
 
 def test_tokens_are_kept_of_all_variants_where_a_guide_may_be_made() -> None:
@@ -152,22 +169,56 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     assert applied(running).knowledge.samples("pit") == 1
 
 
-def test_one_picture_under_two_names_is_refused_after_one_encoding_whatever_lies_beside_it() -> None:
-    """The example is another one, as it has a window beside it; its picture is the same, and comes out the same."""
-    first = lesson("pit", example(0))
-    finish(first)
-    known = applied(first)
-    heard = replace(embedding(0), q=np.array([*embedding(0).q[:2], 7, 7], np.int16), present=frozenset(Modality))
-    contradicted, same = lesson("dent", example(1), example(2), learned=known), lesson("pit", example(1), learned=known)
-    for running in (contradicted, same):
-        running.take(heard)
+def heard(seed: int, window: int) -> Example:
+    return Example(f"heard {seed} {window}", picture(seed), np.full((9, 3), window, np.float32), 1e3)
 
-    assert contradicted.refused == [
-        "part 1: its picture is that of part 0, an example of pit; forget that first if it was wrong"
-    ]
-    assert contradicted.done == AUGMENTATIONS and contradicted.next_variant() is not None
-    contradicted.take(replace(heard, q=np.array([0, 0, 7, 7], np.int16)))
-    assert same.refused == [] and len(contradicted.refused) == 1, "parts without a picture have none in common"
+
+@pytest.mark.parametrize("known", [example(0), heard(0, 1)], ids=["alone", "beside a window"])
+@pytest.mark.parametrize("again", [example(0), heard(0, 1), heard(0, 2)], ids=["alone", "as before", "another window"])
+def test_one_picture_under_two_names_is_refused_before_anything_is_encoded(known: Example, again: Example) -> None:
+    """Whatever lies beside it, and whichever device embeds it, as these differ in the last bits."""
+    first = lesson("pit", known)
+    finish(first)
+
+    second = lesson("dent", again, example(1), learned=applied(first))
+
+    (refused,) = second.refused
+    assert refused.startswith(again.source) and "example of pit" in refused and "forget that first" in refused
+    assert second.done == AUGMENTATIONS and second.next_variant() is not None
+
+
+def test_one_picture_beside_two_windows_is_two_examples_of_one_class() -> None:
+    first = lesson("pit", heard(0, 1))
+    finish(first)
+    assert lesson("pit", heard(0, 2), example(0), learned=applied(first)).refused == []
+
+
+def test_windows_without_a_picture_have_none_in_common() -> None:
+    first = lesson("pit", Example("window 1", samples=np.full((9, 3), 1, np.float32), rate_hz=1e3))
+    finish(first)
+    other = Example("window 2", samples=np.full((9, 3), 2, np.float32), rate_hz=1e3)
+    assert lesson("dent", other, learned=applied(first)).refused == []
+
+
+def test_an_embedding_is_taken_without_looking_through_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken on the loop thread, and indexes of 20,000 exemplars would stop the line."""
+    first = lesson("pit", heard(0, 1))
+    finish(first)
+    second = lesson("dent", example(1), learned=replace(applied(first)))
+    monkeypatch.setattr(Learned, "exemplars", property(lambda learned: pytest.fail("it looked")))
+
+    assert finish(second) == AUGMENTATIONS
+
+
+def test_tokens_are_rounded_on_the_device_thread_and_not_where_the_loop_takes_them() -> None:
+    tokens = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    seen = replace(embedding(0), details=Details(tokens))
+
+    looked = lesson("good", example(0)).look(seen)
+
+    assert looked.details is not None and looked.details.tokens is not None
+    assert looked.details.tokens.dtype == np.int8
+    assert lesson("pit", example(0)).look(seen) is seen, "nothing keeps them"
 
 
 def test_an_example_that_cannot_be_encoded_is_given_up_whole() -> None:

@@ -1,0 +1,78 @@
+"""What a running station answers, where the work in the background ends after the line has gone on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from edge_agent.answers import Answers
+from edge_agent.commands import ForgetArguments, TeachArguments
+from edge_agent.errors import BadData
+from edge_agent.learning.example import Example, pack
+from edge_agent.runtime.background import Chore
+from edge_agent.runtime.steps import Paused, Steps
+
+
+def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:
+    asked: list[int] = []
+    lessons = SimpleNamespace(begin=lambda *arguments, following, **options: asked.append(following))
+    agent = SimpleNamespace(
+        station=SimpleNamespace(products=SimpleNamespace(in_use=SimpleNamespace(name="rings", lessons=lessons))),
+        teacher=None,
+        background=SimpleNamespace(submit=lambda chore: chore.run() or True),
+    )
+    body = pack([Example("a", samples=np.zeros((9, 3), np.float32), rate_hz=1e3)])
+    for arguments in (TeachArguments("pit", "ann", next=3), TeachArguments("pit", "ann", goes_on=True, following=7)):
+        Answers(agent).handlers["teach"](SimpleNamespace(arguments=arguments, body=body), 0.0)  # type: ignore[arg-type]
+
+    assert asked == [3, 7]
+
+
+def test_forgetting_is_done_in_parts_and_answered_at_the_end() -> None:
+    def forget(what: str, who: str) -> Steps[str]:
+        yield
+        return f"{who} forgot {what}"
+
+    chores: list[Chore] = []
+    answered: list[object] = []
+    product = SimpleNamespace(name="rings")
+    agent = SimpleNamespace(
+        station=SimpleNamespace(lessons=SimpleNamespace(forget=forget), products=SimpleNamespace(in_use=product)),
+        teacher=SimpleNamespace(apply=lambda of, made: (of.name, made)),
+        background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
+    )
+    request = SimpleNamespace(arguments=ForgetArguments("pit", "ann"), done=answered.append)
+    Answers(agent).handlers["forget"](request, 0.0)  # type: ignore[arg-type]
+    (chore,) = chores
+
+    assert isinstance(chore.run(), Paused) and not answered
+    chore.then(chore.run())
+    assert answered == [("rings", "ann forgot pit")]
+
+
+def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:
+    """Its examples were sent for one product, and the line has gone on to another before they were unpacked."""
+    chores: list[Chore] = []
+    begun: list[object] = []
+    failed: list[Exception] = []
+    lessons = SimpleNamespace(begin=lambda *arguments, **options: "a lesson")
+    rings, bolts = (SimpleNamespace(name=name, lessons=lessons) for name in ("rings", "bolts"))
+    products = SimpleNamespace(in_use=rings)
+    agent = SimpleNamespace(
+        station=SimpleNamespace(products=products),
+        teacher=SimpleNamespace(gather=lambda *arguments: begun.append(arguments)),
+        background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
+    )
+    request = SimpleNamespace(arguments=TeachArguments("pit", "ann", next=3), body=b"", failed=failed.append)
+
+    for product in (rings, bolts):
+        Answers(agent).handlers["teach"](request, 0.0)  # type: ignore[arg-type]
+        products.in_use = product
+        (chore,) = chores
+        chore.then(chore.run())
+        chores.clear()
+
+    assert len(begun) == 1
+    (error,) = failed
+    assert isinstance(error, BadData) and "another product than rings" in error.message

@@ -25,9 +25,6 @@ STUCK: Final = 2
 SAID: Final = 100
 """Reasons why a lane could not do a job that are told to people; a station has fewer bundles."""
 
-PASSED_OVER: Final = 64
-"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
-
 STUCK_WAIT_S: Final = 30.0
 """How long that is waited for before it is looked at again [s]."""
 
@@ -152,11 +149,9 @@ class Bank(Generic[H, R]):
         """
         for lane in among:
             if lane is chosen:
+                lane.passed_over = 0
                 return
-            if lane.task is None:
-                lane.passed_over += 1
-                if lane.passed_over >= PASSED_OVER:
-                    lane.doubt(now)
+            lane.pass_over(now)
 
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""

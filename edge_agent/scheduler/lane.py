@@ -20,6 +20,12 @@ from edge_agent.scheduler.latency import Recent
 LOAD_TIMEOUT_S: Final = 60.0
 """Loading compiles the models: seconds on a CPU, up to a minute on an NPU."""
 
+PASSED_OVER: Final = 64
+"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
+
+PASSED_OVER_MOST: Final = 4096
+"""The same at the most: the number doubles with each proof after which the lane did no job in time."""
+
 
 class Kind(StrEnum):
     """What a lane is given to do."""
@@ -108,6 +114,7 @@ class Lane(Generic[H, R]):
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
+        self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
@@ -156,7 +163,7 @@ class Lane(Generic[H, R]):
     def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
-        self.task, self.since_s, self.passed_over = Task(self, kind, ticket), now, 0
+        self.task, self.since_s = Task(self, kind, ticket), now
         self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
@@ -180,14 +187,24 @@ class Lane(Generic[H, R]):
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
+            if kind is Kind.RUN and answer.ended_s <= ticket.job.deadline_s < math.inf:
+                self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
-    def doubt(self, now: float) -> None:
-        """Prove it again, beside the line: what that takes counts from then on, and not what was run long ago."""
-        self.give(Kind.TRY, now)
-        self._doubted = True
+    def pass_over(self, now: float) -> None:
+        """Hear that a job went to a later lane; after a while prove this one again beside the line, where it is idle.
+
+        What the proof takes counts from then on, and not what was run long ago.
+        """
+        if self.task is not None:
+            return
+        self.passed_over += 1
+        if self.passed_over >= self.doubted_at:
+            self.passed_over, self.doubted_at = 0, min(2 * self.doubted_at, PASSED_OVER_MOST)
+            self.give(Kind.TRY, now)
+            self._doubted = True
 
     def hangs_at_s(self, timeout_s: float) -> float:
         """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""

@@ -65,7 +65,7 @@ class Bank(Generic[H, R]):
     failure that nobody can put down to a device, or that does not show on the other lane.
 
     Args:
-        ways: how each lane comes to what it holds.
+        ways: how each lane comes to what it holds; no two of one name.
         clock: tells the time.
         answer: hears how each task of each lane went, on the lane's thread.
         warm: whether a lane that only stands in may be loaded before it is needed.
@@ -82,6 +82,7 @@ class Bank(Generic[H, R]):
         noted: Noted,
         hire: Hire = Worker,
     ) -> None:
+        assert len({way.name for way in ways}) == len(ways), "lanes are told apart by their names"
         self.lanes = tuple(Lane[H, R](way, clock, answer, hire) for way in ways)
         self._needs = {lane.name: _needs(lane, self.lanes) for lane in self.lanes}
         self._breakers = {name: DeviceBreaker(name) for names in self._needs.values() for name in names}

@@ -78,7 +78,8 @@ class Way(Generic[H]):
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
         at: says which device computes, or did last, "" before any did; from any thread.
         loading: says whether a job is loading something, which may take as long as a load; from any thread.
-        p99_s: what one job in a hundred exceeded when it ran last [s]; 0 where nobody knows.
+        p99_s: what one job in a hundred exceeded before this start [s], to know which lane is the quicker; 0 where
+            nobody knows.
     """
 
     name: str
@@ -181,8 +182,8 @@ class Lane(Generic[H, R]):
             if self._doubted and good:
                 self.durations.forget_all()
             self._doubted = False
-            while self._pace_s and not len(self.durations):  # until one was run: as its proof, or as it did before
-                self.durations.add(max(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0))
+            if self._pace_s and not len(self.durations):
+                self._expect(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0)
             self._pace_s.clear()
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
@@ -192,6 +193,12 @@ class Lane(Generic[H, R]):
             if kind is Kind.HURRY:
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
+
+    def _expect(self, pace_s: float, before_s: float) -> None:
+        """Take a job to last as its proof until one was run, one in a hundred as long as before this start."""
+        if before_s > pace_s:
+            self.durations.add(before_s)
+        self.durations.add(pace_s)
 
     def pass_over(self, now: float) -> None:
         """Hear that a job went to a later lane; after a while prove this one again beside the line, where it is idle.

@@ -117,6 +117,7 @@ class Lane(Generic[H, R]):
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
+        self.before_s = way.p99_s  #: what one in a hundred exceeded before this start [s]; 0 once one was run since
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
         self.pieces = Recent()  #: of background jobs
@@ -180,25 +181,22 @@ class Lane(Generic[H, R]):
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
             if self._doubted and good:
+                self.before_s = 0.0
                 self.durations.forget_all()
             self._doubted = False
             if self._pace_s and not len(self.durations):
-                self._expect(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0)
+                self.durations.add(self._pace_s.pop())  # until one was run, a job is taken to last as its proof
             self._pace_s.clear()
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
+            if recent is self.durations:
+                self.before_s = 0.0
             if kind is Kind.RUN and answer.ended_s <= ticket.job.deadline_s < math.inf:
                 self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
-
-    def _expect(self, pace_s: float, before_s: float) -> None:
-        """Take a job to last as its proof until one was run, one in a hundred as long as before this start."""
-        if before_s > pace_s:
-            self.durations.add(before_s)
-        self.durations.add(pace_s)
 
     def pass_over(self, now: float) -> None:
         """Hear that a job went to a later lane; after a while prove this one again beside the line, where it is idle.

@@ -349,6 +349,17 @@ def test_no_part_waits_for_a_lane_that_is_proven_again() -> None:
     assert bench.on("b/y") == "next"
 
 
+def test_a_lane_that_was_slow_before_this_start_comes_back_when_its_proof_is_quick() -> None:
+    bench = Scripted(TWO, pace_s=0.01, before={"a/x": 0.3}).ready()
+    given: list[str] = []
+    for number in range(PASSED_OVER + 10):
+        bench.job(f"{number}", 0.1)
+        given += [name for name in TWO if bench.on(name) == f"{number}"]
+        end_all(bench)
+
+    assert given == ["b/y"] * PASSED_OVER + ["a/x"] * 10
+
+
 def test_what_a_lane_took_is_kept_over_a_failure() -> None:
     bench = Scripted(TWO, pace_s=0.01).ready()
     for number in range(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,12 @@ from edge_agent.engines.watched import watched, watching
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.headstart import HeadStart
+from edge_agent.runtime import systemd
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
-from edge_agent.scheduler.job import CannotRun
 from edge_agent.scheduler.joint import joined
-from edge_agent.scheduler.lane import Way
+from edge_agent.scheduler.lane import LOAD_TIMEOUT_S, Way
+from edge_agent.scheduler.measuring import TRIAL_TIMEOUT_S
 from edge_agent.scheduler.placement import Placement
 from edge_agent.scheduler.shares import Shares
 from edge_agent.scheduler.timetable import Timetable
@@ -26,6 +28,11 @@ from models import Bundle
 
 STAND_IN_MB: Final = 70
 """What a second runtime with its models takes: 64 MB measured with the largest of the shipped bundles."""
+
+STEP_S: Final = TRIAL_TIMEOUT_S + LOAD_TIMEOUT_S
+"""A start that measures may still take so long after each step [s]: a device that hangs, then what is loaded."""
+
+NO_STAND_IN: Final = "it cannot do without the device that this lane stands in for"
 
 OTHER: Final = {"openvino": "onnxruntime", "onnxruntime": "openvino"}
 
@@ -42,6 +49,7 @@ def ways_of(
     load: LoadEngines = load_engines,
     said: Callable[[str], None] = lambda text: None,
     ahead: HeadStart | None = None,
+    extend: Callable[[float], object] = systemd.extend,
 ) -> list[Way[Encoders]]:
     """Give the ways to run the recipes' bundles, in the order in which they are to be used.
 
@@ -54,6 +62,7 @@ def ways_of(
         load: loads the parts.
         said: hears where the parts of each bundle were placed, and why that was measured now.
         ahead: has begun to load the first way; None where nobody has.
+        extend: hears before each step of measuring how long the start may still take [s].
 
     Returns:
         At least one.
@@ -62,8 +71,11 @@ def ways_of(
         ConfigError: nothing fits the ratios, or a part runs nowhere.
         Unavailable: the disk fails.
     """
-    lanes = _measured(bundles, config, state_dir, said) if config.runtime == "auto" else _configured(bundles, config)
-    timetable.open({bundle.digest: (bundle.name, lanes[0][bundle.digest] or {}) for bundle in bundles})
+    measured = config.runtime == "auto"
+    lanes = _measured(bundles, config, state_dir, said, extend) if measured else _configured(bundles, config)
+    names = _names_of(bundles)
+    placed = {b.digest: (name, lanes[0][b.digest] or {}) for b, name in zip(bundles, names, strict=True)}
+    timetable.open(placed, by_measuring=measured)
     begun = [ahead, *[None] * (len(lanes) - 1)]
     return [
         _way(bundles, places, state_dir, load, config, evictions, timetable, own)
@@ -77,13 +89,24 @@ def has_room(config: EngineConfig) -> bool:
 
 
 def _measured(
-    bundles: Sequence[Bundle], config: EngineConfig, state_dir: Path, said: Callable[[str], None]
+    bundles: Sequence[Bundle],
+    config: EngineConfig,
+    state_dir: Path,
+    said: Callable[[str], None],
+    extend: Callable[[float], object],
 ) -> list[Places]:
+    """Place each bundle; of those whose placement was outgrown measure one anew, so that no start takes for ever."""
     shares = Shares(config.cpu_ratio, config.gpu_ratio, config.npu_fallback)
     placements: list[Placement] = []
+
+    def goes_on(done: int, total: int) -> None:
+        extend(STEP_S)
+
     for bundle in bundles:
+        extend(STEP_S)
         allocator = ResourceAllocator(shares, bundle=bundle, parts_per_s=config.parts_per_s, folder=state_dir)
-        placement = allocator.optimize()
+        again = not any(placement.anew for placement in placements)
+        placement = allocator.optimize(goes_on, again=again)
         anew = f"; measured now: {placement.anew}" if placement.anew else ""
         said(f"{placement.bundle} runs on {placement.chain[0]}{anew}")
         placements.append(placement)
@@ -117,19 +140,21 @@ def _way(
     def loaded() -> Encoders:
         def made(bundle: Bundle) -> Encoder:
             spots = places[bundle.digest]
-            if spots is None:
-                raise CannotRun("it cannot do without the device that this lane stands in for")
+            assert spots is not None, "whoever has it made has asked"
             taken = None if ahead is None else ahead.take(bundle, spots)
             if taken is None:
                 return Encoder.at_spots(bundle, spots, state_dir / COMPILED, telling)
             taken.put_around(lambda engines: watching(engines, bundle, spots, timetable.clock, begun, timetable.ran))
             return taken
 
+        def refused(bundle: Bundle) -> str:
+            return NO_STAND_IN if places[bundle.digest] is None else ""
+
         def begun(spot: Spot) -> None:
             encoders.at = str(spot.device)
 
         telling = watched(load, timetable.clock, begun, timetable.ran)
-        encoders = Encoders(made, lambda: has_room(config), evictions)
+        encoders = Encoders(made, lambda: has_room(config), evictions, refused)
         try:
             encoders.load(bundles)
         finally:
@@ -144,13 +169,19 @@ def _way(
         prove=Encoders.prove,
         at=lambda encoders: encoders.at,
         loading=lambda encoders: encoders.loading,
-        p99_s=max(timetable.p99_s(digest, spots or {}) for digest, spots in places.items()),
+        p99_s=timetable.p99_s(bundles[0].digest, places[bundles[0].digest] or {}),
     )
 
 
 def _name_of(bundles: Sequence[Bundle], places: Places) -> str:
     """Give a lane's name: its spots, by bundle where they differ."""
-    words = {bundle.name: whereabouts(places[bundle.digest] or {}) for bundle in bundles}
-    if len(set(words.values())) == 1:
-        return next(iter(words.values()))
-    return "; ".join(f"{name}: {said or 'nowhere'}" for name, said in words.items())
+    words = [whereabouts(places[bundle.digest] or {}) or "nowhere" for bundle in bundles]
+    if len(set(words)) == 1:
+        return words[0]
+    return "; ".join(f"{name}: {said}" for name, said in zip(_names_of(bundles), words, strict=True))
+
+
+def _names_of(bundles: Sequence[Bundle]) -> list[str]:
+    """Give the bundles' names, with the beginning of the digest where two have the same."""
+    often = Counter(bundle.name for bundle in bundles)
+    return [bundle.name if often[bundle.name] == 1 else f"{bundle.name} {bundle.digest[:8]}" for bundle in bundles]

@@ -92,6 +92,7 @@ class Scripted:
     answers: list[tuple[str, Result, float]] = field(default_factory=list)
     noted: list[tuple[str, str, str, dict[str, object]]] = field(default_factory=list)
     before_s: float = 0.0  #: the 99th percentile of jobs before this start [s]
+    before: Mapping[str, float] = field(default_factory=dict)  #: the same of a lane that has another [s]
     loading: bool = False  #: what runs is loading something
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
@@ -178,5 +179,5 @@ class Scripted:
             prove,
             lambda held: devices[0],
             lambda held: self.loading,
-            self.before_s,
+            self.before.get(name, self.before_s),
         )

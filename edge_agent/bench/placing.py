@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -47,7 +48,8 @@ def _lived_in(state: Path, bundle: str) -> tuple[tuple[PartTimes, ...], str]:
     loaded = load_bundle(SHIPPED_BUNDLES / bundle)
     records, why = load_records(RealDisk(state), fingerprint())
     record = records.get(loaded.digest, Record())
-    return side_by_side(loaded.name, record.first, record.lived), why
+    lived = [replace(row, runs=0) for row in record.lived]  # none of them since a start
+    return side_by_side(loaded.name, record.first, lived), why
 
 
 def _as_values(placement: Placement, times: tuple[PartTimes, ...]) -> dict[str, object]:

@@ -36,6 +36,7 @@ class Encoders:
         make: loads a bundle, unproven; see `Encoder.at_spots`.
         has_room: says whether there is memory for one more.
         evictions: counts what is let go.
+        refused: says why a bundle cannot run here at all; "" where it can.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Encoders:
         make: Callable[[Bundle], Encoder],
         has_room: Callable[[], bool],
         evictions: Evictions | None = None,
+        refused: Callable[[Bundle], str] = lambda bundle: "",
     ) -> None:
         self._make = make
         self._has_room = has_room
         self._loaded: OrderedDict[str, Encoder] = OrderedDict()  # by digest, the one that was used last at the end
         self._evictions = evictions or Evictions()
+        self._refused = refused
         self._first = ""
         self.at = ""  #: the device that computes, or did last, "" before any did; any thread
         self.loading = False  #: a bundle is being loaded or proven, which takes longer than any inference; any thread
@@ -66,7 +69,7 @@ class Encoders:
             if not self._loaded:
                 self._first = bundle.digest
                 self._add(bundle)
-            elif bundle.digest not in self._loaded and self._has_room():
+            elif bundle.digest not in self._loaded and not self._refused(bundle) and self._has_room():
                 with contextlib.suppress(CannotRun):  # whoever needs it will hear why
                     self._add_proven(bundle)
 
@@ -83,6 +86,8 @@ class Encoders:
             CannotRun: it does not fit the program, or this device; what else is loaded is as good as before.
         """
         if bundle.digest not in self._loaded:
+            if why := self._refused(bundle):
+                raise CannotRun(f"bundle {bundle.name}: {why}")
             while self._loaded and not self._has_room():
                 self._evictions.count += 1
                 self._let_go(next(iter(self._loaded)))

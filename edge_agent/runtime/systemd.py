@@ -34,6 +34,18 @@ def notify(assignments: str, environ: Mapping[str, str] = os.environ) -> bool:
     return True
 
 
+def extend(for_s: float) -> bool:
+    """Have systemd wait on for what blocks the start, and the watchdog with it; say whether that was sent.
+
+    Args:
+        for_s: how long it may take from now [s], or until the next such word, where the start has no time left.
+
+    Returns:
+        As `notify`.
+    """
+    return notify(f"EXTEND_TIMEOUT_USEC={round(1e6 * for_s)}\nWATCHDOG=1")
+
+
 def watchdog_period_s(environ: Mapping[str, str] = os.environ) -> float | None:
     """Half of the unit's `WatchdogSec` [s]: how often to send `WATCHDOG=1`. None where no watchdog is set."""
     limit_us = environ.get("WATCHDOG_USEC", "")

@@ -62,11 +62,12 @@ class ResourceAllocator:
             there = ", ".join(shipped_names())
             raise ConfigError(str(error), hint=f"name another one: {there}, or a folder written with a /") from error
 
-    def optimize(self, progress: Progress = lambda done, total: None) -> Placement:
+    def optimize(self, progress: Progress = lambda done, total: None, *, again: bool = True) -> Placement:
         """Measure what is not known yet, and choose; takes some ten seconds the first time.
 
         Args:
             progress: hears how many steps of how many are done.
+            again: whether what was outgrown may be measured anew now.
 
         Returns:
             Where each part runs, what stands in for it, and why.
@@ -77,7 +78,7 @@ class ResourceAllocator:
         """
         bundle, shares = self._bundle, self._shares
         cache = None if self._folder is None else self._folder / COMPILED
-        rows, anew = self._measured(progress, cache)
+        rows, anew = self._measured(progress, cache, again)
         table = LatencyTable(rows)
         roles = [part.role for part in bundle.manifest.judging]
         looked_at = candidates(roles, table, shares, cores(), self._parts_per_s)
@@ -88,7 +89,7 @@ class ResourceAllocator:
         name = f"{bundle.name} {bundle.manifest.version}"
         return replace(choose(name, looked_at, table, shares, cores(), self._parts_per_s), anew=anew)
 
-    def _measured(self, progress: Progress, cache: Path | None) -> tuple[tuple[Timing, ...], str]:
+    def _measured(self, progress: Progress, cache: Path | None, again: bool) -> tuple[tuple[Timing, ...], str]:
         """Give the rows, and why they were measured now; "" where they were not, or are never kept."""
         machine, digest = fingerprint(), self._bundle.digest
         disk = None if self._folder is None else RealDisk(self._folder)
@@ -100,7 +101,7 @@ class ResourceAllocator:
             except StateDamaged as error:
                 anew = error.message
         known = records.pop(digest, Record())
-        if known.first and not known.anew:
+        if known.first and not (known.anew and again):
             return known.first, ""
         spots = spots_to_try(find_devices(), cores())
         found: list[Timing] = []

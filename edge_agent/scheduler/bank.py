@@ -25,9 +25,6 @@ STUCK: Final = 2
 SAID: Final = 100
 """Reasons why a lane could not do a job that are told to people; a station has fewer bundles."""
 
-PASSED_OVER: Final = 64
-"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
-
 STUCK_WAIT_S: Final = 30.0
 """How long that is waited for before it is looked at again [s]."""
 
@@ -68,7 +65,7 @@ class Bank(Generic[H, R]):
     failure that nobody can put down to a device, or that does not show on the other lane.
 
     Args:
-        ways: how each lane comes to what it holds.
+        ways: how each lane comes to what it holds; no two of one name.
         clock: tells the time.
         answer: hears how each task of each lane went, on the lane's thread.
         warm: whether a lane that only stands in may be loaded before it is needed.
@@ -85,6 +82,7 @@ class Bank(Generic[H, R]):
         noted: Noted,
         hire: Hire = Worker,
     ) -> None:
+        assert len({way.name for way in ways}) == len(ways), "lanes are told apart by their names"
         self.lanes = tuple(Lane[H, R](way, clock, answer, hire) for way in ways)
         self._needs = {lane.name: _needs(lane, self.lanes) for lane in self.lanes}
         self._breakers = {name: DeviceBreaker(name) for names in self._needs.values() for name in names}
@@ -152,11 +150,9 @@ class Bank(Generic[H, R]):
         """
         for lane in among:
             if lane is chosen:
+                lane.passed_over = 0
                 return
-            if lane.task is None:
-                lane.passed_over += 1
-                if lane.passed_over >= PASSED_OVER:
-                    lane.doubt(now)
+            lane.pass_over(now)
 
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""

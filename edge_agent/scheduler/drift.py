@@ -32,7 +32,7 @@ class PartTimes:
         first_p99_ms: 99th percentile when it was measured [ms]; None where it never was.
         p50_ms: median of the newest runs [ms]; of those before this start, where there are too few since.
         p99_ms: 99th percentile of the same [ms].
-        runs: how many there were since the start.
+        runs: how many there were since the start; 0 for what is read of a station from outside.
     """
 
     bundle: str

@@ -20,6 +20,12 @@ from edge_agent.scheduler.latency import Recent
 LOAD_TIMEOUT_S: Final = 60.0
 """Loading compiles the models: seconds on a CPU, up to a minute on an NPU."""
 
+PASSED_OVER: Final = 64
+"""Jobs in a row that went to a later lane because an idle one is too slow, until it is proven again beside the line."""
+
+PASSED_OVER_MOST: Final = 4096
+"""The same at the most: the number doubles with each proof after which the lane did no job in time."""
+
 
 class Kind(StrEnum):
     """What a lane is given to do."""
@@ -72,7 +78,8 @@ class Way(Generic[H]):
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
         at: says which device computes, or did last, "" before any did; from any thread.
         loading: says whether a job is loading something, which may take as long as a load; from any thread.
-        p99_s: what one job in a hundred exceeded when it ran last [s]; 0 where nobody knows.
+        p99_s: what one job in a hundred exceeded before this start [s], to know which lane is the quicker; 0 where
+            nobody knows.
     """
 
     name: str
@@ -108,7 +115,9 @@ class Lane(Generic[H, R]):
         self.task: Task[H, R] | None = None
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
+        self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
+        self.before_s = way.p99_s  #: what one in a hundred exceeded before this start [s]; 0 once one was run since
         self.durations = Recent()  #: of jobs with a deadline
         self.hurried = Recent()  #: of those done in the cheaper way
         self.pieces = Recent()  #: of background jobs
@@ -156,7 +165,7 @@ class Lane(Generic[H, R]):
     def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
-        self.task, self.since_s, self.passed_over = Task(self, kind, ticket), now, 0
+        self.task, self.since_s = Task(self, kind, ticket), now
         self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
@@ -172,22 +181,35 @@ class Lane(Generic[H, R]):
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
             if self._doubted and good:
+                self.before_s = 0.0
                 self.durations.forget_all()
             self._doubted = False
-            while self._pace_s and not len(self.durations):  # until one was run: as its proof, or as it did before
-                self.durations.add(max(self._pace_s.pop(), self.way.p99_s if kind is Kind.LOAD else 0.0))
+            if self._pace_s and not len(self.durations):
+                self.durations.add(self._pace_s.pop())  # until one was run, a job is taken to last as its proof
             self._pace_s.clear()
         elif good:
             recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
             recent.add(answer.ended_s - answer.started_s)
+            if recent is self.durations:
+                self.before_s = 0.0
+            if kind is Kind.RUN and answer.ended_s <= ticket.job.deadline_s < math.inf:
+                self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:
                 self.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
-    def doubt(self, now: float) -> None:
-        """Prove it again, beside the line: what that takes counts from then on, and not what was run long ago."""
-        self.give(Kind.TRY, now)
-        self._doubted = True
+    def pass_over(self, now: float) -> None:
+        """Hear that a job went to a later lane; after a while prove this one again beside the line, where it is idle.
+
+        What the proof takes counts from then on, and not what was run long ago.
+        """
+        if self.task is not None:
+            return
+        self.passed_over += 1
+        if self.passed_over >= self.doubted_at:
+            self.passed_over, self.doubted_at = 0, min(2 * self.doubted_at, PASSED_OVER_MOST)
+            self.give(Kind.TRY, now)
+            self._doubted = True
 
     def hangs_at_s(self, timeout_s: float) -> float:
         """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""

@@ -60,19 +60,22 @@ class Timetable:
         self._records: Records = {}
         self._placed: Placed = {}
         self._stored: Records = {}
+        self._storing = False
         self._fails = False  # it could not be stored the last time
+        self._by_measuring = False
         self._apart: dict[
             str, tuple[int, int]
         ] = {}  # windows in a row that left what was measured, and runs until then
         self._stored_s = clock.now()
 
-    def open(self, placed: Placed) -> None:
+    def open(self, placed: Placed, *, by_measuring: bool) -> None:
         """Read what is known; raises `Unavailable` where the disk fails.
 
         Args:
             placed: where the bundles run now.
+            by_measuring: whether that was chosen by what was measured; what a person chose is not outgrown.
         """
-        self._placed, self._machine = placed, fingerprint()
+        self._placed, self._by_measuring, self._machine = placed, by_measuring, fingerprint()
         try:
             self._records, _ = load_records(self._disk, self._machine)
         except StateDamaged as error:
@@ -124,9 +127,10 @@ class Timetable:
         record = self._records.get(digest, Record())
         record = replace(record, lived=merged(record.lived, [row for row in rows if row.runs >= KNOWN]))
         name, spots = self._placed.get(digest, ("", {}))
-        apart = left(record, rows, spots)
+        apart = left(record, rows, spots) if self._by_measuring else None
         windows, since = self._apart.get(digest, (0, 0))
-        runs = max(row.runs for row in rows)
+        placed = [row.runs for row in rows if (row.role, row.spot) in spots.items() and row.runs >= WINDOW]
+        runs = min(placed, default=0)  # a window is new when that of every part is
         if apart is None:
             windows, since = 0, runs
         elif runs - since >= WINDOW:
@@ -142,18 +146,27 @@ class Timetable:
         return replace(record, left_ms=lived_ms, anew=said)
 
     def _worth_storing(self, now: float) -> bool:
+        if self._storing:
+            return False
+        due = now - self._stored_s >= STORE_S
         pairs = [(self._stored.get(digest, Record()), record) for digest, record in self._records.items()]
         if any(stored.anew != record.anew for stored, record in pairs):
-            return True
-        changed = any(differs(stored.lived, record.lived) for stored, record in pairs)
-        return changed and now - self._stored_s >= STORE_S
+            return due or not self._fails
+        return due and any(differs(stored.lived, record.lived) for stored, record in pairs)
 
     def _store(self, now: float) -> None:
         records = dict(self._records)
-        if self._submit(Chore(lambda: save_records(self._disk, self._machine, records), self._was_stored)):
-            self._stored, self._stored_s = records, now
 
-    def _was_stored(self, result: EdgeAgentError | None) -> None:
-        if result is not None and not self._fails:
-            self._noted("warning", "timetable_unsaved", result.message, {})
-        self._fails = result is not None
+        def ended(result: EdgeAgentError | None) -> None:
+            self._storing = False
+            if result is None:
+                self._stored = records
+            elif not self._fails:
+                self._noted("warning", "timetable_unsaved", result.message, {})
+            self._fails = result is not None
+
+        self._storing = True
+        if self._submit(Chore(lambda: save_records(self._disk, self._machine, records), ended)):
+            self._stored_s = now
+        else:
+            self._storing = False

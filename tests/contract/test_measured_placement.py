@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import ResourceAllocator
-from edge_agent.bench.placing import run_placing
+from edge_agent.bench import placing
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import ConfigError, StateDamaged
@@ -49,10 +49,10 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, castings: Bundle
 ) -> None:
     monkeypatch.setattr(allocator, "RUNS", 3)
-    first, why = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+    first, why = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None, True)
     assert why == "nothing was measured yet"
     monkeypatch.setattr(allocator, "measure_parts", None)
-    again = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)
+    again = ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None, True)
 
     assert again == (first, "") and not [row for row in first if row.error]
 
@@ -79,9 +79,11 @@ def test_each_bundle_has_its_own_rows_and_what_was_outgrown_is_measured_anew(
     monkeypatch.setattr(allocator, "measure_parts", lambda bundle, *args, **more: asked.append(bundle.name) or ROWS)
     save_records(disk, here, {"other": Record(ROWS[:1]), castings.digest: Record(ROWS, left_ms=70.0, anew="slower")})
 
-    def measured() -> str:
-        return ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda done, total: None, None)[1]
+    def measured(again: bool = True) -> str:
+        return ResourceAllocator({}, bundle=castings, folder=tmp_path)._measured(lambda *done: None, None, again)[1]
 
+    assert (measured(again=False), asked) == ("", [])
+    assert load_records(disk, here)[0][castings.digest].anew == "slower"
     assert measured() == "slower"
     devices = len(asked)
     assert (measured(), len(asked)) == ("", devices)
@@ -100,19 +102,29 @@ def test_what_a_station_measured_and_took_since_is_shown_beside_a_new_measuremen
 ) -> None:
     way = Candidate({"image": CPU}, 5.0, 9.0, {})
     found = Placement("castings 1", (way,), (way,), (), 10.0, 2)
-    monkeypatch.setattr(ResourceAllocator, "optimize", lambda allocator, progress: found)
+    monkeypatch.setattr(ResourceAllocator, "optimize", lambda allocator, *more, **named: found)
     lived = (Timing("image", CPU, 6.0, 11.0, 900),)
     save_records(RealDisk(tmp_path), fingerprint(), {castings.digest: Record(ROWS, lived)})
 
-    assert run_placing("castings", tmp_path, as_json=as_json) == 0
+    assert placing.run_placing("castings", tmp_path, as_json=as_json) == 0
     out = capsys.readouterr().out
     if as_json:
         (times,) = json.loads(out)["part_times"]
         assert (times["first_p99_ms"], times["p99_ms"], times["spot"]) == (9.0, 11.0, "openvino/cpu × 1")
     else:
         assert "image on openvino/cpu × 1: p50 6.00 ms, p99 11.00 ms, measured at first 5.00 and 9.00 ms" in out
-        run_placing("castings", tmp_path / "nowhere", as_json=False)
+        placing.run_placing("castings", tmp_path / "nowhere", as_json=False)
         assert "nothing was measured yet" in capsys.readouterr().out
+
+
+def test_what_is_read_of_a_station_from_outside_says_nothing_of_runs_since_a_start(
+    tmp_path: Path, castings: Bundle
+) -> None:
+    lived = (Timing("image", CPU, 6.0, 11.0, 900),)
+    save_records(RealDisk(tmp_path), fingerprint(), {castings.digest: Record(ROWS, lived)})
+    (image,), _ = placing._lived_in(tmp_path, "castings")
+
+    assert (image.runs, image.p99_ms, image.first_p99_ms) == (0, 11.0, 9.0)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "deep", "large", "other"])

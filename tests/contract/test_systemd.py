@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.runtime.systemd import notify, watchdog_period_s
+from edge_agent.runtime.systemd import extend, notify, watchdog_period_s
 
 
 @contextlib.contextmanager
@@ -31,6 +31,15 @@ def test_systemd_hears_every_word(address: str, assignments: str) -> None:
     with listening(address) as systemd:
         assert notify(assignments, {"NOTIFY_SOCKET": address})
         assert systemd.recv(4096) == assignments.encode(errors="replace")
+
+
+def test_what_blocks_the_start_asks_for_more_time_and_feeds_the_watchdog(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with listening(address) as systemd:
+        assert extend(90.5)
+        assert systemd.recv(4096) == b"EXTEND_TIMEOUT_USEC=90500000\nWATCHDOG=1"
 
 
 def test_the_environment_of_the_process_is_the_default(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ class Manifest:
 class Bundle:
     manifest = Manifest()
 
-    def __init__(self, name: str, *chain: Spot) -> None:
-        self.name, self.digest = name, f"digest of {name}"
+    def __init__(self, name: str, *chain: Spot, digest: str = "", anew: str = "new here") -> None:
+        self.name, self.digest, self.anew = name, digest or f"digest of {name}", anew
         self.chain = tuple(Candidate({"image": spot}, 1.0, 2.0, {}) for spot in chain)
 
 
@@ -46,8 +47,11 @@ class Allocator:
     def __init__(self, shares: object, *, bundle: Bundle, parts_per_s: float, folder: Path) -> None:
         self._bundle = bundle
 
-    def optimize(self) -> Placement:
-        return Placement(self._bundle.name, self._bundle.chain, self._bundle.chain, (), 10.0, 2, "new here")
+    def optimize(self, progress: Callable[[int, int], None], *, again: bool) -> Placement:
+        for step in range(3):
+            progress(step, 3)
+        anew = "" if self._bundle.anew == "slower" and not again else self._bundle.anew
+        return Placement(self._bundle.name, self._bundle.chain, self._bundle.chain, (), 10.0, 2, anew)
 
 
 class Loaded:
@@ -77,10 +81,13 @@ def ways(
         raise AssertionError("nothing ran yet")
 
     said: list[str] = []
+    left_s: list[float] = []
     config: Any = Config.defaults(Path()).engine
     config = type(config)(runtime=runtime)
     timetable = Timetable(disk or FakeDisk(), ManualClock(), never, lambda *noted: None)
-    return placed.ways_of(bundles, config, Path(), Evictions(), timetable, said=said.append), said
+    found = placed.ways_of(bundles, config, Path(), Evictions(), timetable, said=said.append, extend=left_s.append)
+    assert left_s == [placed.STEP_S] * (4 * len(bundles) if runtime == "auto" else 0)
+    return found, said
 
 
 def where(way: Way[Encoders], bundle: Any) -> str:
@@ -122,12 +129,32 @@ def test_as_configured_all_run_at_one_spot_and_the_other_runtime_stands_in(monke
     assert not said
 
 
-def test_a_lane_knows_what_the_slowest_of_its_bundles_took_before_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_knows_what_the_first_of_its_bundles_took_before_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
     first, other = Bundle("first", OV, ORT), Bundle("other", OV, ORT)
     disk = FakeDisk()
-    slow = (Timing("image", OV, 20.0, 30.0, 100), Timing("image", ORT, 50.0, 60.0, 100))
-    lived = (Timing("image", OV, 20.0, 45.0, 900),)
-    save_records(disk, fingerprint(), {first.digest: Record(slow), other.digest: Record(slow, lived)})
+    rows = (Timing("image", OV, 20.0, 30.0, 100), Timing("image", ORT, 50.0, 60.0, 100))
+    slow = (Timing("image", OV, 200.0, 450.0, 900),)
+    save_records(disk, fingerprint(), {first.digest: Record(rows), other.digest: Record(rows, slow)})
     (best, stand_in), _ = ways(monkeypatch, [first, other], disk=disk)
 
-    assert (best.p99_s, stand_in.p99_s) == (pytest.approx(0.045), pytest.approx(0.060))
+    assert (best.p99_s, stand_in.p99_s) == (pytest.approx(0.030), pytest.approx(0.060))
+
+
+def test_two_bundles_of_one_name_are_told_apart_and_no_lane_is_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = Bundle("tiny", OV, ORT, digest="0123456789"), Bundle("tiny", OV, digest="abcdef0123")
+    (best, stand_in), _ = ways(monkeypatch, [first, other])
+
+    assert best.name == "openvino/cpu × 2"
+    assert stand_in.name == "tiny 01234567: onnxruntime/cpu × 1; tiny abcdef01: nowhere"
+
+
+def test_of_the_bundles_that_were_outgrown_each_start_measures_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundles = [Bundle(name, OV, ORT, anew=anew) for name, anew in (("a", ""), ("b", "slower"), ("c", "slower"))]
+    _, said = ways(monkeypatch, [*bundles, Bundle("d", OV, ORT)])
+
+    assert [text.partition("; ")[::2] for text in said] == [
+        ("a runs on openvino/cpu × 2", ""),
+        ("b runs on openvino/cpu × 2", "measured now: slower"),
+        ("c runs on openvino/cpu × 2", ""),
+        ("d runs on openvino/cpu × 2", "measured now: new here"),
+    ]

@@ -49,11 +49,17 @@ class Bench:
 
     room: int
     wrong: str = ""
+    refused: str = ""
     made: list[Loaded] = field(default_factory=list)
     evictions: Evictions = field(default_factory=Evictions)
 
     def __post_init__(self) -> None:
-        self.encoders = Encoders(self.make, lambda: len(self.open) < self.room, self.evictions)
+        self.encoders = Encoders(
+            self.make,
+            lambda: len(self.open) < self.room,
+            self.evictions,
+            lambda bundle: "no device" if bundle.name == self.refused else "",
+        )
 
     def make(self, bundle: Any) -> Any:
         self.made.append(Loaded(bundle.name, right=bundle.name != self.wrong))
@@ -82,6 +88,17 @@ def test_the_one_that_was_not_used_for_the_longest_time_is_let_go() -> None:
 
     assert bench.open == ["a", "c"]
     assert bench.evictions.count == 1
+
+
+def test_for_one_that_cannot_run_here_nothing_is_let_go() -> None:
+    bench = Bench(room=1, refused="b")
+    bench.encoders.load([Made(name) for name in "ab"])  # type: ignore[misc]
+    with pytest.raises(CannotRun, match="bundle b: no device"):
+        bench.use("b")
+
+    assert bench.open == ["a"]
+    assert [one.name for one in bench.made] == ["a"]
+    assert bench.evictions.count == 0
 
 
 def test_one_is_loaded_even_where_there_is_room_for_none() -> None:

@@ -97,14 +97,43 @@ def test_what_an_idle_device_cannot_do_in_time_is_said_at_once_and_not_tried() -
     assert bench.on("a/x") == ""
 
 
-@pytest.mark.parametrize(("before_s", "words"), [(0.050, ["a: TooLate"]), (0.0, [])])
-def test_until_a_job_was_run_it_is_taken_to_last_as_long_as_before_this_start(
-    before_s: float, words: list[str]
-) -> None:
-    bench = Scripted(pace_s=0.010, before_s=before_s).ready()
-    bench.job("a", 0.04)
+def has_its_chance(kind: type[Dispatcher[Any, Any]], before_s: float = 0.050) -> bool:
+    """A part that is in time by the proof of this start is run, whatever parts took before this start."""
+    bench = Scripted(pace_s=0.010, before_s=before_s, kind=kind).ready()
+    bench.job("a", 0.04, hurried=True)
+    return bench.on("a/x") == "a"
 
-    assert bench.words() == words
+
+def test_what_parts_took_before_this_start_refuses_none_that_its_proof_says_is_in_time() -> None:
+    assert has_its_chance(Dispatcher)
+    assert has_its_chance(Dispatcher, before_s=0.0)
+
+
+class BelievesThePast(Dispatcher[Any, Any]):
+    """Wrong: a lane is taken to be as slow as before this start, whatever its proof took."""
+
+    def _hear(self, answer: Any, now: float) -> None:
+        super()._hear(answer, now)
+        lane = answer.job.lane
+        lane.durations.forget_all()
+        lane.durations.add(lane.way.p99_s)
+
+
+def test_whoever_loses_a_part_to_the_past_is_noticed() -> None:
+    assert not has_its_chance(BelievesThePast)
+
+
+def test_until_parts_were_run_the_lane_that_was_quick_before_this_start_is_the_quicker() -> None:
+    bench = Scripted(("a/x", "b/y"), pace_s=0.010, before={"a/x": 0.050}).ready()
+    bench.job("tight", 0.04)
+    bench.job("loose", 0.2)
+
+    assert (bench.on("a/x"), bench.on("b/y")) == ("loose", "tight")
+
+
+def test_no_two_lanes_have_one_name() -> None:
+    with pytest.raises(AssertionError, match="told apart by their names"):
+        Scripted(("a/x", "a/x"))
 
 
 def test_what_waited_too_long_is_said_at_its_deadline() -> None:

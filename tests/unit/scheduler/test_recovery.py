@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from scripted_lanes import Scripted
 
 from edge_agent.errors import DeviceFault
-from edge_agent.scheduler.bank import PASSED_OVER, STUCK
+from edge_agent.scheduler.bank import STUCK
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import CannotRun
-from edge_agent.scheduler.lane import LOAD_TIMEOUT_S
+from edge_agent.scheduler.lane import LOAD_TIMEOUT_S, PASSED_OVER, PASSED_OVER_MOST
 
 TWO = ("a/x", "b/y")
 
@@ -213,7 +214,7 @@ def test_what_runs_when_the_lanes_are_closed_hears_that_it_will_not_be_done() ->
 
 
 def comes_back_when_it_is_quick_again(kind: type[Dispatcher[Any, Any]]) -> bool:
-    """The first lane was slow once; it is proven again beside the line, and used again."""
+    """The first lane was slow once; it is proven again beside the line, and used again, whatever else it does."""
     bench = Scripted(TWO, pace_s=0.3, kind=kind)
     bench.end("a/x")
     bench.pace_s = 0.01
@@ -221,13 +222,20 @@ def comes_back_when_it_is_quick_again(kind: type[Dispatcher[Any, Any]]) -> bool:
     given: list[str] = []
     for number in range(2 * PASSED_OVER):
         bench.job(f"{number}", 0.1)
-        for name in TWO:
-            if bench.on(name) == f"{number}":
-                given.append(name)
-        for name in TWO:
-            if bench.on(name):
-                bench.end(name, after_s=0.005)
+        given += [name for name in TWO if bench.on(name) == f"{number}"]
+        end_all(bench)
+        if number % 10 == 0:
+            bench.job("piece")
+            while bench.on("a/x") != "piece":
+                bench.wait(0.1)
+            end_all(bench)
     return given == ["b/y"] * PASSED_OVER + ["a/x"] * PASSED_OVER and bench.dispatcher.counts.done == 2 * PASSED_OVER
+
+
+def end_all(bench: Scripted) -> None:
+    for name in TWO:
+        if bench.on(name):
+            bench.end(name, after_s=0.005)
 
 
 def test_a_lane_that_was_too_slow_comes_back_when_it_is_quick_again() -> None:
@@ -242,8 +250,90 @@ class NeverDoubts(Dispatcher[Any, Any]):
         self._bank.chose = lambda *heard: None  # type: ignore[method-assign]
 
 
-def test_whoever_never_looks_again_at_a_slow_lane_is_noticed() -> None:
-    assert not comes_back_when_it_is_quick_again(NeverDoubts)
+class CountsPieces(Dispatcher[Any, Any]):
+    """Wrong: a piece of background work counts as if the lane had had a part."""
+
+    def _give(self, lane: Any, kind: Any, ticket: Any, now: float) -> None:
+        super()._give(lane, kind, ticket, now)
+        lane.passed_over = 0
+
+
+@pytest.mark.parametrize("wrong", [NeverDoubts, CountsPieces])
+def test_whoever_never_looks_again_at_a_slow_lane_is_noticed(wrong: type[Dispatcher[Any, Any]]) -> None:
+    assert not comes_back_when_it_is_quick_again(wrong)
+
+
+def looks_ever_more_seldom(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """A lane that stays slow is proven after 64 parts, 128 more, 256 more, and so on."""
+    bench = Scripted(TWO, pace_s=0.3, kind=kind)
+    bench.end("a/x")
+    bench.pace_s = 0.01
+    bench.end("b/y")
+    bench.pace_s = 0.3
+    waited, tries = 0, []
+    for number in range(500):
+        bench.job(f"{number}", 0.1)
+        waited += 1
+        bench.end("b/y", after_s=0.005)
+        if bench.on("a/x"):
+            tries.append(waited)
+            waited = 0
+            bench.end("a/x")
+    return tries == [64, 128, 256]
+
+
+def test_a_lane_that_stays_slow_is_proven_ever_more_seldom() -> None:
+    assert looks_ever_more_seldom(Dispatcher)
+
+
+def test_it_is_never_given_up() -> None:
+    bench = Scripted().ready()
+    (lane,) = bench.dispatcher._bank.lanes
+    waits = []
+    for number in range(13_000):
+        lane.pass_over(bench.clock.now())
+        if bench.on("a/x"):
+            waits.append(number - sum(waits) + 1)
+            bench.hands["a/x"].end()
+            bench.step()
+
+    assert waits == [64, 128, 256, 512, 1024, 2048, PASSED_OVER_MOST, PASSED_OVER_MOST]
+
+
+class KeepsTrying(Dispatcher[Any, Any]):
+    """Wrong: every 64 parts, all golden vectors are run on a lane that is slow for ever."""
+
+    def _hear(self, answer: Any, now: float) -> None:
+        super()._hear(answer, now)
+        answer.job.lane.doubted_at = PASSED_OVER
+
+
+def test_whoever_proves_a_slow_lane_again_and_again_is_noticed() -> None:
+    assert not looks_ever_more_seldom(KeepsTrying)
+
+
+@pytest.mark.parametrize(("took_s", "waits"), [((0.005, 0.3), PASSED_OVER), ((0.3,), 2 * PASSED_OVER)])
+def test_a_lane_that_did_a_part_in_time_is_looked_at_as_soon_as_at_first(took_s: Sequence[float], waits: int) -> None:
+    bench = Scripted(TWO, pace_s=0.3)
+    bench.end("a/x")
+    bench.pace_s = 0.01
+    bench.end("b/y")
+
+    def passed_over() -> int:
+        for number in range(10 * PASSED_OVER):
+            if bench.on("a/x") == "try":
+                return number
+            bench.job(f"{number}", 0.1)
+            bench.end("b/y", after_s=0.005)
+        raise AssertionError("it is never proven")
+
+    assert passed_over() == PASSED_OVER
+    bench.end("a/x")  # its proof is quick
+    for each_s in took_s:
+        bench.job("a", 0.1)
+        bench.end("a/x", after_s=each_s)
+
+    assert passed_over() == waits
 
 
 def test_no_part_waits_for_a_lane_that_is_proven_again() -> None:
@@ -257,6 +347,17 @@ def test_no_part_waits_for_a_lane_that_is_proven_again() -> None:
     assert bench.on("a/x") == "try"
     bench.job("next", 0.1)
     assert bench.on("b/y") == "next"
+
+
+def test_a_lane_that_was_slow_before_this_start_comes_back_when_its_proof_is_quick() -> None:
+    bench = Scripted(TWO, pace_s=0.01, before={"a/x": 0.3}).ready()
+    given: list[str] = []
+    for number in range(PASSED_OVER + 10):
+        bench.job(f"{number}", 0.1)
+        given += [name for name in TWO if bench.on(name) == f"{number}"]
+        end_all(bench)
+
+    assert given == ["b/y"] * PASSED_OVER + ["a/x"] * 10
 
 
 def test_what_a_lane_took_is_kept_over_a_failure() -> None:

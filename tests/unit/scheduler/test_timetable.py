@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edge_agent.engines import DeviceName, Spot
-from edge_agent.errors import StateDamaged
+from edge_agent.errors import StateDamaged, Unavailable
 from edge_agent.runtime.background import Chore
 from edge_agent.scheduler.drift import differs, left, merged
 from edge_agent.scheduler.latency import WINDOW, Timing
@@ -36,17 +37,23 @@ class Bundle:
 class Bench:
     """A timetable on a disk in memory, whose chores are done at once."""
 
-    def __init__(self, disk: FakeDisk | None = None, kind: type[Timetable] = Timetable) -> None:
+    def __init__(
+        self, disk: FakeDisk | None = None, kind: type[Timetable] = Timetable, *, by_measuring: bool = True
+    ) -> None:
         self.clock = ManualClock()
         self.disk = disk or FakeDisk()
         self.noted: list[str] = []
         self.stored = 0
         self.timetable = kind(self.disk, self.clock, self.do, lambda s, kind, said, data: self.noted.append(kind))
-        self.timetable.open({Bundle.digest: ("tiny", SPOTS)})
+        self.timetable.open({Bundle.digest: ("tiny", SPOTS)}, by_measuring=by_measuring)
 
     def do(self, chore: Chore) -> bool:
         self.stored += 1
-        chore.then(chore.run())
+        try:
+            found = chore.run()
+        except Unavailable as error:
+            found = error
+        chore.then(found)
         return True
 
     def run(self, image_ms: float, minutes: int, per_minute: int = 240) -> None:
@@ -221,21 +228,94 @@ def test_a_full_disk_is_said_once_and_the_station_goes_on() -> None:
     bench = Bench()
     bench.disk.full = True
     bundle: Any = Bundle()
-
-    def do(chore: Chore) -> bool:
-        try:
-            chore.then(chore.run())
-        except Exception as error:  # as the background does it
-            chore.then(error)
-        return True
-
-    bench.timetable._submit = do
     for minute in range(60):
         for _ in range(600):
             bench.timetable.ran(bundle, "image", CPU, 0.025 * 1.1**minute)
         bench.clock.advance(LOOK_S)
         bench.timetable.step(bench.clock.now())
     assert bench.noted == ["timetable_unsaved"]
+
+
+def survives_a_disk_that_fails_once(kind: type[Timetable]) -> bool:
+    """What was outgrown is measured anew at the next start, though the disk was full when that was to be stored."""
+    bench = Bench(measured(), kind)
+    bench.run(25.0, minutes=5)
+    bench.disk.full = True
+    bench.run(80.0, minutes=20)
+    assert sorted(bench.noted) == ["placement_outgrown", "timetable_unsaved"]
+    assert 2 <= bench.stored <= 3  # a disk that fails is tried every ten minutes
+    bench.disk.full = False
+    bench.run(80.0, minutes=11)
+    return bool(bench.record().anew)
+
+
+def test_what_could_not_be_stored_is_stored_later() -> None:
+    assert survives_a_disk_that_fails_once(Timetable)
+
+
+class StoresOnce(Timetable):
+    """Wrong: what was handed over to be stored counts as stored."""
+
+    def _store(self, now: float) -> None:
+        super()._store(now)
+        self._stored = dict(self._records)
+
+
+def test_whoever_takes_what_was_handed_over_for_stored_is_noticed() -> None:
+    assert not survives_a_disk_that_fails_once(StoresOnce)
+
+
+def test_nothing_is_stored_while_it_is_being_stored() -> None:
+    bench = Bench()
+    chores: list[Chore] = []
+    bench.timetable._submit = lambda chore: not chores.append(chore)  # type: ignore[func-returns-value]
+    for ms in (25.0, 80.0):
+        bench.run(ms, minutes=11)
+    assert len(chores) == 1
+    bench.do(chores[0])
+    bench.run(80.0, minutes=1)
+
+    assert len(chores) == 2
+
+
+def counts_what_runs(kind: type[Timetable]) -> bool:
+    """A lane that no longer runs, after one slow window, is not called outgrown for what its stand-in runs."""
+    bench = Bench(measured(), kind)
+    bundle: Any = Bundle()
+    bench.run(25.0, minutes=5)
+    bench.run(80.0, minutes=3)
+    for _ in range(20):
+        for _ in range(240):
+            for role in SPOTS:
+                bench.timetable.ran(bundle, role, ORT, 0.030)
+            bench.timetable.ran(bundle, "vibration", CPU, 0.0002)  # of parts that were judged in a hurry
+        bench.timetable.step(bench.clock.now())
+    return not bench.noted
+
+
+def test_only_new_runs_of_the_placement_itself_tell_that_it_was_outgrown() -> None:
+    assert counts_what_runs(Timetable)
+
+
+class CountsAll(Timetable):
+    """Wrong: whatever ran counts as a new window of every part."""
+
+    def _looked(self, digest: str, rows: Sequence[Timing]) -> Record:
+        runs = max(row.runs for row in rows)
+        return super()._looked(digest, [replace(row, runs=runs) for row in rows])
+
+
+def test_whoever_counts_what_the_stand_in_runs_is_noticed() -> None:
+    assert not counts_what_runs(CountsAll)
+
+
+@pytest.mark.parametrize(("by_measuring", "noted"), [(True, ["placement_outgrown"]), (False, [])])
+def test_what_a_person_chose_is_not_outgrown_though_it_was_measured_once(by_measuring: bool, noted: list[str]) -> None:
+    bench = Bench(measured(), by_measuring=by_measuring)
+    bench.run(80.0, minutes=10)
+
+    assert bench.noted == noted
+    assert bool(bench.record().anew) is by_measuring
 
 
 def test_a_damaged_file_is_said_and_everything_begins_anew() -> None:

@@ -40,7 +40,7 @@ class Record:
         first: what each part took on each spot when that was measured, nothing else running; empty where it never was.
         lived: what the parts took while the station ran, where they ran.
         left_ms: 99th percentile at which its placement last left what was measured first [ms]; 0 where it never did.
-        anew: why it is to be measured anew at the next start; "" where it is not.
+        anew: why it is to be measured anew at one of the next starts; "" where it is not.
     """
 
     first: tuple[Timing, ...] = ()

@@ -1,7 +1,7 @@
 """The timetable: what each part of each bundle was measured to take on this machine, and what it takes since.
 
 A component. What ran is stored now and then, so that the next start knows what to expect; a placement that takes
-something else than it was chosen by says so, and is measured anew at the next start.
+something else than it was chosen by says so, and is measured anew at one of the next starts.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Timetable:
         first_ms, lived_ms = apart
         said = f"parts took {lived_ms:.1f} ms (99th percentile) where {first_ms:.1f} ms were measured"
         values: dict[str, object] = {"first_ms": first_ms, "lived_ms": lived_ms}
-        message = f"bundle {name}: {said}; the next start measures anew where its parts run"
+        message = f"bundle {name}: {said}; one of the next starts measures anew where its parts run"
         self._noted("warning", "placement_outgrown", message, values)
         return replace(record, left_ms=lived_ms, anew=said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,9 @@ from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.encoders import Evictions
 from edge_agent.inspection.headstart import HeadStart
 from edge_agent.placed import ways_of
+from edge_agent.scheduler.timetable import Timetable
+from edge_agent.testing.clock import ManualClock
+from edge_agent.testing.disk import FakeDisk
 from models import Bundle
 
 CPU = Spot(DeviceName("openvino", "cpu"), 1)
@@ -131,16 +135,31 @@ def test_where_it_is_still_to_be_measured_where_it_runs_nothing_is_loaded(config
     assert runtime.asked == []
 
 
-def test_the_first_way_takes_it_and_proves_one_vector_then_all(config: Config, bundle: Bundle, tmp_path: Path) -> None:
+class Heard(Timetable):
+    """Remembers which parts it heard of."""
+
+    roles: frozenset[str] = frozenset()
+
+    def ran(self, bundle: Bundle, role: str, spot: Spot, took_s: float) -> None:
+        self.roles |= {role}
+        super().ran(bundle, role, spot, took_s)
+
+
+def test_the_first_way_takes_it_proves_one_vector_then_all_and_knows_how_long_they_took(
+    config: Config, bundle: Bundle, tmp_path: Path
+) -> None:
     ahead = HeadStart(config)
     ahead.begin()
 
-    def never(*arguments: object) -> dict[str, object]:
+    def never(*arguments: object) -> Any:
         raise AssertionError("it was loaded already")
 
-    way = ways_of([bundle], config.engine, tmp_path, Evictions(), never, ahead=ahead)[0]  # type: ignore[arg-type]
-    encoders = way.load()
-    proven = [way.prove(encoders) for _ in range(2)]
+    timetable = Heard(FakeDisk(), ManualClock(), never, lambda *noted: None)
+    ways = ways_of([bundle], config.engine, tmp_path, Evictions(), timetable, never, ahead=ahead)
+    encoders = ways[0].load()
+    proven = [ways[0].prove(encoders) for _ in range(2)]
     encoders.close()
 
     assert proven == [1, len(bundle.golden().z)]
+    assert timetable.roles == {part.role for part in bundle.manifest.judging}
+    assert encoders.at == "openvino/cpu"

@@ -7,6 +7,7 @@
 #define ASKED 3u          /* how often the same command is said */
 #define BEATS 4u          /* heartbeats in a lease */
 #define ARM_US 500000u    /* between two attempts to arm */
+#define LOOK_US 50000u    /* outputs that are not armed and not wanted are looked after at least so often */
 
 static void report(struct eh_host *host, const struct eh_slot *slot, enum eh_fate fate, uint64_t actual_ticks)
 {
@@ -307,7 +308,9 @@ uint64_t eh_lease_step(struct eh_host *host, uint64_t now)
 
     if (now < host->lease_due_us)
         return host->lease_due_us;
-    host->lease_due_us = now + (wanted && !host->armed ? ARM_US : lease_us / BEATS);
+    host->lease_due_us = now + lease_us / BEATS;
+    if (!host->armed)
+        host->lease_due_us = now + (wanted ? ARM_US : eh_min(lease_us / BEATS, LOOK_US));
     if (now < host->from_us)
         host->lease_due_us = eh_min(host->lease_due_us, host->from_us);
     if (wanted && host->armed) {

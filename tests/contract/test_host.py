@@ -897,6 +897,18 @@ def test_arming_is_tried_twice_a_second(rig: Rig) -> None:
     assert {b - a for a, b in zip(said, said[1:], strict=False)} == {500}
 
 
+def test_who_is_alive_again_after_a_silence_is_followed_within_50_ms(rig: Rig) -> None:
+    rig.up()
+    for _ in range(3):
+        rig.wait(640 * MS)
+        rig.host.alive(True)
+        said = arms(rig, 52 * MS)
+        rig.host.alive(False)
+
+        assert len(said) == 1
+        assert said[0] <= 50
+
+
 def heartbeats(rig: Rig, us: int) -> int:
     """Let time pass; give how many heartbeats were said."""
     beats = 0

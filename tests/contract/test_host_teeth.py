@@ -264,6 +264,12 @@ MUTANTS = {
         "",
         suite.test_a_host_that_is_to_follow_later_arms_then_and_not_before,
     ),
+    "it looks after who is alive only in a quarter of a lease": Mutant(
+        "host_rejects.c",
+        "eh_min(lease_us / BEATS, LOOK_US)",
+        "lease_us / BEATS",
+        suite.test_who_is_alive_again_after_a_silence_is_followed_within_50_ms,
+    ),
     "what was alive before arms the session": Mutant(
         "host_rejects.c",
         "    host->armed = host->held = false;\n",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -276,16 +275,13 @@ class Part:
 class BeltTime:
     """A distance on a belt of constant speed, as the time that a part takes for it.
 
+    Who asks for a movement hands it on and never looks inside.
+
     Attributes:
         seconds: on a clock that runs like the belt [s].
     """
 
     seconds: float
-
-
-Distance: TypeAlias = BeltTime
-"""How far it is from the trigger to the gate. Who asks for a movement hands it on and never looks inside: on a belt
-with an encoder, counts of it would be another kind, and only what turns a distance into ticks would know both."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from edge_agent.records import BeltTime, Distance
+from edge_agent.records import BeltTime
 from edge_agent.section import Conflict, OptionalPath, Section
 
 GATE_MARGIN_MS: Final = 20.0
@@ -45,7 +45,7 @@ class RecipeGateConfig(Section, frozen=True):
     pulse_ms: Annotated[float, Meta(ge=1, le=10_000)] = 50.0
 
     @property
-    def distance(self) -> Distance:
+    def distance(self) -> BeltTime:
         """From the trigger to the gate."""
         return BeltTime(self.travel_ms / 1e3)
 

@@ -15,6 +15,8 @@ BEATS: Final = 4
 """Heartbeats in a lease: three may be lost."""
 ARM_S: Final = 0.5
 """Between two attempts to arm [s]."""
+LOOK_S: Final = 0.050
+"""Unarmed outputs that are not wanted are looked after at least so often [s]: whoever decides may be alive again."""
 
 
 class Lease:
@@ -64,7 +66,9 @@ class Lease:
             return False
         lease_s = self._lease_ms / 1e3
         wanted = now >= self._from_s and now - self._held_s <= lease_s / 2.0
-        self._due_s = now + (ARM_S if wanted and not self.armed else lease_s / BEATS)
+        self._due_s = now + lease_s / BEATS
+        if not self.armed:
+            self._due_s = now + (ARM_S if wanted else min(lease_s / BEATS, LOOK_S))
         if now < self._from_s:
             self._due_s = min(self._due_s, self._from_s)
         if wanted and self.armed:

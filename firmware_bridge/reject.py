@@ -2,7 +2,8 @@
 
 Pure. The microcontroller takes a `cmd_id` once, so asking again is safe; what never gets an answer is said to be so. A
 pulse that the microcontroller will not begin because its outputs are at their safe level, or because the wire broke, is
-*stranded*: it is asked for anew, under another `cmd_id`, when the outputs are armed before its tick.
+*stranded*: it is asked for anew, under another `cmd_id`, when the outputs are armed before its tick. What is open when
+they are armed is said again as it was: the answer that it had become safe may be what got lost.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ANSWER_S: Final = 0.100
 ASKED: Final = 3
 """How often the same command is said before its fate is called unknown."""
 STRANDED: Final = 16
-"""Pulses that may be stranded: as many as may wait in a microcontroller; one more has its fate at once."""
+"""Pulses that may be stranded: as many as may wait in a microcontroller; one more is refused."""
 
 
 class Fate(StrEnum):
@@ -29,7 +30,7 @@ class Fate(StrEnum):
 
     DONE = "done"  #: it began, at the tick that is told
     LATE = "late"  #: its tick was past
-    FULL = "full"  #: too many waited
+    FULL = "full"  #: too many waited, there or here
     SAFE = "safe"  #: the outputs were at their safe level at its tick
     CANCELLED = "cancelled"  #: it was taken back
     BAD_OUTPUT = "bad_output"  #: there is no such output
@@ -170,10 +171,22 @@ class RejectBook:
             yield self._close(answer.cmd_id, Fate.DONE, answer.actual_ticks)
 
     def armed(self, now: float) -> list[RejectReport]:
-        """Ask anew for what is stranded, right behind the ARM that was sent; give the reports of what is too late."""
+        """Right behind the ARM that was sent: ask anew for what is stranded, and say again what is open.
+
+        Args:
+            now: host monotonic time [s].
+
+        Returns:
+            The reports of what is too late, or cannot be asked for.
+        """
         self._armings += 1
+        opened = list(self._open.values())
         stranded, self._stranded = self._stranded, []
-        return [report for one in stranded if (report := self._anew(one, now)) is not None]
+        reports = [report for one in stranded if (report := self._anew(one, now)) is not None]
+        for asked in opened:
+            self._send(asked.command, now)
+            asked.asked, asked.answer_by_s = 1, now + ANSWER_S
+        return reports
 
     def step(self, now: float) -> list[RejectReport]:
         """Ask again where an answer is overdue; give the reports of what was asked for often enough, or stranded."""
@@ -215,8 +228,10 @@ class RejectBook:
         return None
 
     def _strand(self, command: Reject, due_s: float, fate: Fate, now: float) -> RejectReport | None:
-        if due_s <= now or len(self._stranded) >= STRANDED:
+        if due_s <= now:
             return _report(command, fate)
+        if len(self._stranded) >= STRANDED:
+            return _report(command, Fate.FULL)
         self._stranded.append(_Stranded(command, due_s, fate))
         return None
 

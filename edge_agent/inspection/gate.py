@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_agent.errors import StateDamaged
-from edge_agent.records import Action, BeltTime, Distance, Gated
+from edge_agent.records import Action, BeltTime, Gated
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
 from edge_agent.sources.wirerecords import News
@@ -36,10 +36,10 @@ class Outputs(Protocol):
     reports: Mailbox[Gated]
     news: Mailbox[News]
 
-    def hold(self, now: float) -> None:
-        """Say that the loop turns."""
+    def hold(self, now: float, *, bypassed: bool) -> None:
+        """Say that the loop turns, and whether every part is to pass."""
 
-    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
+    def pulse(self, series: str, number: int, distance: BeltTime, pulse_s: float, output: int) -> str:
         """Ask the gate to move; give "", or the word for why it cannot be asked."""
 
 
@@ -119,7 +119,7 @@ class Gate:
 
     def step(self, now: float) -> float:
         """Say that the loop turns; record what became of the parts."""
-        self._outputs.hold(now)
+        self._outputs.hold(now, bypassed=self.bypassed)
         self.settle()
         return now + self._period_s
 

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Final
 
 from edge_agent.errors import EdgeAgentError, Unavailable
-from edge_agent.records import Distance, Frame, Gated, Trigger
+from edge_agent.records import BeltTime, Frame, Gated, Trigger
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
+from edge_agent.sources.beltguard import BeltGuard
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
 from edge_agent.sources.wirerecords import News, WireStatus
@@ -78,7 +79,7 @@ class WireSource:
         self.news = Mailbox[News](REPORTS, Overflow.DROP_OLDEST, lambda: poke("gate"))
         self._wire = wire
         self._wanted = wanted_of(wire, gate, outputs)
-        self._guard_s = belt_s if gate.safe == "reject" else 0.0
+        self._guard = BeltGuard(belt_s if gate.safe == "reject" else 0.0)
         self._cutter = WindowCutter(window_s, wire.range_g, wire.rate_hz)
         self._clock = clock
         self._poke = poke
@@ -143,13 +144,9 @@ class WireSource:
                 raise failure
             self._failure = None
             self._said.clear()
+            self._guard.begin(self._clock.now())
             self._delivering = True
-            position = self._position
-        if self._guard_s and self._bridge is not None:
-            self._bridge.follow_from(self._clock.now() + self._guard_s)
-            why = "until the parts that nobody judges have passed"
-            self._tell("info", "gate_waits", f"the reject gate stays at its safe level for {self._guard_s:g} s, {why}")
-        return position
+            return self._position
 
     def take(self) -> list[Item]:
         """Give what was delivered since the last time: triggers and windows, then pictures."""
@@ -196,15 +193,26 @@ class WireSource:
         if delivering:
             self.frames.offer(frame)
 
-    def hold(self, now: float) -> None:
+    def hold(self, now: float, *, bypassed: bool) -> None:
         """Say that whoever decides about parts is alive; without it the gate goes to its safe level.
 
-        It goes there as well while nothing is delivered: nobody decides about the parts that pass meanwhile.
-        """
-        if self._bridge is not None and self._delivering:
-            self._bridge.hold(now)
+        It goes there as well while nothing is delivered: nobody decides about the parts that pass meanwhile. Where that
+        level takes parts off it stays there until the last of them has passed.
 
-    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
+        Args:
+            now: host monotonic time [s].
+            bypassed: every part is to pass.
+        """
+        if self._bridge is None or not self._delivering:
+            return
+        from_s, news = self._guard.follows_from(now, bypassed=bypassed)
+        if news:
+            why = "until the parts that nobody judges have passed"
+            self._tell("info", "gate_waits", f"the reject gate stays at its safe level for {from_s - now:.3g} s, {why}")
+        self._bridge.follow_from(from_s)
+        self._bridge.hold(now)
+
+    def pulse(self, series: str, number: int, distance: BeltTime, pulse_s: float, output: int) -> str:
         """Ask the gate to move.
 
         Args:
@@ -280,16 +288,23 @@ class WireSource:
         usable = not block.flags & BlockFlag.SENSOR_FAULT
         self._cutter.add(SensorBlock(block.first_sample, block.samples, heard.start_s, heard.uncertainty_s, usable))
         for window in self._cutter.take(self._clock.now()):
-            self.items.offer(window)
+            self._deliver(window)
 
     def _arrived(self, heard: Arrival) -> None:
         with self._lock:
+            before = self._position.number
             position = self._position = Position(self._position.series, heard.edge.edge_seq)
             delivering = self._delivering
         if delivering:
             self._triggers += 1
-            self.items.offer(Trigger(position.series, position.number, heard.time_s, uncertainty_s=heard.uncertainty_s))
+            if position.number > before + 1:
+                self._guard.unjudged(self._clock.now())
+            self._deliver(Trigger(position.series, position.number, heard.time_s, uncertainty_s=heard.uncertainty_s))
             self._cutter.want(heard.time_s)
+
+    def _deliver(self, item: Item) -> None:
+        self.items.offer(item)
+        self._guard.dropped(self.items.stats().dropped, self._clock.now())
 
     def _reported(self, report: RejectReport) -> None:
         late = None if report.actual_ticks is None else report.actual_ticks - report.fire_ticks

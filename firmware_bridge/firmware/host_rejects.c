@@ -1,11 +1,13 @@
 /* The lease, and every pulse that was asked for until its fate is known. A pulse that was answered SAFE, or lost its wire,
- * is stranded: it is asked for anew, under another cmd_id, right behind the next ARM, if its tick is to come. */
+ * is stranded: it is asked for anew, under another cmd_id, right behind the next ARM, if its tick is to come. What is open
+ * then is said again as it was: the answer of SAFE may be what got lost. */
 #include "host_parts.h"
 
 #define ANSWER_US 100000u /* an answer that has not come so long after it was due was lost */
 #define ASKED 3u          /* how often the same command is said */
 #define BEATS 4u          /* heartbeats in a lease */
 #define ARM_US 500000u    /* between two attempts to arm */
+#define LOOK_US 50000u    /* outputs that are not armed and not wanted are looked after at least so often */
 
 static void report(struct eh_host *host, const struct eh_slot *slot, enum eh_fate fate, uint64_t actual_ticks)
 {
@@ -36,15 +38,34 @@ static bool say(struct eh_host *host, const struct eh_slot *slot)
     return eh_say_reliably(host, EB_REJECT, payload, sizeof payload);
 }
 
-static bool ask(struct eh_host *host, struct eh_slot *slot, uint64_t now)
+static uint32_t next_id(struct eh_host *host)
 {
     host->last_id = host->last_id == UINT32_MAX ? 1u : host->last_id + 1u;
-    slot->cmd_id = host->last_id;
+    return host->last_id;
+}
+
+static bool ask(struct eh_host *host, struct eh_slot *slot, uint64_t now)
+{
+    slot->cmd_id = next_id(host);
     slot->state = EH_SLOT_OPEN;
     slot->asked = 1;
     slot->arming = host->armings;
     slot->answer_by_us = now + ANSWER_US;
     return say(host, slot);
+}
+
+/* Of the slots in one state, the one with the oldest number; NULL when there is none. */
+static struct eh_slot *oldest(struct eh_host *host, enum eh_slot_state state)
+{
+    struct eh_slot *found = NULL;
+
+    for (uint8_t i = 0; i < EH_REJECTS; i++) {
+        struct eh_slot *slot = &host->slots[i];
+
+        if (slot->state == state && (found == NULL || host->last_id - slot->cmd_id > host->last_id - found->cmd_id))
+            found = slot;
+    }
+    return found;
 }
 
 static uint8_t stranded(const struct eh_host *host)
@@ -59,8 +80,10 @@ static uint8_t stranded(const struct eh_host *host)
 /* Give the fate that is known already, or EH_ASKED when the pulse waits for the outputs to be armed. */
 static enum eh_fate strand(struct eh_host *host, struct eh_slot *slot, enum eh_fate fate, uint64_t now)
 {
-    if (slot->due_us <= now || stranded(host) >= EH_STRANDED)
+    if (slot->due_us <= now)
         return fate;
+    if (stranded(host) >= EH_STRANDED)
+        return EH_FULL;
     slot->before = (uint8_t)fate;
     slot->state = EH_SLOT_STRANDED;
     return EH_ASKED;
@@ -100,10 +123,12 @@ enum eh_fate eh_reject(struct eh_host *host, uint32_t edge, uint32_t after_us, u
     slot->fire_ticks = ticks + (uint64_t)after_us * host->board.tick_hz / 1000000u;
     slot->due_us = moment_us + after_us;
     slot->before = EH_ASKED;
-    if (!is_up)
+    if (!is_up) {
+        slot->cmd_id = next_id(host); /* its turn among those that are stranded */
         fate = strand(host, slot, EH_DOWN, now);
-    else if (!ask(host, slot, now))
+    } else if (!ask(host, slot, now)) {
         fate = EH_FULL;
+    }
     if (fate != EH_ASKED)
         slot->state = EH_SLOT_FREE;
     return fate;
@@ -177,12 +202,11 @@ void eh_rejects_done(struct eh_host *host, const uint8_t *payload)
 
 void eh_rejects_broken(struct eh_host *host, uint64_t now)
 {
-    for (uint8_t i = 0; i < EH_REJECTS; i++) {
-        struct eh_slot *slot = &host->slots[i];
+    struct eh_slot *slot;
+
+    while ((slot = oldest(host, EH_SLOT_OPEN)) != NULL) {
         enum eh_fate fate;
 
-        if (slot->state != EH_SLOT_OPEN)
-            continue;
         slot->state = EH_SLOT_FREE;
         fate = strand(host, slot, EH_DOWN, now);
         if (fate != EH_ASKED)
@@ -259,12 +283,21 @@ void eh_follow_from(struct eh_host *host, uint64_t at_us)
 
 static void arm(struct eh_host *host, uint64_t now)
 {
+    struct eh_slot *slot;
+
     if (!eh_say_reliably(host, EB_ARM, NULL, 0))
         return;
     host->armings++;
-    for (uint8_t i = 0; i < EH_REJECTS; i++)
-        if (host->slots[i].state == EH_SLOT_STRANDED)
-            ask_anew(host, &host->slots[i], now);
+    while ((slot = oldest(host, EH_SLOT_STRANDED)) != NULL)
+        ask_anew(host, slot, now);
+    for (uint8_t i = 0; i < EH_REJECTS; i++) {
+        slot = &host->slots[i];
+        if (slot->state == EH_SLOT_OPEN && slot->arming != host->armings) {
+            say(host, slot);
+            slot->asked = 1;
+            slot->answer_by_us = now + ANSWER_US;
+        }
+    }
 }
 
 /* A host whose loop stands still stops extending after half a lease, so the outputs are safe after one and a half. */
@@ -275,7 +308,9 @@ uint64_t eh_lease_step(struct eh_host *host, uint64_t now)
 
     if (now < host->lease_due_us)
         return host->lease_due_us;
-    host->lease_due_us = now + (wanted && !host->armed ? ARM_US : lease_us / BEATS);
+    host->lease_due_us = now + lease_us / BEATS;
+    if (!host->armed)
+        host->lease_due_us = now + (wanted ? ARM_US : eh_min(lease_us / BEATS, LOOK_US));
     if (now < host->from_us)
         host->lease_due_us = eh_min(host->lease_due_us, host->from_us);
     if (wanted && host->armed) {

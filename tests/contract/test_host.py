@@ -689,14 +689,63 @@ def test_an_answer_that_crosses_arm_is_asked_for_anew_once(rig: Rig) -> None:
     rig.host.follow_from(rig.host.now + 200 * MS)
     rig.wait(180 * MS)
     reject = rig.asked(after_us=800 * MS)
-    assert rig.arm() == []
-    rig.say(RejectAck(reject.cmd_id, SAFE))
+    assert rig.arm() == [reject]
+    rig.say(RejectAck(reject.cmd_id, SAFE), RejectAck(reject.cmd_id, SAFE))  # to each time that it was said
     (anew,) = [message for message in rig.take() if isinstance(message, Reject)]
     assert anew.cmd_id != reject.cmd_id
 
     rig.say(RejectAck(anew.cmd_id, SAFE))
 
     assert [message for message in rig.take() if isinstance(message, Reject)] == []
+
+
+def test_a_pulse_whose_safe_answer_was_lost_is_asked_for_anew_behind_arm(rig: Rig) -> None:
+    rig.up()
+    rig.edge(1)
+    reject = rig.accepted(after_us=2 * SECOND)
+    rig.wait(600 * MS)
+    rig.say(rig.status(flags=LAPSED))  # and the SAFE before it was lost
+
+    assert rig.arm() == [reject]
+    rig.say(RejectAck(reject.cmd_id, SAFE))
+
+    (anew,) = [message for message in rig.take() if isinstance(message, Reject)]
+    assert anew.cmd_id != reject.cmd_id
+    assert replace(anew, cmd_id=0) == replace(reject, cmd_id=0)
+    rig.say(RejectAck(anew.cmd_id, ACCEPTED), RejectDone(anew.cmd_id, anew.fire_ticks))
+    assert rig.events("report") == [("report", 1, "done", reject.fire_ticks, reject.fire_ticks)]
+    assert counts(rig, "asked_again", "asked_anew") == (0, 1)
+
+
+def test_a_pulse_that_still_waits_when_the_outputs_are_armed_is_not_asked_for_twice(rig: Rig) -> None:
+    rig.up()
+    rig.edge(1)
+    reject = rig.accepted(after_us=800 * MS)
+    assert rig.arm() == [reject]
+    rig.say(RejectAck(reject.cmd_id, DUP))
+    rig.wait(700 * MS)
+
+    assert [message for _, message in rig.said].count(reject) == 2
+    rig.say(RejectDone(reject.cmd_id, reject.fire_ticks))
+    assert rig.events("report") == [("report", 1, "done", reject.fire_ticks, reject.fire_ticks)]
+    assert counts(rig, "asked_again", "asked_anew") == (0, 0)
+
+
+def test_what_is_said_again_behind_arm_is_asked_for_three_times_like_a_new_one(rig: Rig) -> None:
+    rig.up()
+    rig.edge(1)
+    reject = rig.asked(after_us=2 * SECOND)
+    rig.wait(210 * MS)
+    rig.say(RejectAck(reject.cmd_id, ACCEPTED))
+    rig.arm()
+    rig.said.clear()
+    rig.wait(290 * MS)
+    assert [message for _, message in rig.said].count(reject) == 2
+    assert rig.events("report") == []
+
+    rig.wait(20 * MS)
+
+    assert rig.events("report") == [("report", 1, "unknown", reject.fire_ticks, 0)]
 
 
 def test_what_is_to_come_when_the_wire_breaks_is_asked_for_anew_in_the_next_session(rig: Rig) -> None:
@@ -728,14 +777,32 @@ def test_what_is_past_when_the_wire_is_back_was_down(rig: Rig) -> None:
     assert rig.arm() == []
 
 
-def test_sixteen_are_stranded_and_one_more_has_its_fate_at_once(rig: Rig) -> None:
+def test_sixteen_are_stranded_and_one_more_is_refused_though_its_tick_is_to_come(rig: Rig) -> None:
     rig.up()
     rig.edge(1)
     rig.host.close()
     for _ in range(17):
         rig.host.reject(1, 900 * MS)
+    rig.host.reject(1, 0)
 
-    assert [event[2] for event in rig.events("report")] == ["down"]
+    assert [event[2] for event in rig.events("report")] == ["full", "down"]
+
+
+def test_of_more_than_sixteen_that_lose_their_wire_those_that_were_asked_for_first_are_kept(rig: Rig) -> None:
+    rig.up()
+    asked = {}
+    for part in range(1, 23):
+        rig.edge(part)
+        asked[part] = rig.accepted(part, after_us=3 * SECOND)
+        if part == 7:  # the places of these are taken by later parts
+            rig.say(*(RejectDone(asked[done].cmd_id, 1) for done in (2, 3, 5)))
+    rig.events()
+    rig.host.close()
+
+    assert [event[1:3] for event in rig.events("report")] == [(20, "full"), (21, "full"), (22, "full")]
+    rig.up(edges=22)
+    anew = [message for message in [*rig.arm(), *rig.take(), *rig.take()] if isinstance(message, Reject)]
+    assert [reject.part_seq for reject in anew] == [1, 4, *range(6, 20)]
 
 
 # A board that starts anew
@@ -828,6 +895,18 @@ def test_arming_is_tried_twice_a_second(rig: Rig) -> None:
 
     assert len(said) == 4
     assert {b - a for a, b in zip(said, said[1:], strict=False)} == {500}
+
+
+def test_who_is_alive_again_after_a_silence_is_followed_within_50_ms(rig: Rig) -> None:
+    rig.up()
+    for _ in range(3):
+        rig.wait(640 * MS)
+        rig.host.alive(True)
+        said = arms(rig, 52 * MS)
+        rig.host.alive(False)
+
+        assert len(said) == 1
+        assert said[0] <= 50
 
 
 def heartbeats(rig: Rig, us: int) -> int:

@@ -174,10 +174,34 @@ MUTANTS = {
         "    fate = EH_SAFE;\n",
         suite.test_a_pulse_that_is_safe_before_its_tick_is_asked_for_anew_right_behind_arm,
     ),
+    "what is open is not said again behind arm": Mutant(
+        "host_rejects.c",
+        "slot->state == EH_SLOT_OPEN && slot->arming != host->armings",
+        "false",
+        suite.test_a_pulse_whose_safe_answer_was_lost_is_asked_for_anew_behind_arm,
+    ),
+    "what is said again behind arm counts as a question without an answer": Mutant(
+        "host_rejects.c",
+        "            slot->asked = 1;\n",
+        "",
+        suite.test_what_is_said_again_behind_arm_is_asked_for_three_times_like_a_new_one,
+    ),
+    "one more than may be stranded is thought to be past": Mutant(
+        "host_rejects.c",
+        "        return EH_FULL;\n    slot->before",
+        "        return fate;\n    slot->before",
+        suite.test_sixteen_are_stranded_and_one_more_is_refused_though_its_tick_is_to_come,
+    ),
+    "it strands in no order": Mutant(
+        "host_rejects.c",
+        "found == NULL || host->last_id - slot->cmd_id > host->last_id - found->cmd_id",
+        "found == NULL",
+        suite.test_of_more_than_sixteen_that_lose_their_wire_those_that_were_asked_for_first_are_kept,
+    ),
     "an answer that crosses is asked for anew without end": Mutant(
         "host_rejects.c",
-        "slot->arming != host->armings",
-        "host->armings > 0",
+        "bool crossed = slot->arming != host->armings",
+        "bool crossed = host->armings > 0",
         suite.test_an_answer_that_crosses_arm_is_asked_for_anew_once,
     ),
     "a wire that breaks ends every pulse": Mutant(
@@ -239,6 +263,12 @@ MUTANTS = {
         "    host->from_us = at_us;\n",
         "",
         suite.test_a_host_that_is_to_follow_later_arms_then_and_not_before,
+    ),
+    "it looks after who is alive only in a quarter of a lease": Mutant(
+        "host_rejects.c",
+        "eh_min(lease_us / BEATS, LOOK_US)",
+        "lease_us / BEATS",
+        suite.test_who_is_alive_again_after_a_silence_is_followed_within_50_ms,
     ),
     "what was alive before arms the session": Mutant(
         "host_rejects.c",

@@ -163,7 +163,7 @@ def assert_asked_anew_once(kind: type[RejectBook]) -> None:
 
     assert rig.said[1] == replace(rig.said[0], cmd_id=2)
     assert rig.book.armed(T + 1.5) == []
-    assert len(rig.said) == 2
+    assert [command.cmd_id for command in rig.said] == [1, 2, 2]
 
 
 def test_what_was_safe_before_it_was_due_is_asked_for_under_another_number_when_the_outputs_are_armed() -> None:
@@ -199,12 +199,52 @@ def test_what_is_asked_for_anew_and_late_was_safe_at_its_tick() -> None:
 def test_an_answer_that_crossed_the_arm_is_asked_for_anew_at_once() -> None:
     rig = asked()
     rig.book.armed(T + 0.001)
-    assert len(rig.said) == 1
+    assert rig.said == [rig.said[0]] * 2
 
     assert rig.answered(1, RejectResult.SAFE) == []
-    assert len(rig.said) == 2
+    assert [command.cmd_id for command in rig.said] == [1, 1, 2]
+    assert rig.answered(1, RejectResult.SAFE) == []
     assert rig.answered(2, RejectResult.SAFE) == []  # not armed after all: it waits
-    assert len(rig.said) == 2
+    assert len(rig.said) == 3
+
+
+def assert_a_lost_safe_is_found(kind: type[RejectBook]) -> None:
+    rig = asked(kind)
+    rig.answered(1, RejectResult.ACCEPTED)
+    rig.book.armed(T + 0.6)
+    rig.book.step(T + 0.65)
+
+    assert rig.said == [rig.said[0]] * 2
+    assert rig.answered(1, RejectResult.SAFE, T + 0.7) == []
+    assert rig.said[2] == replace(rig.said[0], cmd_id=2)
+
+
+def test_a_pulse_whose_safe_answer_was_lost_is_found_behind_the_next_arm() -> None:
+    assert_a_lost_safe_is_found(RejectBook)
+
+
+def test_a_book_that_asks_anew_only_for_what_it_knows_is_stranded_is_noticed() -> None:
+    class Trusting(RejectBook):
+        def armed(self, now):
+            opened, self._open = self._open, {}
+            reports = super().armed(now)
+            self._open = opened | self._open
+            return reports
+
+    with pytest.raises(AssertionError):
+        assert_a_lost_safe_is_found(Trusting)
+
+
+def test_what_cannot_be_said_again_behind_an_arm_is_asked_for_a_little_later() -> None:
+    rig = asked()
+    rig.answered(1, RejectResult.ACCEPTED)
+    rig.takes = False
+    rig.book.armed(T + 0.6)
+    rig.takes = True
+
+    assert rig.book.next_wake_s() == T + 0.6 + ANSWER_S
+    assert rig.book.step(T + 0.6 + ANSWER_S) == []
+    assert rig.said == [rig.said[0]] * 2
 
 
 def test_a_wire_that_breaks_strands_what_is_to_come_and_ends_what_was_due() -> None:
@@ -215,12 +255,12 @@ def test_a_wire_that_breaks_strands_what_is_to_come_and_ends_what_was_due() -> N
     assert rig.book.step(DUE_S) == [RejectReport(7, 0, Fate.DOWN, 123_456)]
 
 
-def test_one_more_than_may_be_stranded_has_its_fate_at_once() -> None:
+def test_one_more_than_may_be_stranded_is_refused_and_one_that_is_past_has_its_fate() -> None:
     rig = Rig()
     for part in range(STRANDED):
         assert rig.book.strand(part, 1, 5000, 0, T, DUE_S) is None
 
-    assert rig.book.strand(99, 1, 5000, 0, T, DUE_S) == RejectReport(99, 0, Fate.DOWN, 1)
+    assert rig.book.strand(99, 1, 5000, 0, T, DUE_S) == RejectReport(99, 0, Fate.FULL, 1)
     assert rig.book.strand(99, 1, 5000, 0, DUE_S, DUE_S) == RejectReport(99, 0, Fate.DOWN, 1)
 
 

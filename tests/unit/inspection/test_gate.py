@@ -3,7 +3,7 @@
 import pytest
 
 from edge_agent.inspection.gate import Bypass, Gate
-from edge_agent.records import Action, BeltTime, Distance, Gated
+from edge_agent.records import Action, BeltTime, Gated
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.wirerecords import News
 from edge_agent.testing.disk import FakeDisk
@@ -19,13 +19,15 @@ class Outputs:
         self.reports = Mailbox[Gated](64, Overflow.DROP_OLDEST)
         self.news = Mailbox[News](64, Overflow.DROP_OLDEST)
         self.held: list[float] = []
-        self.pulses: list[tuple[str, int, Distance, float, int]] = []
+        self.bypassed = False
+        self.pulses: list[tuple[str, int, BeltTime, float, int]] = []
         self.refusal = ""
 
-    def hold(self, now: float) -> None:
+    def hold(self, now: float, *, bypassed: bool) -> None:
         self.held.append(now)
+        self.bypassed = bypassed
 
-    def pulse(self, series: str, number: int, distance: Distance, pulse_s: float, output: int) -> str:
+    def pulse(self, series: str, number: int, distance: BeltTime, pulse_s: float, output: int) -> str:
         if not self.refusal:
             self.pulses.append((series, number, distance, pulse_s, output))
         return self.refusal
@@ -100,6 +102,14 @@ def test_the_gate_is_held_several_times_within_a_lease() -> None:
         now = bench.gate.step(now)
 
     assert len(bench.outputs.held) >= 6
+
+
+@pytest.mark.parametrize("bypassed", [False, True])
+def test_the_wire_hears_whether_every_part_is_to_pass(bypassed: bool) -> None:
+    bench = Bench(bypassed=bypassed)
+    bench.gate.step(1.0)
+
+    assert bench.outputs.bypassed == bypassed
 
 
 def test_a_trial_moves_the_gate_without_a_part_and_leaves_no_row() -> None:

@@ -1,5 +1,7 @@
 """A source at the end of a wire: it delivers from its opening until the wire breaks, however short the break is."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Literal
 
@@ -7,8 +9,9 @@ import pytest
 
 from edge_agent.errors import Unavailable
 from edge_agent.records import BeltTime, Trigger
+from edge_agent.sources.beltguard import BeltGuard
 from edge_agent.sources.source import Position
-from edge_agent.sources.wire import WireSource
+from edge_agent.sources.wire import ITEMS, WireSource
 from edge_agent.sources.wirerecords import WireStatus
 from edge_agent.testing.clock import ManualClock
 from edge_agent.wireconfig import GateConfig, WireConfig
@@ -151,18 +154,18 @@ def test_the_gate_is_held_only_while_parts_are_delivered() -> None:
     wire = source()
     bridge = wire._bridge = Held()
     wire._hear(up(7, 3))
-    wire.hold(1.0)
+    wire.hold(1.0, bypassed=False)
     assert bridge.held == []
 
     wire.open()
-    wire.hold(2.0)
+    wire.hold(2.0, bypassed=False)
     wire._hear(Rebooted())
     wire._hear(up(8, 0))
-    wire.hold(3.0)
+    wire.hold(3.0, bypassed=False)
     wire.open()
-    wire.hold(4.0)
+    wire.hold(4.0, bypassed=False)
     wire.close()
-    wire.hold(5.0)
+    wire.hold(5.0, bypassed=False)
 
     assert bridge.held == [2.0, 4.0]
 
@@ -191,32 +194,103 @@ def test_the_gate_of_a_wire_that_is_down_follows_nobody() -> None:
     assert not wire.status().armed
 
 
-def follows_from(kind: type[WireSource], safe: Literal["reject", "pass"]) -> list[float]:
-    clock = ManualClock()
-    clock.advance(100.0)
-    wire = source(kind, clock=clock, safe=safe)
-    bridge = wire._bridge = Held()
-    wire._hear(up(7, 3))
-    wire.open()
-    return bridge.follows_from
+class Guarded:
+    """A source that has just been opened, at 100 s."""
+
+    def __init__(self, kind: type[WireSource] = WireSource, safe: Literal["reject", "pass"] = "reject") -> None:
+        self.clock = ManualClock()
+        self.clock.advance(100.0)
+        self.wire = source(kind, clock=self.clock, safe=safe)
+        self.bridge = self.wire._bridge = Held()
+        self.wire._hear(up(7, 3))
+        self.wire.open()
+
+    def follows_from(self, *, bypassed: bool = False) -> float:
+        """Turn the loop once; give from when on the gate follows [s]."""
+        self.wire.hold(self.clock.now(), bypassed=bypassed)
+        return self.bridge.follows_from[-1]
+
+    def later(self, seconds: float) -> Guarded:
+        self.clock.advance(seconds)
+        return self
+
+    @property
+    def waits_told(self) -> int:
+        return sum(news.kind == "gate_waits" for news in self.wire.news.take_all())
 
 
 def test_a_gate_that_is_safe_when_it_rejects_stays_so_until_the_parts_that_nobody_judges_have_passed() -> None:
-    assert follows_from(WireSource, "reject") == [100.0 + BELT_S]
+    station = Guarded()
+
+    assert station.follows_from() == 100.0 + BELT_S
+    assert station.later(0.1).follows_from() == 100.0 + BELT_S
+    assert station.waits_told == 1
+    assert station.later(BELT_S).follows_from() == station.clock.now()
 
 
 def test_a_gate_that_is_safe_when_it_passes_follows_at_once() -> None:
-    assert follows_from(WireSource, "pass") == []
+    station = Guarded(safe="pass")
+
+    assert station.follows_from() == 100.0
+    assert station.waits_told == 0
+
+
+def test_a_gate_that_is_bypassed_follows_at_once_and_waits_when_it_is_so_no_more() -> None:
+    station = Guarded()
+
+    assert station.follows_from(bypassed=True) == 100.0
+    assert station.waits_told == 0
+    assert station.later(0.1).follows_from() == 100.0 + BELT_S
+    assert station.waits_told == 1
 
 
 def test_a_source_that_lets_the_gate_follow_too_early_is_noticed() -> None:
     class Hasty(WireSource):
         def open(self) -> Position:
-            self._guard_s = 0.0
+            self._guard = BeltGuard(0.0)
             return super().open()
 
     with pytest.raises(AssertionError):
-        assert follows_from(Hasty, "reject") == [100.0 + BELT_S]
+        assert Guarded(Hasty).follows_from() == 100.0 + BELT_S
+
+
+def assert_waits_for_skipped(kind: type[WireSource]) -> None:
+    station = Guarded(kind)
+    station.later(10.0).wire._hear(arrival(4))
+    assert station.follows_from() == 110.0
+    station.later(1.0).wire._hear(arrival(6))
+    station.wire._hear(arrival(7))
+
+    assert station.follows_from() == 111.0 + BELT_S
+    assert station.waits_told == 1
+
+
+def test_a_gate_waits_for_a_part_whose_trigger_was_lost_on_the_wire() -> None:
+    assert_waits_for_skipped(WireSource)
+
+
+def test_a_gate_waits_for_parts_that_were_dropped_while_the_loop_stood_still() -> None:
+    station = Guarded()
+    station.later(10.0)
+    for number in range(4, 4 + ITEMS):
+        station.wire._hear(arrival(number))
+    assert station.follows_from() == 110.0
+    station.later(1.0).wire._hear(arrival(4 + ITEMS))
+
+    assert station.later(0.2).follows_from() == 111.0 + BELT_S
+    station.wire.take()
+    station.later(BELT_S).wire._hear(arrival(5 + ITEMS))
+    assert station.follows_from() == station.clock.now()
+
+
+def test_a_source_that_sees_no_gap_between_triggers_is_noticed() -> None:
+    class Blind(WireSource):
+        def _arrived(self, heard: Arrival) -> None:
+            self._position = Position(self._position.series, heard.edge.edge_seq - 1)
+            super()._arrived(heard)
+
+    with pytest.raises(AssertionError):
+        assert_waits_for_skipped(Blind)
 
 
 def test_a_movement_that_cannot_be_asked_for_says_why() -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent import cli
 from edge_agent.errors import EdgeAgentError
-from edge_agent.exits import EXIT_FAILED
 from edge_agent.runtime import systemd
+from edge_agent.terminal.exits import EXIT_FAILED
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent

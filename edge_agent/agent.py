@@ -36,7 +36,7 @@ from edge_agent.station import Station
 from edge_agent.status import Status, Trouble
 from edge_agent.teacher import Teacher
 from edge_agent.troubles import troubles_of
-from edge_agent.trust import Trust
+from edge_agent.trust.keys import Trust
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink
 

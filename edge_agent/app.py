@@ -44,7 +44,7 @@ from edge_agent.sources.feed import Supply
 from edge_agent.statements import Statements
 from edge_agent.station import Station
 from edge_agent.teacher import Teacher
-from edge_agent.trust import Trust
+from edge_agent.trust.keys import Trust
 from edge_agent.uplink.courier import Hearers
 from edge_agent.uplink.message import Door
 from edge_agent.uplink.topics import Topics

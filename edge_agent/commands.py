@@ -40,8 +40,8 @@ from edge_agent.arguments import (
     UseArguments,
     Used,
 )
+from edge_agent.config.schema import expectation, shown
 from edge_agent.errors import BadData
-from edge_agent.schema import expectation, shown
 
 __all__ = [
     "Arguments",

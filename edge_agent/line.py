@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import Config
-from edge_agent.configfile import load_cameras
+from edge_agent.config.camera import CameraConfig
+from edge_agent.config.file import load_cameras
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.gate import Bypass, Gate
 from edge_agent.runtime.budget import RestartBudget

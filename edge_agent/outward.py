@@ -112,7 +112,7 @@ def _valid_until(path: str) -> float | None:
     """Read until when a certificate is valid; None where there is none to be read, as connecting will say."""
     if not path:
         return None
-    from edge_agent.certificate import certificate_of  # noqa: PLC0415 (only where there is one)
+    from edge_agent.trust.certificate import certificate_of  # noqa: PLC0415 (only where there is one)
 
     try:
         return certificate_of(Path(path).read_bytes()).valid_to_utc

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Config, RecipeConfig
-from edge_agent.configfile import load_recipes
+from edge_agent.config.file import load_recipes
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.ledger import Reader

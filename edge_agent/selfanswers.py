@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent import trust, trustfile
 from edge_agent.agent import Agent, program_version
 from edge_agent.api import Handler, Request
 from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
@@ -19,6 +18,8 @@ from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.timekeeping import synchronised
+from edge_agent.trust import file as trustfile
+from edge_agent.trust import keys as trust
 
 
 class StationAround:

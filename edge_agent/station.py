@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.draw import Drawing

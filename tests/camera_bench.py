@@ -6,8 +6,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import ImageHealthConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.records import Frame
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.camera import Camera, CameraState

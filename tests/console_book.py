@@ -8,7 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.ledger.facts import KINDS
-from edge_agent.signing import key_id, public_bytes, sealed
+from edge_agent.trust.signing import key_id, public_bytes, sealed
 
 
 class ConsoleBook:

@@ -14,8 +14,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_agent.runtime.clock import SystemClock
-from edge_agent.signing import public_bytes
-from edge_agent.trustfile import key_of, write_keys
+from edge_agent.trust.file import key_of, write_keys
+from edge_agent.trust.signing import public_bytes
 
 CLOCK = SystemClock()
 

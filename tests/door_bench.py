@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.uplink.message import Delivered, Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.mqtt import MqttDoor
-from edge_agent.uplinkconfig import UplinkConfig
 
 CLOCK = SystemClock()
 ENOUGH_S = 10.0

@@ -27,10 +27,10 @@ from edge_agent.ledger.store import Store
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import public_bytes, sealed
 from edge_agent.testing.clock import ManualClock
-from edge_agent.trust import Trust
-from edge_agent.trustfile import key_of, write_keys
+from edge_agent.trust.file import key_of, write_keys
+from edge_agent.trust.keys import Trust
+from edge_agent.trust.signing import public_bytes, sealed
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
 

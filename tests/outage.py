@@ -14,6 +14,7 @@ from console_book import ConsoleBook
 from ledger_parts import part
 
 from edge_agent.config import Config
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.ledger import LedgerWriter
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
@@ -23,7 +24,6 @@ from edge_agent.runtime.clock import SystemClock
 from edge_agent.uplink.account import UplinkStatus
 from edge_agent.uplink.courier import Hearers
 from edge_agent.uplink.uplink import Uplink
-from edge_agent.uplinkconfig import UplinkConfig
 
 CLOCK = SystemClock()
 

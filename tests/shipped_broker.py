@@ -20,8 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from program_words import ROOT
 from running_station import wait_until
 
-from edge_agent.identity import Identities
 from edge_agent.runtime.disk import RealDisk
+from edge_agent.trust.identity import Identities
 
 PACKAGING = ROOT / "packaging" / "mosquitto"
 needs_mosquitto = pytest.mark.skipif(

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from edge_agent.agent import program_version
 from edge_agent.bench.report import Span, span
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.machine import processor
 from edge_agent.runtime.worker import Done
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
 from edge_agent.scheduler.lane import Task, Way
+from edge_agent.terminal.printing import say, say_json
 
 WAITING: Final = 1000
 DECISIONS: Final = 20_000

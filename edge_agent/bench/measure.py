@@ -30,11 +30,11 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.ledger.reader import HOPS
-from edge_agent.printing import say_json, warn
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor, pss_mb
 from edge_agent.station import Station
+from edge_agent.terminal.printing import say_json, warn
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
 GOOD_RUN: Final = 120

@@ -9,13 +9,13 @@ import msgspec
 
 from edge_agent.config import SHIPPED_BUNDLES
 from edge_agent.inspection.encode import load_bundle
-from edge_agent.printing import print_part_times, say, say_json
-from edge_agent.progressbar import progress_bar
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.scheduler import Placement, ResourceAllocator
 from edge_agent.scheduler.drift import PartTimes, side_by_side
 from edge_agent.scheduler.placement import Candidate
 from edge_agent.scheduler.tablefile import Record, fingerprint, load_records
+from edge_agent.terminal.printing import print_part_times, say, say_json
+from edge_agent.terminal.progressbar import progress_bar
 
 
 def run_placing(bundle: str, state: Path | None, *, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.printing import say
+from edge_agent.terminal.printing import say
 
 WARM_UP: Final = 20
 """Parts that are not counted: caches fill, the allocator settles."""

@@ -21,8 +21,8 @@ from edge_agent.engines.spot import DeviceName
 from edge_agent.errors import Unavailable
 from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.encoders import Encoders
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.machine import processor, pss_mb
+from edge_agent.terminal.printing import say, say_json
 from models import Bundle
 
 USERS: Final = 4

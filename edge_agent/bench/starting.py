@@ -22,10 +22,10 @@ from edge_agent.config import RecipeConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import load_bundle
 from edge_agent.ledger import Reader
-from edge_agent.printing import say, say_json
-from edge_agent.progressbar import progress_bar
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.machine import processor
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.terminal.progressbar import progress_bar
 
 STARTS: Final = 5
 """After the first."""

@@ -33,14 +33,14 @@ from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.errors import Unavailable
 from edge_agent.ledger.reader import HOPS
-from edge_agent.printing import say, say_json, warn
-from edge_agent.printout import check_folder, write_file
-from edge_agent.progressbar import progress_bar
 from edge_agent.proportion import exact
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import cores, processor, pss_mb
 from edge_agent.station import Station
+from edge_agent.terminal.printing import say, say_json, warn
+from edge_agent.terminal.printout import check_folder, write_file
+from edge_agent.terminal.progressbar import progress_bar
 from models.castings import CLASSES, NORMAL, CastingLine
 
 GOOD_RUN: Final = 120

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from edge_agent.bench.report import Span
-from edge_agent.printing import say
 from edge_agent.proportion import Proportion
 from edge_agent.scheduler.account import DispatchCounts
+from edge_agent.terminal.printing import say
 
 BUDGET_MS: Final = 20.0
 """From a complete pair to the committed verdict: what is left of 100 ms behind a window of 80 ms."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
-from edge_agent.exits import EXIT_OK, EXIT_USAGE, done
+from edge_agent.terminal.exits import EXIT_OK, EXIT_USAGE, done
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -32,7 +32,7 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    from edge_agent.auditwork import list_audit, verify_audit
+    from edge_agent.verbs.audit import list_audit, verify_audit
 
     place = arguments.ledger or Path(config_of(arguments).station.state_dir)
     if arguments.to == "list":
@@ -41,7 +41,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _trust(arguments: argparse.Namespace) -> int:
-    from edge_agent.trustwork import change_trust
+    from edge_agent.verbs.trust import change_trust
 
     return change_trust(
         config_of(arguments),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.errors import BadData
-from edge_agent.options import add_json, count
+from edge_agent.terminal.options import add_json, count
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -24,8 +24,8 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _camera(arguments: argparse.Namespace) -> int:
-    from edge_agent.camerawork import list_cameras, take_shot
-    from edge_agent.configfile import load_config
+    from edge_agent.config.file import load_config
+    from edge_agent.verbs.camera import list_cameras, take_shot
 
     if arguments.what == "list":
         return list_cameras(as_json=arguments.json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
 from edge_agent.errors import BadData
-from edge_agent.options import add_json, add_station
+from edge_agent.terminal.options import add_json, add_station
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -23,7 +23,7 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _identity(arguments: argparse.Namespace) -> int:
-    from edge_agent.identitywork import install_certificate, make_identity, show_identity, write_request
+    from edge_agent.verbs.identity import install_certificate, make_identity, show_identity, write_request
 
     config, what, file = config_of(arguments), arguments.what, arguments.file
     if (file is None) != (what in ("show", "make")):

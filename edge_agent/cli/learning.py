@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count
 
 PAGE_HELP = "write the proof sheet as one HTML page"
 
@@ -84,7 +84,7 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _teach(arguments: argparse.Namespace) -> int:
-    from edge_agent.teachwork import TeachOptions, teach
+    from edge_agent.verbs.teach import TeachOptions, teach
 
     options = TeachOptions(
         label=arguments.label,
@@ -102,37 +102,37 @@ def _teach(arguments: argparse.Namespace) -> int:
 
 
 def _learned(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import show_learned
+    from edge_agent.verbs.learned import show_learned
 
     return show_learned(config_of(arguments), arguments.label, as_json=arguments.json)
 
 
 def _proof(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import show_proof
+    from edge_agent.verbs.learned import show_proof
 
     return show_proof(config_of(arguments), arguments.page, as_json=arguments.json)
 
 
 def _promote(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import promote
+    from edge_agent.verbs.learned import promote
 
     return promote(config_of(arguments), arguments.who, overrule=arguments.overrule, as_json=arguments.json)
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import cancel
+    from edge_agent.verbs.learned import cancel
 
     return cancel(config_of(arguments), arguments.who, as_json=arguments.json)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import forget
+    from edge_agent.verbs.learned import forget
 
     return forget(config_of(arguments), arguments.what, arguments.who, as_json=arguments.json)
 
 
 def _undo(arguments: argparse.Namespace) -> int:
-    from edge_agent.learnwork import undo
+    from edge_agent.verbs.learned import undo
 
     return undo(config_of(arguments), arguments.who, as_json=arguments.json)
 
@@ -141,7 +141,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     from edge_agent.runtime.priority import run_when_idle
 
     run_when_idle()
-    from edge_agent.adoptwork import AdoptOptions, adopt
+    from edge_agent.verbs.adopt import AdoptOptions, adopt
 
     options = AdoptOptions(
         bundle=arguments.bundle,

@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.errors import BadData
-from edge_agent.options import FAST, add_json, count, minutes, rate_or_fast
+from edge_agent.terminal.options import FAST, add_json, count, minutes, rate_or_fast
 
 LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--remembered", "--histogram", "--memory")
 """What makes sense with `bench --line` only."""

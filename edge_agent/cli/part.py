@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count
 
 if TYPE_CHECKING:
     pass
@@ -57,13 +57,13 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    from edge_agent.filework import inspect_files
+    from edge_agent.verbs.files import inspect_files
 
     return inspect_files(config_of(arguments), arguments.config is not None, arguments.paths, as_json=arguments.json)
 
 
 def _label(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import label_part
+    from edge_agent.verbs.parts import label_part
 
     return label_part(
         config_of(arguments),
@@ -83,8 +83,8 @@ def _why(arguments: argparse.Namespace) -> int:
 
 def _escape(arguments: argparse.Namespace) -> int:
     from edge_agent.partview.verbs import show_escape
-    from edge_agent.partwork import parse_since
     from edge_agent.runtime.clock import SystemClock
+    from edge_agent.verbs.parts import parse_since
 
     since_utc = parse_since(arguments.since, SystemClock().utc())
     return show_escape(
@@ -93,6 +93,6 @@ def _escape(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import export_since
+    from edge_agent.verbs.parts import export_since
 
     return export_since(config_of(arguments), arguments.file, arguments.since, as_json=arguments.json)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.exits import EXIT_CONFIG
-from edge_agent.options import add_json, add_station, add_who, count, rate
+from edge_agent.terminal.exits import EXIT_CONFIG
+from edge_agent.terminal.options import add_json, add_station, add_who, count, rate
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -78,7 +78,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge_agent.configfile import load_config
+    from edge_agent.config.file import load_config
 
     config = load_config(arguments.config)  # what is wrong with the file is said before anything begins
 
@@ -95,8 +95,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from edge_agent.configfile import check_config
-    from edge_agent.printing import print_problems
+    from edge_agent.config.file import check_config
+    from edge_agent.terminal.printing import print_problems
 
     problems = check_config(arguments.config)
     print_problems(arguments.config, problems, as_json=arguments.json)
@@ -104,30 +104,30 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from edge_agent.configwork import show_settings
+    from edge_agent.verbs.config import show_settings
 
     return show_settings(arguments.config, every=arguments.all, as_json=arguments.json)
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import show_status
+    from edge_agent.verbs.parts import show_status
 
     return show_status(config_of(arguments), as_json=arguments.json)
 
 
 def _events(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import show_events
+    from edge_agent.verbs.parts import show_events
 
     return show_events(config_of(arguments), arguments.limit, as_json=arguments.json)
 
 
 def _gate(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import move_gate
+    from edge_agent.verbs.parts import move_gate
 
     return move_gate(config_of(arguments), arguments.to, arguments.who, as_json=arguments.json)
 
 
 def _use(arguments: argparse.Namespace) -> int:
-    from edge_agent.partwork import use_recipe
+    from edge_agent.verbs.parts import use_recipe
 
     return use_recipe(config_of(arguments), arguments.recipe, arguments.who, as_json=arguments.json)

@@ -40,6 +40,6 @@ def add_verb(
 def config_of(arguments: argparse.Namespace) -> Config:
     """Give the configuration of the station that is meant."""
     from edge_agent.config import Config
-    from edge_agent.configfile import load_config
+    from edge_agent.config.file import load_config
 
     return load_config(arguments.config) if arguments.config is not None else Config.defaults(arguments.state)

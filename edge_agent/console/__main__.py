@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.console.options import add_broker, default_by, seconds
 from edge_agent.errors import BadData
-from edge_agent.exits import EXIT_USAGE, done, failed
-from edge_agent.options import add_json
+from edge_agent.terminal.exits import EXIT_USAGE, done, failed
+from edge_agent.terminal.options import add_json
 
 if TYPE_CHECKING:
-    from edge_agent.uplinkconfig import UplinkConfig
+    from edge_agent.config.uplink import UplinkConfig
 
 PROGRAM: Final = "edge-console"
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from edge_agent import signing, strictjson
+from edge_agent import strictjson
 from edge_agent.console.acks import Acks
 from edge_agent.console.heard import CLASSES, Kind, State, fact_of, gap_of, state_of, station_of
 from edge_agent.console.ranges import Span
 from edge_agent.console.store import Chain, Kept, Told
 from edge_agent.errors import BadData
+from edge_agent.trust import signing
 from edge_agent.uplink.ack import Ack
 from edge_agent.uplink.message import Happening, Inbound
 from edge_agent.uplink.topics import Topics

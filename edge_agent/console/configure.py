@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent import signing, strictjson
+from edge_agent import strictjson
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.console.keyfile import load_key
 from edge_agent.console.lines import shown
 from edge_agent.console.request import pairs_of
@@ -20,12 +21,12 @@ from edge_agent.console.watch import client_id
 from edge_agent.console.wishing import ConfigState, is_settled, next_wish, settings_of, wanted_of
 from edge_agent.desired import Wish
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.trustfile import read_keys
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.trust import signing
+from edge_agent.trust.file import read_keys
 from edge_agent.uplink.message import Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
-from edge_agent.uplinkconfig import UplinkConfig
 
 LISTEN_S: Final = 1.0
 """How long what lies at the broker is waited for: it comes with the subscription [s]."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.console import lines
 from edge_agent.console.collector import Collector
 from edge_agent.console.heard import State
 from edge_agent.console.visit import console_door, visit
 from edge_agent.console.watch import client_id, complain, filters_of
 from edge_agent.errors import EdgeAgentError
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import SystemClock
+from edge_agent.terminal.printing import say, say_json
 from edge_agent.uplink.message import Door, Happening
-from edge_agent.uplinkconfig import UplinkConfig
 
 QUIET_S: Final = 0.5
 """What lies at the broker comes at once; after so long without more of it that was all [s]."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent import signing
 from edge_agent.errors import BadData, ConfigError
+from edge_agent.trust import signing
 
 MAX_BYTES: Final = 4096
 """Of a key's file; ours have 119."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_agent.console.keyfile import make_key
 from edge_agent.errors import BadData
-from edge_agent.printing import say, say_json
+from edge_agent.terminal.printing import say, say_json
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 

@@ -12,8 +12,8 @@ import msgspec
 
 from edge_agent.console.heard import Fact, Gap, Response, State
 from edge_agent.console.store import Told
-from edge_agent.printing import COLOURS, SHAPES
-from edge_agent.printing import shown as safe
+from edge_agent.terminal.printing import COLOURS, SHAPES
+from edge_agent.terminal.printing import shown as safe
 
 LONGEST: Final = 160
 """Characters of one thing that a station says."""

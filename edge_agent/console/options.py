@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.options import user_name
+from edge_agent.terminal.options import user_name
 
 
 def add_broker(verb: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent import signing, strictjson
+from edge_agent import strictjson
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.console import lines
 from edge_agent.console.asking import Asking, Outcome
 from edge_agent.console.heard import Response
@@ -19,11 +20,11 @@ from edge_agent.console.request import Request, needs_signature, pairs_of, reque
 from edge_agent.console.visit import console_door, visit
 from edge_agent.console.watch import client_id
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.trust import signing
 from edge_agent.uplink.message import Door, Happening, Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
-from edge_agent.uplinkconfig import UplinkConfig
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from edge_agent.configfile import format_problems
+from edge_agent.config.file import format_problems
+from edge_agent.config.schema import conform, expectation, shown
+from edge_agent.config.section import Conflict, OptionalPath, Section
+from edge_agent.config.tomltext import Problem, read_toml
+from edge_agent.config.uplink import BrokerUrl, TopicRoot, UplinkConfig, uplink_conflicts
 from edge_agent.errors import ConfigError
-from edge_agent.schema import conform, expectation, shown
-from edge_agent.section import Conflict, OptionalPath, Section
-from edge_agent.tomltext import Problem, read_toml
-from edge_agent.uplinkconfig import BrokerUrl, TopicRoot, UplinkConfig, uplink_conflicts
 
 MAX_FILE_BYTES: Final = 64 * 1024
 """Of a console.toml; ours has eight lines."""

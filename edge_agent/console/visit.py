@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.uplink.message import Door, Happening
 from edge_agent.uplink.mqtt import MqttDoor
-from edge_agent.uplinkconfig import UplinkConfig
 
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 15.0

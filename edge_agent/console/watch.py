@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from edge_agent import signing
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.console import lines
 from edge_agent.console.acks import Acks
 from edge_agent.console.collector import Collector, Keeper, News
@@ -18,11 +18,11 @@ from edge_agent.console.request import uuid7
 from edge_agent.console.store import Store
 from edge_agent.console.visit import console_door, visit
 from edge_agent.errors import ConfigError, EdgeAgentError, Unavailable
-from edge_agent.printing import say
 from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.terminal.printing import say
+from edge_agent.trust import signing
 from edge_agent.uplink.message import Delivered, Door, Happening, Outgoing
 from edge_agent.uplink.topics import Topics
-from edge_agent.uplinkconfig import UplinkConfig
 
 IDLE_S: Final = 3600.0
 

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent import signing, strictjson
+from edge_agent import strictjson
 from edge_agent.config import Config
+from edge_agent.config.schema import conform
 from edge_agent.desired import Wish
 from edge_agent.desired.settings import strangers
 from edge_agent.errors import BadData
-from edge_agent.schema import conform
+from edge_agent.trust import signing
 
 SETTLED: Final = frozenset({"checked", "refused", "trial", "holds", "taken_back"})
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent.config import Config
-from edge_agent.tomltext import Problem
+from edge_agent.config.tomltext import Problem
 
 REMOTE: Final = frozenset(
     {

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Config
-from edge_agent.configfile import check_config, format_problems, load_config, read_config, written_keys
+from edge_agent.config.file import check_config, format_problems, load_config, read_config, written_keys
 from edge_agent.desired.settings import changes, strangers
 from edge_agent.desired.standing import MAX_SETTINGS, Fate, Standing, Wish
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable

@@ -17,8 +17,8 @@ from edge_agent.runtime.allowance import Allowance
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
-from edge_agent.signing import Envelope, is_signed
 from edge_agent.strictjson import decode
+from edge_agent.trust.signing import Envelope, is_signed
 
 PROBATION_S: Final = 60.0
 """A station that has judged parts for so long with new settings keeps them [s]."""

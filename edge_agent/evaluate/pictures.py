@@ -18,8 +18,8 @@ from edge_agent.errors import BadData
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import variant_of
-from edge_agent.printing import warn
 from edge_agent.sources.files import read_picture
+from edge_agent.terminal.printing import warn
 from models import Bundle, Knowledge
 from models.augment import AUGMENTATIONS
 from models.episodes import Episode

@@ -10,7 +10,7 @@ from edge_agent.evaluate.goodonly import Detection, GoodOnlyEvaluation
 from edge_agent.evaluate.incremental import IncrementalEvaluation
 from edge_agent.evaluate.shots import Evaluation
 from edge_agent.evaluate.unknown import OpenSet, UnknownEvaluation
-from edge_agent.printing import say
+from edge_agent.terminal.printing import say
 
 
 def print_evaluation(evaluation: Evaluation | IncrementalEvaluation) -> None:

@@ -11,7 +11,7 @@ from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.printing import print_evaluation, print_good_only, print_incremental, print_unknown
 from edge_agent.evaluate.shots import Evaluation, evaluate
 from edge_agent.evaluate.unknown import UnknownEvaluation, evaluate_unknown
-from edge_agent.printing import say_json
+from edge_agent.terminal.printing import say_json
 
 
 def run_evaluate(options: EvaluateOptions) -> int:

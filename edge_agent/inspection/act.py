@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Protocol
 
 from edge_agent.config import ActionsConfig
+from edge_agent.config.wire import RecipeGateConfig
 from edge_agent.records import Action, Outcome
-from edge_agent.wireconfig import RecipeGateConfig
 
 
 class RejectOutput(Protocol):

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edge_agent.config.wire import RecipeGateConfig
 from edge_agent.errors import StateDamaged
 from edge_agent.records import Action, BeltTime, Gated
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked
 from edge_agent.runtime.mailbox import Mailbox
 from edge_agent.sources.wirerecords import News
-from edge_agent.wireconfig import RecipeGateConfig
 
 HOLDS: Final = 8
 """The microcontroller hears so often within a lease that the loop turns."""

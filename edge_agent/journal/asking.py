@@ -12,7 +12,7 @@ from msgspec import Meta
 from edge_agent import strictjson
 from edge_agent.commands import COMMANDS, Arguments, Command, Resource
 from edge_agent.errors import BadData
-from edge_agent.signing import Envelope, envelope_of
+from edge_agent.trust.signing import Envelope, envelope_of
 from edge_agent.uplink.topics import Topics
 
 MAX_REQUEST_BYTES: Final = 64 * 1024

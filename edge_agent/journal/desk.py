@@ -35,8 +35,8 @@ from edge_agent.journal.response import Code, Response
 from edge_agent.journal.untold import EXPIRY_S, Untold
 from edge_agent.ledger import StoredCommand, Told
 from edge_agent.runtime.clock import Clock
-from edge_agent.signing import Envelope
-from edge_agent.trust import Trust, Unauthorized
+from edge_agent.trust.keys import Trust, Unauthorized
+from edge_agent.trust.signing import Envelope
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.topics import Topics
 

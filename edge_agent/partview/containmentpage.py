@@ -12,7 +12,7 @@ from edge_agent.learning.escape import LookAlike
 from edge_agent.markup import Html, document, element, figure, table
 from edge_agent.partview.containment import Containment, commands, remarks, summary
 from edge_agent.partview.onlooker import Onlooker, local_time
-from edge_agent.printout import thumbnail
+from edge_agent.terminal.printout import thumbnail
 
 PICTURED: Final = 30
 """Parts that are shown with their picture: six rows."""

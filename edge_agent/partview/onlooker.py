@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import Config
-from edge_agent.configfile import load_recipes
+from edge_agent.config.file import load_recipes
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example

@@ -13,9 +13,9 @@ from edge_agent.partview.onlooker import Onlooker, recipe_of
 from edge_agent.partview.why import explained
 from edge_agent.partview.whypage import why_page
 from edge_agent.partview.whytext import why_lines
-from edge_agent.printing import say, say_json
-from edge_agent.printout import check_folder, write_file
-from edge_agent.progressbar import progress_bar
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.terminal.printout import check_folder, write_file
+from edge_agent.terminal.progressbar import progress_bar
 
 
 def show_why(config: Config, number: int, picture: Path | None, page: Path | None, *, as_json: bool) -> int:

@@ -20,8 +20,8 @@ from edge_agent.partview.heat import Heat
 from edge_agent.partview.onlooker import Onlooker, local_time
 from edge_agent.partview.why import Why
 from edge_agent.partview.whytext import anomalies, said, strongest
-from edge_agent.printing import SHAPES
-from edge_agent.printout import thumbnail
+from edge_agent.terminal.printing import SHAPES
+from edge_agent.terminal.printout import thumbnail
 
 LARGE_PX: Final = 800
 """Longer side of the picture on the page [px]."""

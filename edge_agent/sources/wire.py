@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from edge_agent.config.wire import GateConfig, WireConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.records import BeltTime, Frame, Gated, Trigger
 from edge_agent.runtime.clock import Clock
@@ -21,7 +22,6 @@ from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.sources.vibration import SensorBlock, WindowCutter
 from edge_agent.sources.wirerecords import News, WireStatus
 from edge_agent.sources.wireview import figures_of, wanted_of
-from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Bridge, Down, Pulse
 from firmware_bridge.codes import BlockFlag
 from firmware_bridge.heard import Armed, Arrival, Heard, Lapsed, Rebooted, Samples, Up

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edge_agent.config.wire import GateConfig, WireConfig
 from edge_agent.sources.vibration import WindowCutter
 from edge_agent.sources.wirerecords import WireStatus
-from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.messages import Config, Status
 from firmware_bridge.session import Session
 

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.sources.camera.capture import Settings, Shot

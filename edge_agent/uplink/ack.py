@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from edge_agent import strictjson
 from edge_agent.errors import BadData
-from edge_agent.signing import Envelope, opened
+from edge_agent.trust.signing import Envelope, opened
 
 Number = Annotated[int, Meta(ge=0, le=2**62)]
 

@@ -14,11 +14,11 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.errors import Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.uplink.intake import Intake
 from edge_agent.uplink.refusal import no_tls, unreachable
-from edge_agent.uplinkconfig import UplinkConfig
 
 TCP_S: Final = 5.0
 """How long making the TCP connection may take, over all addresses of the broker [s]."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Final
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.errors import Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.uplink.bell import Bell
@@ -21,7 +22,6 @@ from edge_agent.uplink.link import LARGEST_BYTES, Link
 from edge_agent.uplink.message import REFUSED, Happening, Inbound, Outgoing, Session
 from edge_agent.uplink.pace import TokenBucket
 from edge_agent.uplink.refusal import BAD_VERSION, refused
-from edge_agent.uplinkconfig import UplinkConfig
 
 ANSWER_S: Final = 5.0
 """How long the broker may take to let the station in, and again to answer its subscriptions [s]."""

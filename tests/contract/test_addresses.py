@@ -9,9 +9,9 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 from door_bench import CLOCK
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.uplink import connection
 from edge_agent.uplink.connection import dial
-from edge_agent.uplinkconfig import UplinkConfig
 
 Address = tuple[int, int, int, str, tuple[str, int]]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cameraconfig import CameraConfig, DeviceKind
-from edge_agent.configfile import check_config, load_cameras, load_config
+from edge_agent.config.camera import CameraConfig, DeviceKind
+from edge_agent.config.file import check_config, load_cameras, load_config
 from edge_agent.errors import ConfigError
 
 SIDE = '[camera]\nname = "side"\ndevice = "/dev/v4l/by-id/usb-side"\n'

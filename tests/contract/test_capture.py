@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mjpeg_server import MjpegServer
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.camera.capture import Capture, OpenCapture, Shot

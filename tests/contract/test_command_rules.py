@@ -25,8 +25,8 @@ from edge_agent.journal.journal import OPEN_COMMANDS
 from edge_agent.journal.refusals import ROWS
 from edge_agent.journal.untold import AGAIN_S
 from edge_agent.ledger import commandrows
-from edge_agent.signing import public_bytes, sealed
-from edge_agent.trustfile import added, key_of, read_keys, removed, write_keys
+from edge_agent.trust.file import added, key_of, read_keys, removed, write_keys
+from edge_agent.trust.signing import public_bytes, sealed
 from edge_agent.uplink.message import Inbound
 
 OTHER_ID = "0192f0c1-0000-7000-8000-000000000002"

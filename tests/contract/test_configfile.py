@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import config, configfile
-from edge_agent.configfile import MAX_FILE_BYTES, MAX_SOCKET_PATH_BYTES, check_config, load_config
+from edge_agent import config
+from edge_agent.config import file as configfile
+from edge_agent.config.file import MAX_FILE_BYTES, MAX_SOCKET_PATH_BYTES, check_config, load_config
+from edge_agent.config.tomltext import Problem
 from edge_agent.errors import ConfigError
-from edge_agent.tomltext import Problem
 
 ROOT = Path(__file__).parents[2]
 

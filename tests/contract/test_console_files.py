@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import signing
-from edge_agent.certificate import make_key as make_device_key
 from edge_agent.console.__main__ import main
 from edge_agent.console.keyfile import load_key, make_key
 from edge_agent.console.settings import settings_of
 from edge_agent.errors import BadData, ConfigError
+from edge_agent.trust import signing
+from edge_agent.trust.certificate import make_key as make_device_key
 
 
 def test_a_key_is_its_owner_s_alone_and_stays(tmp_path: Path) -> None:

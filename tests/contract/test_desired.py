@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.desired import REMOTE, Desired, Wish
 from edge_agent.desired.settings import leaves
 from edge_agent.desired.store import FILE, fingerprint

@@ -11,9 +11,9 @@ import pytest
 from authority import NOW, Authority
 
 from edge_agent import cli
-from edge_agent.identity import Hardware, Identities, hardware_of
 from edge_agent.runtime import clock
 from edge_agent.runtime.disk import RealDisk
+from edge_agent.trust.identity import Hardware, Identities, hardware_of
 
 UTC = NOW.timestamp()
 

@@ -14,10 +14,10 @@ from certificates import Authority, Pair
 from door_bench import arrived, door, opened, reason, until
 from tls_server import tls_server
 
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.errors import Unavailable
 from edge_agent.uplink.connection import tls_context
 from edge_agent.uplink.message import Delivered, Outgoing
-from edge_agent.uplinkconfig import UplinkConfig
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from edge_agent.config import Config
-from edge_agent.configfile import check_config, load_config, load_recipes
+from edge_agent.config.file import check_config, load_config, load_recipes
 from edge_agent.errors import ConfigError
 from edge_agent.records import Modality
 

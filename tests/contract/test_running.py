@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from edge_agent import running
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.desired import Desired, Wish
 from edge_agent.errors import ConfigError, Unavailable
 

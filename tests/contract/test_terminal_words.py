@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.auditwork import list_audit
 from edge_agent.config import Config
 from edge_agent.ledger import Audited
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
-from edge_agent.partwork import show_events
-from edge_agent.printing import shown
 from edge_agent.records import Event
+from edge_agent.terminal.printing import shown
+from edge_agent.verbs.audit import list_audit
+from edge_agent.verbs.parts import show_events
 
 EVIL = "ada\x1b[2J\n2026-01-01  error  all is well\x9b1m\x7f\r\u202e"
 

@@ -17,9 +17,9 @@ from edge_agent.commands import Privilege
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.ledger import Reader
 from edge_agent.ledger.store import Store
-from edge_agent.signing import Envelope
-from edge_agent.trust import Trust, Unauthorized
-from edge_agent.trustfile import MAX_FILE_BYTES, change, changed, key_of, read_keys, write_keys
+from edge_agent.trust.file import MAX_FILE_BYTES, change, changed, key_of, read_keys, write_keys
+from edge_agent.trust.keys import Trust, Unauthorized
+from edge_agent.trust.signing import Envelope
 
 
 def keys(*roles: str) -> list[object]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.errors import BadData, ConfigError, Unavailable
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.camera import device, door

@@ -11,8 +11,8 @@ import pytest
 from camera_bench import HEALED_S, REAL, Bench, joined, opened, wait_for
 from mjpeg_server import MjpegServer
 
-from edge_agent.cameraconfig import CameraConfig, RoiConfig
 from edge_agent.config import ImageHealthConfig
+from edge_agent.config.camera import CameraConfig, RoiConfig
 from edge_agent.errors import BadData, ConfigError, Unavailable
 from edge_agent.records import Frame
 from edge_agent.runtime.clock import SystemClock

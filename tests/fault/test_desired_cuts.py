@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.configfile import load_config, read_config
+from edge_agent.config.file import load_config, read_config
 from edge_agent.desired import Desired, Standing, Wish
 from edge_agent.desired.settings import Change
 from edge_agent.desired.standing import TRIES

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["edge_agent.strictjson", "edge_agent.journal.asking", "edge_agent.signing"]):
-    from edge_agent import signing, strictjson
+with atheris.instrument_imports(include=["edge_agent.strictjson", "edge_agent.journal.asking", "edge_agent.trust"]):
+    from edge_agent import strictjson
     from edge_agent.commands import COMMANDS
     from edge_agent.errors import BadData
     from edge_agent.journal.asking import Asked, arguments_of, asked_of, command_of, id_of, reply_topic
+    from edge_agent.trust import signing
     from edge_agent.uplink.topics import Topics
 
 NAMES = sorted(COMMANDS)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.errors import BadData
-from edge_agent.signing import KEY_ID_DIGITS, Envelope, is_signed, key_id, opened, public_bytes, sealed
+from edge_agent.trust.signing import KEY_ID_DIGITS, Envelope, is_signed, key_id, opened, public_bytes, sealed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\1")

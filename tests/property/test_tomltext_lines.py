@@ -5,7 +5,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.tomltext import KeyPath, read_toml
+from edge_agent.config.tomltext import KeyPath, read_toml
 
 SCALARS = [
     "1", "-1.5e3", "inf", "0xff", "true", "1979-05-27 07:32:00", '""', "''", '"a # [b] = c"', "'lit \" \\'",

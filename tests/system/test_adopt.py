@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from running_station import judged, running, wait_until
 
-from edge_agent import Station, adoptwork, api
+from edge_agent import Station, api
 from edge_agent.cli import main
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
@@ -22,6 +22,7 @@ from edge_agent.learning.proof.sheet import ProofSheet, Refusal
 from edge_agent.ledger import Reader, Receipt
 from edge_agent.product import Product
 from edge_agent.runtime import priority
+from edge_agent.verbs import adopt as adoptwork
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from mjpeg_server import MjpegServer
 
-from edge_agent import camerawork, cli
+from edge_agent import cli
 from edge_agent.sources.camera.device import Device
+from edge_agent.verbs import camera as camerawork
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -126,7 +127,8 @@ def test_cameras_are_listed_by_the_name_to_configure(
 
 HUNG = """
 import sys, threading
-from edge_agent import camerawork, cli
+from edge_agent import cli
+from edge_agent.verbs import camera as camerawork
 from edge_agent.sources.camera import Camera
 camerawork.PATIENCE_S = 0.3
 Camera.__init__.__defaults__ = (lambda config, clock: threading.Event().wait(),)

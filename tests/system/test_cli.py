@@ -14,12 +14,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_agent import api, cli, gather, teachwork
+from edge_agent import api, cli
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import unpack
 from edge_agent.learning.outcome import Proposal, Taught
-from edge_agent.partwork import parse_since
+from edge_agent.verbs import gather
+from edge_agent.verbs import teach as teachwork
+from edge_agent.verbs.parts import parse_since
 from models.bundle import shipped_bundle
 from models.castings import CastingLine
 

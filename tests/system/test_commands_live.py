@@ -23,8 +23,8 @@ from edge_agent.arguments import TrustArguments
 from edge_agent.config import Config
 from edge_agent.errors import Unavailable, Unsafe
 from edge_agent.runtime.clock import SystemClock
-from edge_agent.signing import public_bytes
-from edge_agent.trustfile import changed
+from edge_agent.trust.file import changed
+from edge_agent.trust.signing import public_bytes
 from edge_agent.uplink.message import Inbound, Outgoing
 
 CONFIG = """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.desired import Desired, Wish
 
 

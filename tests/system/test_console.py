@@ -19,11 +19,11 @@ from paho.mqtt.properties import Properties
 from running_station import wait_until
 from shipped_broker import Client, ShippedBroker, client, needs_mosquitto, shipped_broker
 
-from edge_agent import signing
 from edge_agent.console.keyfile import load_key, make_key
 from edge_agent.console.store import FILE_NAME
 from edge_agent.console.tables import MIGRATIONS
 from edge_agent.ledger.database import open_reader
+from edge_agent.trust import signing
 
 pytestmark = [pytest.mark.system, needs_mosquitto, pytest.mark.timeout(120)]
 BASE = "insp/v1/press-3"

@@ -18,8 +18,8 @@ from peer import Peer, peer
 from edge_agent.desired import Wish
 from edge_agent.ledger import Reader
 from edge_agent.records import Outcome
-from edge_agent.signing import public_bytes, sealed
-from edge_agent.trustfile import key_of, write_keys
+from edge_agent.trust.file import key_of, write_keys
+from edge_agent.trust.signing import public_bytes, sealed
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

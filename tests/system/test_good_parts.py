@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent import cli
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.learning.example import Example
 from edge_agent.records import Frame, Outcome, Part
 from edge_agent.station import Station

@@ -36,8 +36,9 @@ from shipped_broker import (
     shipped_broker,
 )
 
-from edge_agent import certificate, cli
-from edge_agent.configfile import load_config
+from edge_agent import cli
+from edge_agent.config.file import load_config
+from edge_agent.trust import certificate
 from edge_agent.uplink.message import Inbound
 from edge_agent.uplink.mqtt import MqttDoor
 from edge_agent.uplink.topics import Topics

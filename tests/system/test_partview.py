@@ -16,7 +16,7 @@ import pytest
 from edge_agent import Station, cli
 from edge_agent.app import build
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader

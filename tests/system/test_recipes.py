@@ -19,7 +19,7 @@ from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.loads import Pace, castings_of
 from edge_agent.config import Config
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.demo.lesson_plan import example_of
 from edge_agent.records import Part
 from edge_agent.sources.schedule import Material

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import agent, app, cli, station
-from edge_agent.exits import EXIT_CONFIG
 from edge_agent.scheduler import lane
+from edge_agent.terminal.exits import EXIT_CONFIG
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 UNIT = PACKAGING / "edge-agent.service"

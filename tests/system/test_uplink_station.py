@@ -15,8 +15,8 @@ from console_client import console, trust
 from running_station import running, wait_until
 
 from edge_agent.config import Config
+from edge_agent.config.uplink import UplinkConfig
 from edge_agent.ledger import Reader
-from edge_agent.uplinkconfig import UplinkConfig
 
 pytestmark = pytest.mark.system
 

@@ -19,7 +19,7 @@ import pytest
 from edge_agent import api
 from edge_agent.agent import Agent
 from edge_agent.app import build
-from edge_agent.configfile import load_config
+from edge_agent.config.file import load_config
 from edge_agent.demo.lesson_plan import example_of
 from edge_agent.ledger import Reader
 from edge_agent.records import Action, Part

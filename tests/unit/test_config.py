@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from edge_agent.config import SHIPPED_BUNDLES, Config, PairingConfig
-from edge_agent.configfile import MAX_PROBLEMS, format_problems, parse_config
+from edge_agent.config.file import MAX_PROBLEMS, format_problems, parse_config
+from edge_agent.config.tomltext import Problem
 from edge_agent.records import Action, Modality
-from edge_agent.tomltext import Problem
 
 FOLDER = Path("/etc/station")
 

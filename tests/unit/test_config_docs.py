@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from edge_agent.config import Config
-from edge_agent.configfile import format_problems, parse_config
-from edge_agent.schema import expectation
-from edge_agent.tomltext import read_toml
+from edge_agent.config.file import format_problems, parse_config
+from edge_agent.config.schema import expectation
+from edge_agent.config.tomltext import read_toml
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_TOML = (ROOT / "packaging" / "default.toml").read_text()

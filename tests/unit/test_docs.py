@@ -11,10 +11,7 @@ import pytest
 from documents import document, first_words, rows, section, words
 from program_words import ROOT, arguments, beside_an_outcome, docs_named, hints, said_to_be_degraded
 
-from edge_agent import exits
 from edge_agent.bench import Measurement
-from edge_agent.camerawork import ShotReport
-from edge_agent.certificate import Certificate
 from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
 from edge_agent.config import Config
@@ -25,7 +22,6 @@ from edge_agent.evaluate import Evaluation, GoodOnlyEvaluation, IncrementalEvalu
 from edge_agent.evaluate.goodonly import Detection
 from edge_agent.evaluate.incremental import Arrival, Forgetting
 from edge_agent.evaluate.unknown import OpenSet
-from edge_agent.identity import Hardware, Identity
 from edge_agent.inspection.explanation import Explanation, Neighbour
 from edge_agent.inspection.featureshares import FeatureShares
 from edge_agent.learning.carry import Loss
@@ -36,6 +32,10 @@ from edge_agent.records import Event, Outcome, Verdict
 from edge_agent.sources.camera.capture import Settings
 from edge_agent.sources.camera.device import Device
 from edge_agent.status import Status, Trouble
+from edge_agent.terminal import exits
+from edge_agent.trust.certificate import Certificate
+from edge_agent.trust.identity import Hardware, Identity
+from edge_agent.verbs.camera import ShotReport
 
 COMMANDS_MD, TEACHING = document("commands.md"), document("teaching.md")
 OPTIONS_OF_ALL = {"-h", "--help"}

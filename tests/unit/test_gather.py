@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.errors import BadData
-from edge_agent.gather import PartFiles, batches, modalities_of, part_files
 from edge_agent.learning.example import MAX_EXAMPLES, Example
 from edge_agent.records import Modality
+from edge_agent.verbs.gather import PartFiles, batches, modalities_of, part_files
 
 
 def touched(folder: Path, *names: str) -> list[Path]:

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge_agent import certificate
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError
-from edge_agent.identity import (
+from edge_agent.testing.disk import FakeDisk, power_cuts
+from edge_agent.trust import certificate
+from edge_agent.trust.identity import (
     CA,
     PENDING,
     PREVIOUS,
@@ -23,7 +24,6 @@ from edge_agent.identity import (
     Identities,
     Identity,
 )
-from edge_agent.testing.disk import FakeDisk, power_cuts
 
 UTC = NOW.timestamp()
 AUTHORITY, STRANGER = Authority(), Authority("another CA")

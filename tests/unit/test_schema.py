@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from edge_agent.config.schema import MAX_LISTED, conform, expectation, line_of, shown
+from edge_agent.config.tomltext import Problem
 from edge_agent.records import Modality
-from edge_agent.schema import MAX_LISTED, conform, expectation, line_of, shown
-from edge_agent.tomltext import Problem
 
 
 class Inner(msgspec.Struct, frozen=True):

@@ -12,10 +12,10 @@ from status_values import box_of, status_of
 from edge_agent.inspection.inspector import InspectionCounts
 from edge_agent.inspection.judge import Promise
 from edge_agent.ledger import LedgerStatus
-from edge_agent.printing import print_status
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.loop import StepTimes
 from edge_agent.status import Status, Trouble, drawn_of
+from edge_agent.terminal.printing import print_status
 from edge_agent.troubles import troubles_of
 
 

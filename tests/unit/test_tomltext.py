@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from edge_agent.tomltext import MAX_DEPTH, Problem, dotted, quoted, read_toml
+from edge_agent.config.tomltext import MAX_DEPTH, Problem, dotted, quoted, read_toml
 
 MISLEADING = '''# a = 1
 title = "x # = [no]"  # b = 2

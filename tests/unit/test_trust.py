@@ -9,9 +9,9 @@ import pytest
 from edge_agent.arguments import TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
 from edge_agent.errors import BadData, Unsafe
-from edge_agent.signing import key_id
-from edge_agent.trust import PRIVILEGES
-from edge_agent.trustfile import MAX_KEYS, added, changed, fingerprint, key_of, removed
+from edge_agent.trust.file import MAX_KEYS, added, changed, fingerprint, key_of, removed
+from edge_agent.trust.keys import PRIVILEGES
+from edge_agent.trust.signing import key_id
 
 
 def public(number: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
-from edge_agent.cameraconfig import PLAIN_NAME, CameraConfig, DeviceKind
+from edge_agent.config.camera import PLAIN_NAME, CameraConfig, DeviceKind
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError, Unavailable
 from edge_agent.records import Frame, Shutter
 from edge_agent.runtime.clock import Clock

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.runtime.clock import Clock
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.cameraconfig import CameraConfig, DeviceKind
+from edge_agent.config.camera import CameraConfig, DeviceKind
 from edge_agent.errors import BadData, ConfigError, Unavailable
 from edge_agent.runtime.clock import Clock
 from edge_agent.sources.camera.capture import Capture, Settings, Shot

@@ -9,7 +9,7 @@ import math
 from enum import StrEnum
 from typing import Final
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.runtime.budget import RestartBudget
 
 OPEN_LIMIT_S: Final = 3.0

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.cameraconfig import CameraConfig, DeviceKind, RoiConfig
+from edge_agent.config.camera import CameraConfig, DeviceKind, RoiConfig
 from edge_agent.sources.camera.capture import Settings, Shot
 
 PLAUSIBLE_AGE_S: Final = 1.0

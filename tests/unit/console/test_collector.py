@@ -10,12 +10,12 @@ import pytest
 from console_fakes import LEDGER, DeafBroker, MemoryStore, fact, gap, inbound
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import signing
 from edge_agent.console.acks import ASIDE_S, Acks
 from edge_agent.console.collector import COMPLAINTS, Collector, Keeper
 from edge_agent.console.heard import Kind
 from edge_agent.console.store import Kept, Told
 from edge_agent.errors import Unavailable
+from edge_agent.trust import signing
 from edge_agent.uplink.message import Happening, Inbound
 
 ROOT = "insp/v1"

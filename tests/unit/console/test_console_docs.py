@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from documents import document, rows, section, words
 
-from edge_agent import exits
 from edge_agent.console import __main__ as console
 from edge_agent.console.fleet import StationRow
 from edge_agent.console.keyfile import MadeKey
 from edge_agent.console.send import Answer
 from edge_agent.console.settings import ConsoleConfig
+from edge_agent.terminal import exits
 
 CONSOLE_MD = document("console.md")
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_agent.console.wishing import ConfigState, Fate, is_settled, next_wish, settings_of, wanted_of
 from edge_agent.desired import Wish
 from edge_agent.errors import BadData
-from edge_agent.signing import Envelope, key_id, public_bytes, sealed
+from edge_agent.trust.signing import Envelope, key_id, public_bytes, sealed
 
 BEFORE = Wish(1, 4, {"recipe.false_reject": 0.005, "recipe.guided": False}, "ada")
 

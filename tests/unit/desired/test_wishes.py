@@ -10,8 +10,8 @@ from edge_agent.desired.standing import Fate, Standing, Wish
 from edge_agent.desired.wishes import COMING_UP_S, PATIENCE_S, PROBATION_S, QUIET_S, RETRY_S, Prospect, Wishes
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.runtime.background import Chore
-from edge_agent.signing import key_id, opened, public_bytes, sealed
 from edge_agent.testing.clock import ManualClock
+from edge_agent.trust.signing import key_id, opened, public_bytes, sealed
 
 TOPIC = "insp/v1/press-3/desired/config"
 KEY, STRANGER = Ed25519PrivateKey.from_private_bytes(b"k" * 32), Ed25519PrivateKey.from_private_bytes(b"s" * 32)

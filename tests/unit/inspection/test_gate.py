@@ -2,12 +2,12 @@
 
 import pytest
 
+from edge_agent.config.wire import RecipeGateConfig
 from edge_agent.inspection.gate import Bypass, Gate
 from edge_agent.records import Action, BeltTime, Gated
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.sources.wirerecords import News
 from edge_agent.testing.disk import FakeDisk
-from edge_agent.wireconfig import RecipeGateConfig
 
 RECIPE = RecipeGateConfig(output=1, travel_ms=400.0, pulse_ms=50.0)
 

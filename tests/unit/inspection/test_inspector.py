@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge_agent.config import ActionsConfig, PairingConfig, RecipeConfig
+from edge_agent.config.wire import RecipeGateConfig
 from edge_agent.errors import BadData, DeviceFault
 from edge_agent.inspection.inspected import Inspected
 from edge_agent.inspection.inspector import Inspector
@@ -31,7 +32,6 @@ from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.scheduler.job import Job
 from edge_agent.sources.source import FeedStats, Item, Position
 from edge_agent.testing.clock import ManualClock
-from edge_agent.wireconfig import RecipeGateConfig
 
 GOOD = Embedding(np.zeros(4, np.int16), frozenset(Modality))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.cameraconfig import CameraConfig
+from edge_agent.config.camera import CameraConfig
 from edge_agent.sources.camera import recovery
 from edge_agent.sources.camera.recovery import Doing, Recovery
 

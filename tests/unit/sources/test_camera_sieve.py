@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.cameraconfig import CameraConfig, RoiConfig
+from edge_agent.config.camera import CameraConfig, RoiConfig
 from edge_agent.sources.camera.capture import Settings, Shot
 from edge_agent.sources.camera.sieve import Refusal, Sieve, Stamp
 

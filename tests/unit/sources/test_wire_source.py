@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from edge_agent.config.wire import GateConfig, WireConfig
 from edge_agent.errors import Unavailable
 from edge_agent.records import BeltTime, Trigger
 from edge_agent.sources.beltguard import BeltGuard
@@ -14,7 +15,6 @@ from edge_agent.sources.source import Position
 from edge_agent.sources.wire import ITEMS, WireSource
 from edge_agent.sources.wirerecords import WireStatus
 from edge_agent.testing.clock import ManualClock
-from edge_agent.wireconfig import GateConfig, WireConfig
 from firmware_bridge.bridge import Down, Pulse
 from firmware_bridge.errors import PortLost
 from firmware_bridge.heard import Arrival, Rebooted, Up

@@ -7,7 +7,7 @@ import pytest
 from console_book import ConsoleBook
 
 from edge_agent.errors import BadData
-from edge_agent.signing import sealed
+from edge_agent.trust.signing import sealed
 from edge_agent.uplink.ack import Ack, check_ack, read_ack
 
 NEWEST = {"part": 10, "alarm": 2, "audit": 0}

@@ -12,9 +12,9 @@ from drain_world import LEDGER, ModelLedger
 from edge_agent.errors import Unavailable
 from edge_agent.ledger.facts import KINDS, Fact
 from edge_agent.ledger.items import Reached
-from edge_agent.signing import sealed
 from edge_agent.testing.clock import ManualClock
 from edge_agent.testing.door import FakeBroker, FakeDoor
+from edge_agent.trust.signing import sealed
 from edge_agent.uplink.drain import Drain
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.teller import Teller

@@ -9,9 +9,9 @@ import pytest
 from status_values import status_of
 
 from edge_agent.ledger import LedgerStatus
-from edge_agent.printing import print_status
 from edge_agent.statements import health_of
 from edge_agent.status import Trouble
+from edge_agent.terminal.printing import print_status
 from edge_agent.troubles import troubles_of
 from edge_agent.uplink.account import UplinkStatus
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from edge_agent.section import Conflict, OptionalPath, Section, Slug
+from edge_agent.config.section import Conflict, OptionalPath, Section, Slug
 
 Side = Annotated[int, Meta(ge=0, le=8192)]
 FourCC = Annotated[str, Meta(pattern=r"\A(?:[A-Z0-9 ]{4})?\Z", description='4 of A-Z, 0-9 and space, or ""')]

@@ -9,8 +9,8 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.proof import ProofSheet, proof_page
 from edge_agent.ledger import EvidenceStore
-from edge_agent.printout import thumbnail, write_file
 from edge_agent.runtime.disk import RealDisk
+from edge_agent.terminal.printout import thumbnail, write_file
 
 
 def write_page(config: Config, sheet: ProofSheet, path: Path) -> None:

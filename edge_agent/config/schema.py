@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 import msgspec
 from msgspec import inspect
 
-from edge_agent.tomltext import KeyPath, Problem, dotted, quoted
+from edge_agent.config.tomltext import KeyPath, Problem, dotted, quoted
 
 MAX_LISTED: Final = 20
 """Unknown keys of a table, and items of an array, that are judged one by one; more is no configuration."""

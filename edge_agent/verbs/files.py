@@ -10,16 +10,16 @@ import msgspec
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
-from edge_agent.gather import modalities_of, part_files
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
-from edge_agent.printing import outcome_word, say, say_json, warn
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Verdict
 from edge_agent.runtime.disk import UntouchedDisk
 from edge_agent.sources.imagehealth import picture_faults
+from edge_agent.terminal.printing import outcome_word, say, say_json, warn
+from edge_agent.verbs.gather import modalities_of, part_files
 
 
 def inspect_files(config: Config, as_configured: bool, paths: Sequence[Path], *, as_json: bool) -> int:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from edge_agent.section import Conflict, OptionalPath, Section
+from edge_agent.config.section import Conflict, OptionalPath, Section
 
 BrokerUrl = Annotated[
     str,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from edge_agent.desired import Desired, Standing
 from edge_agent.desired.settings import leaves
-from edge_agent.printing import say, say_json
+from edge_agent.terminal.printing import say, say_json
 
 Origin = Literal["default", "file", "console"]
 

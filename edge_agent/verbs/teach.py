@@ -14,17 +14,17 @@ from edge_agent import api
 from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError
-from edge_agent.gather import batches, part_files, readable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.outcome import Proposal, Taught
-from edge_agent.learnwork import change, print_sheet
 from edge_agent.ledger import EvidenceStore, Reader
-from edge_agent.printing import confirmed, say, say_json, warn
-from edge_agent.printout import check_folder
-from edge_agent.progressbar import progress_bar
-from edge_agent.proofpage import write_page
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.station import Station
+from edge_agent.terminal.printing import confirmed, say, say_json, warn
+from edge_agent.terminal.printout import check_folder
+from edge_agent.terminal.progressbar import progress_bar
+from edge_agent.verbs.gather import batches, part_files, readable
+from edge_agent.verbs.learned import change, print_sheet
+from edge_agent.verbs.proofpage import write_page
 from models.errors import FileRefused
 from models.picturefile import decode_picture
 

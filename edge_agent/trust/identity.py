@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent import certificate
-from edge_agent.certificate import Certificate
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.runtime.disk import Disk, Missing, replace
+from edge_agent.trust import certificate
+from edge_agent.trust.certificate import Certificate
 
 STATION: Final = "identity/station.pem"
 """Key and certificate in use; `uplink.certificate` and `uplink.key` both point there."""

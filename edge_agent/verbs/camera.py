@@ -13,12 +13,10 @@ from typing import Final
 
 import cv2
 
-from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import Config
-from edge_agent.configfile import load_cameras
+from edge_agent.config.camera import CameraConfig
+from edge_agent.config.file import load_cameras
 from edge_agent.errors import BadData, ConfigError, Unavailable
-from edge_agent.printing import say, say_json, warn
-from edge_agent.printout import check_folder, write_file
 from edge_agent.records import Frame
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.mailbox import Mailbox, Overflow
@@ -26,6 +24,8 @@ from edge_agent.sources.camera import Camera, CameraStats
 from edge_agent.sources.camera.capture import Settings
 from edge_agent.sources.camera.device import list_devices
 from edge_agent.sources.imagehealth import ImageHealth, brightness_and_sharpness
+from edge_agent.terminal.printing import say, say_json, warn
+from edge_agent.terminal.printout import check_folder, write_file
 
 PATIENCE_S: Final = 10.0
 """How long the next picture is waited for [s]."""

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.cameraconfig import CameraConfig
 from edge_agent.config import Config, RecipeConfig
-from edge_agent.configfaults import missing, not_a, wire_faults
+from edge_agent.config.camera import CameraConfig
+from edge_agent.config.faults import missing, not_a, wire_faults
+from edge_agent.config.schema import conform, line_of
+from edge_agent.config.section import Conflict
+from edge_agent.config.tomltext import Problem, dotted, quoted, read_toml
 from edge_agent.errors import ConfigError
 from edge_agent.records import Modality
-from edge_agent.schema import conform, line_of
-from edge_agent.section import Conflict
-from edge_agent.tomltext import Problem, dotted, quoted, read_toml
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A configuration is some kilobytes; more is another file."""

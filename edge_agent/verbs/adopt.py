@@ -22,15 +22,15 @@ from edge_agent.learning.guiding import space_of
 from edge_agent.learning.outcome import Adopted
 from edge_agent.learning.proof import Occasion, ProofSheet, State, prove
 from edge_agent.learning.slots import BundleName, Change
-from edge_agent.learnwork import print_sheet
 from edge_agent.partview.onlooker import Onlooker
-from edge_agent.printing import confirmed, say, say_json
-from edge_agent.printout import check_folder
-from edge_agent.progressbar import progress_bar
-from edge_agent.proofpage import write_page
 from edge_agent.records import Embedding, Verdict
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
+from edge_agent.terminal.printing import confirmed, say, say_json
+from edge_agent.terminal.printout import check_folder
+from edge_agent.terminal.progressbar import progress_bar
+from edge_agent.verbs.learned import print_sheet
+from edge_agent.verbs.proofpage import write_page
 from models import Bundle
 
 

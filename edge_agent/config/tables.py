@@ -1,6 +1,6 @@
 """The station's configuration: frozen records that mirror one TOML file, with all defaults and limits.
 
-Settings of the deployment, read once at start. Pure: `configfile` reads the file and says what is wrong.
+Settings of the deployment, read once at start. Pure: `file` reads it and says what is wrong.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_agent.cameraconfig import CameraConfig, camera_conflicts
+from edge_agent.config.camera import CameraConfig, camera_conflicts
+from edge_agent.config.section import ClassSlug, Conflict, OptionalPath, OptionalSlug, RequiredPath, Section, Slug
+from edge_agent.config.uplink import UplinkConfig, uplink_conflicts
+from edge_agent.config.wire import GateConfig, RecipeGateConfig, WireConfig, wire_conflicts
 from edge_agent.records import Action, Modality
-from edge_agent.section import ClassSlug, Conflict, OptionalPath, OptionalSlug, RequiredPath, Section, Slug
-from edge_agent.uplinkconfig import UplinkConfig, uplink_conflicts
-from edge_agent.wireconfig import GateConfig, RecipeGateConfig, WireConfig, wire_conflicts
 
-SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[1] / "models" / "bundles"
+SHIPPED_BUNDLES: Final = Path(__file__).resolve().parents[2] / "models" / "bundles"
 """Folder of the bundles that are installed with the program."""
 
 ORDINARY: Final = 0.02

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from edge_agent import api, trust, trustfile
+from edge_agent import api
 from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import checked
 from edge_agent.config import Config
@@ -16,9 +16,11 @@ from edge_agent.errors import BadData, Unavailable
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
-from edge_agent.printing import say, say_json
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.disk import check_owner
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.trust import file as trustfile
+from edge_agent.trust import keys as trust
 
 PEM_BEGIN: Final = "-----BEGIN PUBLIC KEY-----"
 PEM_END: Final = "-----END PUBLIC KEY-----"

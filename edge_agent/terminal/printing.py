@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.configfile import format_problems
+from edge_agent.config.file import format_problems
+from edge_agent.config.tomltext import Problem
 from edge_agent.errors import EdgeAgentError
-from edge_agent.tomltext import Problem
 
 COLOURS: Final = {"OK": "32", "NG": "31", "UNSURE": "33", "MISSED": "35"}
 """ANSI colours of the answers."""

@@ -7,11 +7,11 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge_agent.cameraconfig import DeviceKind
 from edge_agent.config import SHIPPED_BUNDLES, Config
-from edge_agent.section import Conflict
-from edge_agent.tomltext import quoted
-from edge_agent.wireconfig import WireConfig
+from edge_agent.config.camera import DeviceKind
+from edge_agent.config.section import Conflict
+from edge_agent.config.tomltext import quoted
+from edge_agent.config.wire import WireConfig
 from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
 
 

@@ -11,8 +11,8 @@ from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
 from edge_agent.errors import BadData, StateDamaged, Unavailable
 from edge_agent.records import Event
-from edge_agent.signing import Envelope, opened
-from edge_agent.trustfile import ADMINISTERS, read_keys
+from edge_agent.trust.file import ADMINISTERS, read_keys
+from edge_agent.trust.signing import Envelope, opened
 
 LOOK_S: Final = 5.0
 """Whether the file has changed is looked at before each signed command, and for the sake of the others so often [s]."""

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.certificate import Certificate
 from edge_agent.config import Config
 from edge_agent.errors import BadData
-from edge_agent.identity import CA, MAX_BYTES, STATION, Identities, Identity, hardware_of
-from edge_agent.printing import say, say_json
-from edge_agent.printout import check_folder, write_file
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.disk import RealDisk, check_owner
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.terminal.printout import check_folder, write_file
+from edge_agent.trust.certificate import Certificate
+from edge_agent.trust.identity import CA, MAX_BYTES, STATION, Identities, Identity, hardware_of
 
 
 def show_identity(config: Config, *, as_json: bool) -> int:

@@ -14,10 +14,10 @@ from edge_agent.commands import GateAnswer, Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
-from edge_agent.printing import print_status, say, say_json, shown
 from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.station import Station
+from edge_agent.terminal.printing import print_status, say, say_json, shown
 
 BYPASS_WORDS: Final = {
     True: "BYPASSED: every part passes, whatever its verdict, until: edge-agent gate follow",

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from edge_agent.config.section import Conflict, OptionalPath, Section
 from edge_agent.records import BeltTime
-from edge_agent.section import Conflict, OptionalPath, Section
 
 GATE_MARGIN_MS: Final = 20.0
 """An answer is told to the microcontroller within this, one repetition included [ms]; docs/wire.md."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.auditchain import verify
-from edge_agent.printing import say, say_json, shown
+from edge_agent.terminal.printing import say, say_json, shown
 
 
 def list_audit(place: Path, limit: int, *, as_json: bool) -> int:

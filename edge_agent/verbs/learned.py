@@ -18,10 +18,10 @@ from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.learning.outcome import Changed, ClassKnown
 from edge_agent.learning.proof import ProofSheet, proof_lines
-from edge_agent.printing import say, say_json
-from edge_agent.progressbar import progress_bar
-from edge_agent.proofpage import write_page
 from edge_agent.station import Station
+from edge_agent.terminal.printing import say, say_json
+from edge_agent.terminal.progressbar import progress_bar
+from edge_agent.verbs.proofpage import write_page
 
 
 def show_learned(config: Config, label: str | None, *, as_json: bool) -> int:

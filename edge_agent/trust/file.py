@@ -20,7 +20,7 @@ import msgspec
 from edge_agent.arguments import KeyName, KeyRole, TrustArguments, TrustedKey
 from edge_agent.errors import BadData, Unavailable, Unsafe
 from edge_agent.runtime.disk import Missing, RealDisk, replace
-from edge_agent.signing import key_id
+from edge_agent.trust.signing import key_id
 
 MAX_KEYS: Final = 64
 MAX_FILE_BYTES: Final = 64 * 1024

@@ -1,0 +1,1 @@
+"""What people see on a terminal and find as a file: lines, tables, progress, exit codes."""

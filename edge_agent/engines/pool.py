@@ -28,7 +28,7 @@ LoadEngines = Callable[[Bundle, Spot | Mapping[str, Spot], Sequence[Part], Path 
 
 def find_devices() -> tuple[DeviceName, ...]:
     """Give every device of every runtime on this machine; loads the runtimes."""
-    from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `_engine`)
+    from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `load_runtime`)
 
     return tuple(
         DeviceName(door.RUNTIME, kind) for door in (onnxruntime_engine, openvino_engine) for kind in door.kinds()
@@ -71,18 +71,32 @@ def load_engines(
     return engines
 
 
-def _engine(model: bytes, spot: Spot, cache: Path | None) -> Engine:
-    """Load a model; a runtime is imported only when it is used, because each costs memory and start-up time."""
-    (runtime, kind), threads = spot
+def load_runtime(runtime: str) -> Callable[[bytes, Spot, Path | None], Engine]:
+    """Import a runtime, which is done only when it is used, because each costs memory and start-up time.
+
+    Args:
+        runtime: its name.
+
+    Returns:
+        What loads a model with it.
+
+    Raises:
+        ConfigError: there is no such runtime.
+    """
     if runtime == "onnxruntime":
         from edge_agent.engines.onnxruntime_engine import OnnxEngine  # noqa: PLC0415 (see above)
 
-        return OnnxEngine(model, kind, threads)
+        return lambda model, spot, cache: OnnxEngine(model, spot.device.kind, spot.threads)
     if runtime == "openvino":
         from edge_agent.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 (see above)
 
-        return OpenVinoEngine(model, kind, threads, cache)
+        return lambda model, spot, cache: OpenVinoEngine(model, spot.device.kind, spot.threads, cache)
     raise ConfigError(f"no runtime {runtime}", hint=f"[engine] runtime can be {' or '.join(RUNTIMES)}")
+
+
+def _engine(model: bytes, spot: Spot, cache: Path | None) -> Engine:
+    """Load a model."""
+    return load_runtime(spot.device.runtime)(model, spot, cache)
 
 
 def _differences(part: Part, engine: Engine) -> list[str]:

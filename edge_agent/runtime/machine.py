@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 from pathlib import Path
 
 
@@ -31,6 +32,11 @@ def pss_mb() -> float | None:
         return None
     sizes_kb = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
     return sizes_kb[0] * 1024 / 1e6 if sizes_kb else None
+
+
+def page_faults() -> int:
+    """Give how many pages the kernel has given this process without reading a disk (getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def give_back_memory() -> None:

@@ -206,7 +206,8 @@ def _stressed(
     try:
         with hostile(cores() if options.hostile else 0):
             looks, faults, wait_ms, seconds = _watched(agent, seen, options.parts)
-        status = agent.dispatcher.status(agent.clock.now())
+        now = agent.clock.now()
+        status, custody = agent.dispatcher.status(now), agent.custody.status(now)
     finally:
         unclean = agent.close()
     if (ending := agent.supervisor.ending) is not None:
@@ -233,6 +234,7 @@ def _stressed(
         events=_events(agent),
         memory=slope_of(looks),
         own_mb=sum(casting.image.nbytes + casting.samples.nbytes for casting in castings) / 1e6,
+        custody=custody,
         page_faults=faults,
         machine=f"{processor()}, {platform.system()} {platform.release()}",
         versions=_versions(agent),

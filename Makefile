@@ -21,11 +21,13 @@ $(BIN)/python:
 $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 	@echo "installing edge-agent and what it needs into $(VENV) (a minute the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m compileall -q edge_agent firmware_bridge models
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing edge-agent and its test tools into $(VENV) (a minute or two the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m compileall -q edge_agent firmware_bridge models
 	@touch $@ $(VENV)/.runtime
 
 setup: $(VENV)/.test  ## make .venv with everything for running and testing

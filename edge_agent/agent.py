@@ -25,6 +25,7 @@ from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.custody import LESSON, Custody
 from edge_agent.runtime.loop import Loop
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.timekeeping import synchronised
@@ -84,6 +85,7 @@ class Agent:
         say: publishes a message, without ever blocking, False without room; for the way to the console.
         acknowledge: tells the broker that a message is safe here; the same.
         life: of this run; another one after each start.
+        custody: knows who holds pictures and windows.
         restarts: somebody wants the station to begin anew once it has ended.
         uplink: the way to the console; None without one.
 
@@ -138,6 +140,7 @@ class Agent:
         self.say: Callable[[Outgoing], bool] = lambda outgoing: False
         self.acknowledge: Callable[[Inbound], None] = lambda inbound: None
         self.life = secrets.token_hex(8)
+        self.custody = Custody()
         self.restarts = False
         self.uplink: Uplink | None = None
         self.evidence_dropped = 0
@@ -189,11 +192,15 @@ class Agent:
 
     def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Keep the part's evidence in the background, where the configuration says so; show it to the teacher."""
-        self.teacher.saw(part, frame, window)
-        if self.station.keeps(part) and not self.background.submit(
-            Chore(lambda: self.station.keep(part, frame, window), self._kept)
-        ):
-            self.evidence_dropped += 1
+        holder = LESSON if self.teacher.saw(part, frame, window) else ""
+        if self.station.keeps(part):
+            if self.background.submit(Chore(lambda: self.station.keep(part, frame, window), self._kept)):
+                holder = holder or "evidence"
+            else:
+                self.evidence_dropped += 1
+        for data in (None if frame is None else frame.image, None if window is None else window.samples):
+            if data is not None and holder:
+                self.custody.hand(data, holder, self.clock.now())
 
     def component_changed(self, status: ComponentStatus) -> None:
         """Record what became of a component."""
@@ -300,6 +307,7 @@ class Agent:
             cameras=tuple(camera.stats() for camera in self.line.cameras),
             uplink=None if self.uplink is None else self.uplink.status(),
             clock_synchronised=synchronised(),
+            custody=self.custody.status(self.clock.now()),
         )
         return replace(status, troubles=tuple(troubles_of(status)))
 

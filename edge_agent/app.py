@@ -172,6 +172,7 @@ def _joined(
         clock=clock,
         keep=agent.keep,
         told=told,
+        custody=agent.custody,
     )
     agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)

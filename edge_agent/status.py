@@ -16,6 +16,7 @@ from edge_agent.ledger import Latency, LedgerStatus
 from edge_agent.ledger.evidence import EvidenceStatus
 from edge_agent.proportion import Proportion, exact
 from edge_agent.records import Outcome, Part
+from edge_agent.runtime.custody import CustodyStatus
 from edge_agent.runtime.loop import StepTimes
 from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.runtime.supervisor import ComponentStatus
@@ -103,6 +104,7 @@ class Status:
         cameras: those that the parts are seen by.
         uplink: the way to the console; None without one.
         clock_synchronised: something keeps the wall clock right; None where the kernel may not be asked.
+        custody: the pictures and windows in memory, and who has them.
         parts: recorded parts by outcome; empty when the ledger cannot be read.
         latencies: of the last parts.
         drawn: what people said of the drawn parts; None when the ledger cannot be read.
@@ -144,6 +146,7 @@ class Status:
     cameras: tuple[CameraStats, ...] = ()
     uplink: UplinkStatus | None = None
     clock_synchronised: bool | None = False
+    custody: CustodyStatus = CustodyStatus()
     parts: dict[str, int] = field(default_factory=dict)
     latencies: tuple[Latency, ...] = ()
     drawn: Drawn | None = None

@@ -144,19 +144,20 @@ class Teacher:
         """
         self._start(_Running(product, plan, done, now, now, wanted=count))
 
-    def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
-        """Hear of a part that was acted on, and take it where the line's next parts are wanted."""
+    def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> bool:
+        """Hear of a part that was acted on, and take it where the line's next parts are wanted; say whether it did."""
         running = self._running
         if running is None or part.recipe != running.product.name or len(running.examples) >= running.wanted:
-            return
+            return False
         samples, rate_hz = (None, 0.0) if window is None or window.gap else (window.samples, window.rate_hz)
         image = None if frame is None else frame.image
         if image is None and samples is None:
-            return
+            return False
         name = f"part {part.id}" if part.id else f"{part.trigger.series} {part.trigger.number}"
         running.examples.append(Example(name, image, samples, rate_hz))
         if len(running.examples) == running.wanted:
             self._poke(self.name)
+        return True
 
     def cancel(self) -> bool:
         """Give up the lesson that is being given; say whether there was one that could be."""

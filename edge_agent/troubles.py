@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from edge_agent.inspection.gate import BYPASSED
+from edge_agent.runtime.custody import LESSON
 from edge_agent.runtime.loop import STEP_BUDGET_S
 from edge_agent.sources.camera.account import CameraState
 from edge_agent.status import Status, Trouble
@@ -21,6 +22,9 @@ UNTROUBLED = frozenset({"done", "cancelled", BYPASSED})
 
 BEHIND_S = 3600.0
 """A console that is connected and lacks what is older than this does not keep up [s]."""
+
+HELD = 64
+"""Old pictures and windows that are no leak: those that wait for a trigger while the line stands, and more."""
 
 STARVED_S = 60.0
 """Background work that waits longer than this does not get done [s]."""
@@ -168,6 +172,14 @@ def _device_troubles(status: Status) -> Iterator[Trouble]:
 
 
 def _flow_troubles(status: Status) -> Iterator[Trouble]:
+    leaking = {holder: count for holder, count in status.custody.old.items() if holder != LESSON}
+    if sum(leaking.values()) > HELD:
+        said = ", ".join(f"{count} by {holder}" for holder, count in sorted(leaking.items()))
+        yield Trouble(
+            "held",
+            f"pictures and windows stay in memory though their parts are done: {said}",
+            "a restart lets them go; report what edge-agent status --json says under custody",
+        )
     for name, box in status.mailboxes.items():
         if box.dropped or box.refused:
             yield Trouble(

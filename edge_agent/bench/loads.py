@@ -65,7 +65,8 @@ class Pace:
         casting = self._castings[self._taken % len(self._castings)]
         due_s = None if self._parts_per_s is None else self._taken / self._parts_per_s
         self._taken += 1
-        return Material(due_s, casting.image, FRAME_OFFSET_S, casting.samples, casting.rate_hz, casting.truth)
+        image, samples = casting.image.copy(), casting.samples.copy()  # each part has its own, as from a camera
+        return Material(due_s, image, FRAME_OFFSET_S, samples, casting.rate_hz, casting.truth)
 
 
 def castings_of(line: CastingLine, count: int = CASTINGS) -> list[Casting]:

@@ -1,11 +1,12 @@
-"""How long a station takes from its start to its first verdict on the disk: `edge-agent bench --start`.
+"""How long a station takes to its first verdict on the disk, and its memory: `edge-agent bench --start`.
 
-The station is the program as systemd starts it, on the simulated line; the first start compiles the models, the others
-find them compiled.
+The station is the program as systemd starts it, on the simulated line, its Python compiled as an installer leaves it;
+the first start compiles the models, the others find them compiled.
 """
 
 from __future__ import annotations
 
+import compileall
 import json
 import signal
 import subprocess
@@ -18,17 +19,23 @@ from typing import Final
 
 import numpy as np
 
+import edge_agent
+import firmware_bridge
+import models
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.inspection.encode import load_bundle
 from edge_agent.ledger import Reader
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.runtime.machine import processor
+from edge_agent.runtime.machine import processor, pss_mb
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.progressbar import progress_bar
 
 STARTS: Final = 5
 """After the first."""
+
+SETTLED_S: Final = 15.0
+"""After its last start the station runs so long before its memory is read [s]."""
 
 TIMEOUT_S: Final = 60.0
 LOOK_S: Final = 0.02
@@ -42,12 +49,14 @@ class StartReport:
         bundle: its name, or its folder.
         first_s: the first start, which compiles the models [s].
         warm_s: the others, which find them compiled [s].
+        memory_mb: proportional set size of the station when it has run for a while [MB]; None where nobody says.
         machine: processor.
     """
 
     bundle: str
     first_s: float
     warm_s: tuple[float, ...]
+    memory_mb: float | None
     machine: str
 
 
@@ -66,6 +75,8 @@ def run_starting(bundle: str, *, as_json: bool) -> int:
         Unavailable: a station did not judge within a minute.
     """
     load_bundle(RecipeConfig(bundle=bundle).resolved(Path.cwd()).bundle_dir)
+    for package in (edge_agent, firmware_bridge, models):
+        compileall.compile_dir(package.__path__[0], quiet=2)
     taken_s: list[float] = []
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder, progress_bar("starts") as progress:
         named = str(Path(bundle).absolute()) if "/" in bundle else bundle
@@ -74,9 +85,10 @@ def run_starting(bundle: str, *, as_json: bool) -> int:
             f"[source.simline]\nparts_per_s = 50\n[recipe]\nbundle = {json.dumps(named)}\n", encoding="utf-8"
         )
         for start in range(1 + STARTS):
-            taken_s.append(_started(config, start, SystemClock()))
+            committed_s, memory_mb = _started(config, start, SystemClock(), SETTLED_S if start == STARTS else 0.0)
+            taken_s.append(committed_s)
             progress(start + 1, 1 + STARTS)
-    report = StartReport(bundle, taken_s[0], tuple(taken_s[1:]), processor())
+    report = StartReport(bundle, taken_s[0], tuple(taken_s[1:]), memory_mb, processor())
     if as_json:
         say_json(report)
         return 0
@@ -86,11 +98,13 @@ def run_starting(bundle: str, *, as_json: bool) -> int:
         f"models compiled before               {np.median(report.warm_s):6.2f} s "
         f"(median of {STARTS}; {min(report.warm_s):.2f} to {max(report.warm_s):.2f})"
     )
+    if report.memory_mb is not None:
+        say(f"memory (PSS) {SETTLED_S:g} s later          {report.memory_mb:6.1f} MB")
     return 0
 
 
-def _started(config: Path, start: int, clock: Clock) -> float:
-    """Start a station, wait for its first verdict, stop it; give how long that took [s]."""
+def _started(config: Path, start: int, clock: Clock, settled_s: float) -> tuple[float, float | None]:
+    """Start a station, stop it `settled_s` after its first verdict; give how long that took [s], its memory [MB]."""
     idle = threading.Event()
     before = _last(config)
     began_s = clock.now()
@@ -105,10 +119,12 @@ def _started(config: Path, start: int, clock: Clock) -> float:
                     hint="run it yourself: edge-agent run -c FILE",
                 )
             clock.wait(idle, clock.now() + LOOK_S)
+        clock.wait(idle, clock.now() + settled_s)
+        memory_mb = pss_mb(station.pid)
     finally:
         station.send_signal(signal.SIGTERM)
         station.wait(TIMEOUT_S)
-    return committed_s - began_s
+    return committed_s - began_s, memory_mb
 
 
 def _last(config: Path) -> int:

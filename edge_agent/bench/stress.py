@@ -27,7 +27,7 @@ from edge_agent.bench.chaos import Chaos
 from edge_agent.bench.chart import draw_histogram, draw_memory
 from edge_agent.bench.loads import Busy, Pace, castings_of, hostile, load_remembering
 from edge_agent.bench.report import span
-from edge_agent.bench.stressreport import BUDGET_MS, StressReport, print_stress, slope_of
+from edge_agent.bench.stressreport import BUDGET_MS, SETTLED, StressReport, print_stress, slope_of
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.engines import LoadEngines, load_engines
@@ -36,7 +36,7 @@ from edge_agent.ledger.reader import HOPS
 from edge_agent.proportion import exact
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
-from edge_agent.runtime.machine import cores, processor, pss_mb
+from edge_agent.runtime.machine import cores, give_back_memory, page_faults, processor, pss_mb
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json, warn
 from edge_agent.terminal.printout import check_folder, write_file
@@ -195,6 +195,7 @@ def _stressed(
         for slug in CLASSES:
             if slug != NORMAL:
                 station.teach(slug, [example_of(line.example(slug, i)) for i in range(SHOTS)])
+    give_back_memory()  # what teaching took is no memory of a running station
     castings, seen, chaos = castings_of(line), _Seen(options.parts), Chaos(FAULTY_ONE_IN, seed=1)
     usual: LoadEngines = load_remembering if options.remembered else load_engines
     load: LoadEngines = chaos.load if options.faulty else usual
@@ -204,8 +205,9 @@ def _stressed(
         agent.loop.add(busy)
     try:
         with hostile(cores() if options.hostile else 0):
-            looks, wait_ms, seconds = _watched(agent, seen, options.parts)
-        status = agent.dispatcher.status(agent.clock.now())
+            looks, faults, wait_ms, seconds = _watched(agent, seen, options.parts)
+        now = agent.clock.now()
+        status, custody = agent.dispatcher.status(now), agent.custody.status(now)
     finally:
         unclean = agent.close()
     if (ending := agent.supervisor.ending) is not None:
@@ -231,15 +233,28 @@ def _stressed(
         dispatch=status.counts,
         events=_events(agent),
         memory=slope_of(looks),
+        own_mb=sum(casting.image.nbytes + casting.samples.nbytes for casting in castings) / 1e6,
+        custody=custody,
+        page_faults=faults,
         machine=f"{processor()}, {platform.system()} {platform.release()}",
         versions=_versions(agent),
     )
     return seen, looks, report, unclean
 
 
-def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, float]], float, float]:
-    """Run the agent to the end of its line; give what memory was, the longest wait, and how long it took [s]."""
+def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, float]], float, float, float]:
+    """Run the agent to the end of its line.
+
+    Args:
+        agent: is run.
+        seen: counts what comes out of it.
+        parts: how many will.
+
+    Returns:
+        Parts and memory [MB] at each look, page faults for each part, the longest wait [ms], how long it took [s].
+    """
     looks: list[tuple[int, float]] = []
+    settled = (0, 0)
     wait_ms = 0.0
     clock: Clock = agent.clock
     loop = threading.Thread(target=agent.run, name="loop")
@@ -252,13 +267,16 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
                 progress(seen.count, parts)
                 if seen.count and (mb := pss_mb()) is not None:
                     looks.append((seen.count, mb))
+                if seen.count < SETTLED * parts:
+                    settled = seen.count, page_faults()
                 wait_ms = max(wait_ms, 1e3 * agent.dispatcher.waits.p99_s)
                 if not seen.count:
                     began_s = clock.now()
     finally:
         agent.loop.stop()
         loop.join()
-    return looks, wait_ms, clock.now() - began_s
+    faults = (page_faults() - settled[1]) / max(seen.count - settled[0], 1)
+    return looks, faults, wait_ms, clock.now() - began_s
 
 
 def _events(agent: Agent) -> dict[str, int]:

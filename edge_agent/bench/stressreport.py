@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_agent.bench.report import Span
 from edge_agent.proportion import Proportion
+from edge_agent.runtime.custody import CustodyStatus
 from edge_agent.scheduler.account import DispatchCounts
 from edge_agent.terminal.printing import say
 
@@ -62,6 +63,9 @@ class StressReport:
         dispatch: what became of the jobs.
         events: warnings and errors that the station recorded, by kind.
         memory: None where the system does not say.
+        own_mb: what of that the bench itself holds: the castings that come again and again [MB].
+        custody: the pictures and windows in memory when the line had ended.
+        page_faults: pages that the kernel had to give for each part, in the settled part of the run.
         machine: processor and system.
         versions: of the program and its runtimes.
     """
@@ -83,6 +87,9 @@ class StressReport:
     dispatch: DispatchCounts
     events: dict[str, int]
     memory: Slope | None
+    own_mb: float
+    custody: CustodyStatus
+    page_faults: float
     machine: str
     versions: dict[str, str]
 
@@ -139,6 +146,10 @@ def print_stress(report: StressReport) -> None:
             f"memory (PSS): {memory.start_mb:.1f} MB, then {memory.end_mb:.1f} MB; "
             f"{memory.per_100k_mb:+.2f} MB (standard error {memory.error_mb:.2f}) for each 100,000 parts"
         )
+        say(f"of it the bench itself holds {report.own_mb:.1f} MB; {report.page_faults:.1f} page faults for each part")
+    held = report.custody
+    old = f"; for more than a minute: {_listed(held.old)}" if held.old else ""
+    say(f"pictures and windows: {held.given} came, at most {held.most} in memory, at the end {held.held}{old}")
 
 
 def _per_million(share: Proportion) -> str:

@@ -28,7 +28,7 @@ LoadEngines = Callable[[Bundle, Spot | Mapping[str, Spot], Sequence[Part], Path 
 
 def find_devices() -> tuple[DeviceName, ...]:
     """Give every device of every runtime on this machine; loads the runtimes."""
-    from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `_engine`)
+    from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `load_runtime`)
 
     return tuple(
         DeviceName(door.RUNTIME, kind) for door in (onnxruntime_engine, openvino_engine) for kind in door.kinds()
@@ -59,8 +59,8 @@ def load_engines(
         for part in parts or bundle.manifest.parts:
             spot = spots if isinstance(spots, Spot) else spots[part.role]
             try:
-                engines[part.role] = _engine(
-                    bundle.part_bytes(part.role), spot, cache, overflows=bundle.manifest.overflows
+                engines[part.role] = load_runtime(spot.device.runtime)(
+                    bundle.part_bytes(part.role), spot, cache, bundle.manifest.overflows
                 )
             except BadData as error:
                 raise BundleRefused(bundle.name, part.file, error.message) from error
@@ -73,17 +73,34 @@ def load_engines(
     return engines
 
 
-def _engine(model: bytes, spot: Spot, cache: Path | None, *, overflows: bool) -> Engine:
-    """Load a model; a runtime is imported only when it is used, because each costs memory and start-up time."""
-    (runtime, kind), threads = spot
+LoadModel = Callable[[bytes, Spot, Path | None, bool], Engine]
+"""Loads a model at a spot, with a folder for what is compiled; last, whether sums of its products may overflow."""
+
+
+def load_runtime(runtime: str) -> LoadModel:
+    """Import a runtime, which is done only when it is used, because each costs memory and start-up time.
+
+    Args:
+        runtime: its name.
+
+    Returns:
+        What loads a model with it.
+
+    Raises:
+        ConfigError: there is no such runtime.
+    """
     if runtime == "onnxruntime":
         from edge_agent.engines.onnxruntime_engine import OnnxEngine  # noqa: PLC0415 (see above)
 
-        return OnnxEngine(model, kind, threads, overflows=overflows)
+        return lambda model, spot, cache, overflows: OnnxEngine(
+            model, spot.device.kind, spot.threads, overflows=overflows
+        )
     if runtime == "openvino":
         from edge_agent.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 (see above)
 
-        return OpenVinoEngine(model, kind, threads, cache, overflows=overflows)
+        return lambda model, spot, cache, overflows: OpenVinoEngine(
+            model, spot.device.kind, spot.threads, cache, overflows=overflows
+        )
     raise ConfigError(f"no runtime {runtime}", hint=f"[engine] runtime can be {' or '.join(RUNTIMES)}")
 
 

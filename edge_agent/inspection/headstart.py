@@ -1,6 +1,8 @@
 """Loads and proves a bundle on a thread of its own while the rest of the station is read and put together.
 
-The lane that is to run it takes it over. Whatever goes wrong here is told by that lane, which loads it again.
+What of it is Python comes first, and alone: two threads of Python only keep each other waiting. What is left for the
+thread is compiling and computing. The lane that is to run the bundle takes it over; whatever goes wrong here is told by
+that lane, which loads it again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from edge_agent.config import Config, EngineConfig
 from edge_agent.engines import Spot
-from edge_agent.engines.pool import COMPILED
+from edge_agent.engines.pool import COMPILED, load_runtime
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import EdgeAgentError
 from edge_agent.inspection.encode import Encoder, load_bundle
@@ -36,9 +38,16 @@ class HeadStart:
 
     def begin(self) -> None:
         """Begin to load; where it runs is still to be measured, nothing happens."""
-        if self._config.engine.runtime != "auto":
-            self._thread = threading.Thread(target=self._run, name="head start")
-            self._thread.start()
+        config = self._config
+        if config.engine.runtime == "auto":
+            return
+        try:
+            load_runtime(config.engine.runtime)
+            bundle = load_bundle(config.recipe.bundle_dir)
+        except EdgeAgentError:
+            return  # whoever needs it will say why
+        self._thread = threading.Thread(target=self._run, args=(bundle,), name="head start")
+        self._thread.start()
 
     def take(self, bundle: Bundle, spots: Mapping[str, Spot]) -> Encoder | None:
         """Wait for the encoder and hand it over, once; it belongs to the thread that asks.
@@ -69,13 +78,11 @@ class HeadStart:
         if thread is not None:
             thread.join()
 
-    def _run(self) -> None:
+    def _run(self, bundle: Bundle) -> None:
         config = self._config
         try:
-            bundle = load_bundle(config.recipe.bundle_dir)
-            cache = Path(config.station.state_dir) / COMPILED
-            encoder = self._load(bundle, config.engine, cache)
-            encoder.vouch()
-            self._made = bundle, encoder
+            encoder = self._load(bundle, config.engine, Path(config.station.state_dir) / COMPILED)
         except EdgeAgentError:
-            self._made = None  # the lane will say why
+            return  # the lane will say why
+        encoder.vouch()
+        self._made = bundle, encoder

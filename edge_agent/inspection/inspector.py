@@ -21,6 +21,7 @@ from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts, Skipped
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
 from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, Times, Trigger, Verdict, VibrationWindow
 from edge_agent.runtime.clock import Clock
+from edge_agent.runtime.custody import Custody
 from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.sources.source import Position, Source
 
@@ -88,6 +89,7 @@ class Inspector:
         keep: hears every part that has a row and a frame or a window, once it was acted on, to keep those; must not
             block.
         told: hears every part when the ledger has it, or has refused it.
+        custody: hears which pictures and windows it holds.
     """
 
     name = "inspection"
@@ -104,8 +106,10 @@ class Inspector:
         clock: Clock,
         keep: Callable[[Part, Frame | None, VibrationWindow | None], None],
         told: Callable[[Part], None],
+        custody: Custody | None = None,
     ) -> None:
         self._source = source
+        self._custody = custody or Custody()
         self._pairer = Pairer(limits, self._needs_of)
         self._slack_s = limits.max_uncertainty_ms / 1e3
         self._encoding = encoding
@@ -168,7 +172,9 @@ class Inspector:
         """Move every flight as far as it goes without an answer from others."""
         for item in self._source.take():
             taken = self._pairer.add(item)
-            if taken and isinstance(item, Trigger):
+            if not isinstance(item, Trigger):
+                self._custody.hand(item.image if isinstance(item, Frame) else item.samples, self.name, now)
+            elif taken:
                 self._begin(item)
         for lost in self._pairer.take_skipped():
             self._declare(lost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 from pathlib import Path
 
 
@@ -23,14 +24,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def pss_mb() -> float | None:
-    """Give the process's proportional set size [MB] (proc(5), smaps_rollup); None where the system does not say."""
+def pss_mb(process: int | None = None) -> float | None:
+    """Give the proportional set size of a process [MB] (proc(5), smaps_rollup); None where the system does not say.
+
+    Args:
+        process: its number; None for this one.
+
+    Returns:
+        Its memory, what it shares with others divided among them.
+    """
     try:
-        text = Path("/proc/self/smaps_rollup").read_text()
+        text = Path(f"/proc/{process or 'self'}/smaps_rollup").read_text()
     except OSError:
         return None
     sizes_kb = [int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")]
     return sizes_kb[0] * 1024 / 1e6 if sizes_kb else None
+
+
+def page_faults() -> int:
+    """Give how many pages the kernel has given this process without reading a disk (getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def give_back_memory() -> None:

@@ -92,6 +92,9 @@ def print_status(status: dict[str, Any]) -> None:
     slowest = max(status["steps"], key=lambda step: step["worst_s"], default=None)
     if slowest is not None:
         say(f"slowest component: {slowest['name']}, {slowest['worst_s'] * 1e3:.1f} ms at worst")
+    custody = status["custody"]
+    by = ", ".join(f"{count} {holder}" for holder, count in custody["by"].items()) or "none"
+    say(f"pictures and windows in memory: {by}; {custody['held_bytes'] / 1e6:.1f} MB")
     width = max(map(len, status["mailboxes"]), default=0)
     for name, box in status["mailboxes"].items():
         say(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,8 +16,10 @@ from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
 from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
-from edge_agent.station import Station
 from edge_agent.terminal.printing import print_status, say, say_json, shown
+
+if TYPE_CHECKING:
+    from edge_agent.station import Station
 
 BYPASS_WORDS: Final = {
     True: "BYPASSED: every part passes, whatever its verdict, until: edge-agent gate follow",
@@ -64,7 +66,7 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
     if api.is_listening(socket):
         api.call(socket, "label", {"part": part, "label": label, "who": who})
     else:
-        with Station(config) as station:
+        with _stopped(config) as station:
             station.label(part, label, who)
     with Reader(Path(config.station.state_dir)) as reader:
         now = reader.part(part).operator_label
@@ -151,7 +153,7 @@ def use_recipe(config: Config, recipe: str, who: str, *, as_json: bool) -> int:
     if api.is_listening(socket):
         used = msgspec.convert(api.call(socket, "use", {"recipe": recipe, "who": who}), Used)
     else:
-        with Station(config) as station:
+        with _stopped(config) as station:
             station.use(recipe, who)
         used = Used(recipe, 0.0)
     if as_json:
@@ -212,3 +214,10 @@ def parse_since(text: str, now_utc: float) -> float:
         raise BadData(
             f"{text!r} is not a time", hint="write 2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
         ) from None
+
+
+def _stopped(config: Config) -> Station:
+    """Open a station that does not run; only here is all of it loaded, which a running one need not be asked with."""
+    from edge_agent.station import Station  # noqa: PLC0415 (see above)
+
+    return Station(config)

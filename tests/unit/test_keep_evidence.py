@@ -62,6 +62,18 @@ def test_it_is_kept_by_a_chore_and_not_at_once(frame: Frame | None, window: Vibr
     assert bench.agent.evidence_dropped == 0
 
 
+@pytest.mark.parametrize(
+    ("outcome", "wanted", "holder"),
+    [(Outcome.NG, False, "evidence"), (Outcome.OK, True, "teaching"), (Outcome.NG, True, "teaching")],
+)
+def test_who_has_picture_and_window_from_now_on_is_known(outcome: Outcome, wanted: bool, holder: str) -> None:
+    bench = Bench()
+    bench.agent.teacher = SimpleNamespace(saw=lambda *evidence: wanted)
+    bench.agent.keep(part(1, outcome=outcome), FRAME, WINDOW)
+
+    assert bench.agent.custody.status(0.0).by == {holder: 2}
+
+
 def test_of_a_part_that_is_not_to_be_kept_no_chore_is_made() -> None:
     bench = Bench()
     bench.agent.keep(part(1, outcome=Outcome.OK), FRAME, WINDOW)

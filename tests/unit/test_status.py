@@ -13,6 +13,7 @@ from edge_agent.inspection.inspector import InspectionCounts
 from edge_agent.inspection.judge import Promise
 from edge_agent.ledger import LedgerStatus
 from edge_agent.records import Outcome, Part
+from edge_agent.runtime.custody import CustodyStatus
 from edge_agent.runtime.loop import StepTimes
 from edge_agent.status import Status, Trouble, drawn_of
 from edge_agent.terminal.printing import print_status
@@ -42,6 +43,17 @@ def test_what_is_counted_says_since_when_and_how_often(status: Status, kind: str
 
     assert (trouble.kind, trouble.count) == (kind, count)
     assert "since the start" in trouble.message
+
+
+@pytest.mark.parametrize(
+    ("old", "kinds"),
+    [({"evidence": 65}, ["held"]), ({"evidence": 40, "inspection": 24}, []), ({"teaching": 500, "inspection": 9}, [])],
+)
+def test_what_is_never_let_go_of_is_a_trouble_and_named_but_for_a_lesson(old: dict[str, int], kinds: list[str]) -> None:
+    troubles = list(troubles_of(replace(status_of(), custody=CustodyStatus(held=600, old=old))))
+
+    assert [trouble.kind for trouble in troubles] == kinds
+    assert all("65 by evidence" in trouble.message for trouble in troubles)
 
 
 @pytest.mark.parametrize(("known", "kinds"), [(True, []), (False, []), (None, ["clock_unknown"])])

@@ -7,6 +7,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,11 +24,13 @@ from edge_agent.records import (
     Frame,
     Modality,
     Outcome,
+    Pair,
     Part,
     Trigger,
     Verdict,
     VibrationWindow,
 )
+from edge_agent.runtime.custody import Custody
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.scheduler.job import Job
 from edge_agent.sources.source import FeedStats, Item, Position
@@ -158,6 +161,7 @@ class Bench:
     kind: type[Inspector] = Inspector
     kept: list[tuple[int, int]] = field(default_factory=list)  #: number, and how many parts had been acted on
     evidence: list[tuple[bool, bool]] = field(default_factory=list)  #: whether there was a frame, and a window
+    custody: Custody = field(default_factory=Custody)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.clock)
@@ -174,6 +178,7 @@ class Bench:
             clock=self.clock,
             keep=self.keep,
             told=self.told.append,
+            custody=self.custody,
         )
         self.inspector.begin(Position("a", 0))
 
@@ -227,6 +232,31 @@ def acts_only_after_the_commit(kind: type[Inspector]) -> bool:
 
 def test_a_part_is_acted_on_only_when_the_disk_has_it() -> None:
     assert acts_only_after_the_commit(Inspector)
+
+
+class HoardingInspector(Inspector):
+    """Wrong: remembers the pair of every part."""
+
+    pairs: ClassVar[list[Pair]] = []
+
+    def _encode(self, pair: Pair) -> None:
+        self.pairs.append(pair)
+        super()._encode(pair)
+
+
+@pytest.mark.parametrize(("kind", "held"), [(Inspector, 0), (HoardingInspector, 40)])
+def test_picture_and_window_are_held_until_their_part_is_done_and_no_longer(kind: type[Inspector], held: int) -> None:
+    bench = Bench(kind=kind)
+    for number in range(1, 21):
+        bench.deliver(number)
+        assert bench.custody.status(0.0).by.get("inspection", 0) >= 2
+        bench.answer()
+        bench.commit()
+        bench.clock.advance(0.3)
+    status = bench.custody.status(bench.clock.now())
+    HoardingInspector.pairs.clear()
+
+    assert (status.held, status.given) == (held, 40)
 
 
 def test_a_part_is_told_with_its_number_and_the_source_hears_of_it() -> None:

@@ -122,14 +122,14 @@ def test_what_is_not_here_is_for_a_person_to_change(runtime: str, device: str, r
 def test_what_was_loaded_before_a_failure_is_closed(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
     loaded = [TableEngine((PICTURE,), (EMBEDDING,), dict)]
 
-    def load(_model: bytes, _spot: Spot, _cache: Path | None, *, overflows: bool) -> TableEngine:
+    def load(_model: bytes, _spot: Spot, _cache: Path | None, _overflows: bool) -> TableEngine:
         if loaded[0].closed or waiting:
             raise failure
         waiting.append(True)
         return loaded[0]
 
     waiting: list[bool] = []
-    monkeypatch.setattr(pool, "_engine", load)
+    monkeypatch.setattr(pool, "load_runtime", lambda runtime: load)
     with pytest.raises(type(failure)):
         load_engines(package(part("image"), part("second")), cpu("onnxruntime"))
 
@@ -142,11 +142,11 @@ def test_an_engine_is_told_whether_the_weights_of_the_bundle_may_overflow(
 ) -> None:
     told: list[bool] = []
 
-    def load(_model: bytes, _spot: Spot, _cache: Path | None, *, overflows: bool) -> TableEngine:
+    def load(_model: bytes, _spot: Spot, _cache: Path | None, overflows: bool) -> TableEngine:
         told.append(overflows)
         return TableEngine((PICTURE,), (EMBEDDING,), dict)
 
-    monkeypatch.setattr(pool, "_engine", load)
+    monkeypatch.setattr(pool, "load_runtime", lambda runtime: load)
     load_engines(Package(Manifest((part("image"),), overflows), {"image": b""}), cpu("onnxruntime"))
 
     assert told == [overflows]

@@ -1,4 +1,4 @@
-"""The demo and the bench as a person runs them: as a process, to the end, and refused with one line where not."""
+"""The demo and the bench run to the end, and are refused with one line where they cannot."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import queue
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 from rich.progress import Progress
 
+from edge_agent.agent import Agent
 from edge_agent.bench import Measurement
 from edge_agent.bench.line import HandFed, Line
 from edge_agent.bench.measure import hops_of, measure
+from edge_agent.cli import main
 from edge_agent.config import Config
 from edge_agent.demo.report import DemoReport
 from edge_agent.demo.show import refuse_used
@@ -35,16 +38,28 @@ def program(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280, check=False)
 
 
+def serve(make: Callable[[], Agent]) -> int:
+    """Run an agent to its end in this process, whose signals stay as they are."""
+    agent = make()
+    code = agent.run()
+    assert not agent.close()
+    return code
+
+
 def fields(record: type) -> set[str]:
     return {field.name for field in dataclasses.fields(record)}
 
 
-def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(tmp_path: Path) -> None:
-    words = ("demo", "--fast", "--parts", 40, "--json", "--state", tmp_path / "demo")
-    ran = program(*words, cwd=tmp_path)
+def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge_agent.demo.show.GOOD_RUN", 60)
+    words = ("demo", "--fast", "--parts", "40", "--json", "--state", str(tmp_path / "demo"))
+    code = main(words, serve)
 
-    assert ran.returncode == 0, ran.stderr
-    report = json.loads(ran.stdout)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    report = json.loads(said.out)
     assert set(report) == fields(DemoReport)
     assert report["triggers"] == sum(report["parts"].values()) == 40
     assert report["taught_after"] == 16
@@ -53,9 +68,10 @@ def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(tmp_path: P
     assert Path(report["ledger"]).is_file()
     before = Path(report["ledger"]).read_bytes()
 
-    again = program(*words, cwd=tmp_path)
-    assert (again.returncode, again.stdout) == (1, "")
-    line, hint = again.stderr.splitlines()
+    assert main(words, serve) == 1
+    again = capsys.readouterr()
+    assert again.out == ""
+    line, hint = again.err.splitlines()
     assert "already holds a station" in line and "--state" in hint
     assert Path(report["ledger"]).read_bytes() == before
 
@@ -69,11 +85,13 @@ def test_a_folder_with_a_ledger_or_with_knowledge_is_no_folder_for_a_demo(tmp_pa
         refuse_used(tmp_path)
 
 
-def test_a_bench_measures_every_hop(tmp_path: Path) -> None:
-    ran = program("bench", "--parts", 5, "--json", cwd=tmp_path)
+def test_a_bench_measures_every_hop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("edge_agent.bench.measure.GOOD_RUN", 12)
+    code = main(("bench", "--parts", "5", "--json"), serve)
 
-    assert ran.returncode == 0, ran.stderr
-    measured = json.loads(ran.stdout)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    measured = json.loads(said.out)
     assert set(measured) == fields(Measurement)
     assert measured["parts"] == 5
     assert list(measured["hops"]) == [f"{start}-{end}" for start, end in HOPS]

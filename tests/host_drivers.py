@@ -224,10 +224,21 @@ FATES: Final = (
 """`enum eh_fate`."""
 BAD_CONFIG: Final = 2
 """`EH_BAD_CONFIG`: reasons up to it are of those that a person must mend."""
+NOBODY, NOT_PACKETS = 3, 4
+"""`EH_NOBODY`, `EH_NOT_PACKETS`."""
+
+
+class HostDied(Exception):
+    """The program has ended, or says what it cannot say: no rule of the wire was looked at."""
 
 
 class CHost:
-    """The library in C as a program (`firmware/host_bench.c`)."""
+    """The library in C as a program (`firmware/host_bench.c`).
+
+    Attributes:
+        pongs: sent [us], received [us], rx [ticks].
+        reasons: why sessions ended, `enum eh_reason`.
+    """
 
     def __init__(self, program: Path) -> None:
         pipe = subprocess.PIPE
@@ -238,7 +249,8 @@ class CHost:
         self._answers: IO[bytes] = self._process.stdout
         self._sent = bytearray()
         self._heard: list[Event] = []
-        self.pongs: list[tuple[int, int, int]] = []  #: sent [us], received [us], rx [ticks]
+        self.pongs: list[tuple[int, int, int]] = []
+        self.reasons: list[int] = []
         self.now = START_US
 
     def open(self) -> None:
@@ -278,6 +290,10 @@ class CHost:
     def counts(self) -> dict[str, int]:
         return dict(zip(COUNTS, struct.unpack(f"<{len(COUNTS)}Q", self._answer(b"C")), strict=True))
 
+    def accept(self, count: int) -> None:
+        """Let the port take so many bytes more and then none."""
+        self._ask(b"W" + count.to_bytes(4, "little"))
+
     def kill(self) -> None:
         """End a program that may not end by itself."""
         self._process.kill()
@@ -304,7 +320,7 @@ class CHost:
         except (BrokenPipeError, EOFError):
             assert self._process.stderr is not None
             complaint = self._process.stderr.read().decode(errors="replace")
-            raise AssertionError(f"the host has died:\n{complaint}") from None
+            raise HostDied(complaint) from None
 
     def _read(self, count: int) -> bytes:
         data = self._answers.read(count)
@@ -327,7 +343,8 @@ class CHost:
                 case 0:
                     self._heard.append(("up", *fields("QI")))
                 case 1:
-                    self._heard.append(("ended", "refused" if fields("B")[0] <= BAD_CONFIG else "fault"))
+                    self.reasons += fields("B")
+                    self._heard.append(("ended", "refused" if self.reasons[-1] <= BAD_CONFIG else "fault"))
                 case 2 | 3 | 4:
                     self._heard.append((("rebooted", "armed", "lapsed")[kind - 2],))
                 case 5:
@@ -343,7 +360,7 @@ class CHost:
                     level, length = fields("BH")
                     self._heard.append(("log", level, fields(f"{length}s")[0].decode()))
                 case _:
-                    raise AssertionError(f"no such event: {kind}")
+                    raise HostDied(f"no such event: {kind}")
 
 
 StartHost = Callable[[], Host]

@@ -8,6 +8,7 @@
  *   H alive u8                        whoever decides about parts is alive from now on (1), or not (0)
  *   G us u64                          follow from this time on
  *   R edge u32, after_us u32, pulse_us u32, output u8
+ *   W count u32                       the port takes so many bytes more, and then none
  *   N seq u16                         let the next reliable packet have this number, as if there had been so many
  *   C                                 say the counts
  *
@@ -27,6 +28,7 @@ static uint64_t now, due, ids;
 static uint8_t sent[MAX_SENT], events[MAX_SENT];
 static size_t sent_count, event_count;
 static bool alive;
+static size_t room = SIZE_MAX;
 
 static uint64_t now_us(void *context)
 {
@@ -42,12 +44,15 @@ static uint64_t new_id(void *context)
 
 static size_t write_wire(void *context, const uint8_t *bytes, size_t count)
 {
+    size_t taken = count < room ? count : room;
+
     (void)context;
-    if (count > MAX_SENT - sent_count)
+    if (taken > MAX_SENT - sent_count)
         abort();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < taken; i++)
         sent[sent_count++] = bytes[i];
-    return count;
+    room -= taken;
+    return taken;
 }
 
 static void put(uint64_t value, size_t bytes)
@@ -232,6 +237,9 @@ static bool obey(uint8_t request)
         break;
     case 'R':
         reject();
+        break;
+    case 'W':
+        room = (size_t)read_number(4);
         break;
     case 'N':
         if (host.queued > 0)

@@ -24,7 +24,8 @@ from firmware_bridge.reject import RejectReport
 from firmware_bridge.session import Session
 
 LIBRARY: Final = ("codec.c", "host_link.c", "host_clock.c", "host_account.c", "host_rejects.c", "host_session.c")
-CONFIG: Final = Config(1000, 16_000, 64, 500, 500, 0, 1, 0b01, 0b01)
+CONFIG: Final = Config(1000, 16_000, 64, 500, 500, 0, 1, 0b11, 0b01)
+"""Output 0 is safe when it rejects; output 1 when it passes, so that only pulses raise it."""
 START_US: Final = 100_000_000
 
 Event = tuple[Any, ...]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from host_drivers import HOSTS, Event, Host, StartHost
-from mcu_drivers import DRIVERS, START_TICKS, Change, Driver, Start, shared_folder
+from host_drivers import HOSTS, Event, Host, PythonHost, StartHost
+from mcu_drivers import DRIVERS, START_TICKS, Change, Driver, PythonDriver, Start, shared_folder
 
 STEP_US = 2000
 PART_US = 60_000
@@ -116,10 +116,7 @@ def line_of(ends: tuple[Host, Driver], lost: float, flipped: float) -> Line:
     raise AssertionError(f"they do not come together: {line.events[-5:]}")
 
 
-@pytest.mark.parametrize(("lost", "flipped"), [(0.0, 0.0), (0.02, 0.02)], ids=["clean", "bad"])
-def test_two_ends_that_were_never_written_for_each_other_account_for_everything(
-    ends: tuple[Host, Driver], lost: float, flipped: float
-) -> None:
+def assert_everything_is_accounted_for(ends: tuple[Host, Driver], lost: float, flipped: float) -> None:
     line = line_of(ends, lost, flipped)
     first_edge = line.of("up")[0][2]
     for _ in range(round(SECONDS * 1e6 / PART_US)):
@@ -139,7 +136,35 @@ def test_two_ends_that_were_never_written_for_each_other_account_for_everything(
     assert {report[2] for report in reports} == {"done"}
     edge_ticks = {event[1]: event[2] for event in line.of("edge")}
     assert max(abs(report[4] - edge_ticks[report[1]] - AFTER_US) for report in reports) <= DRIFT_TICKS
-    assert sorted(report[4] for report in reports) == line.fired()
+    assert sorted(report[4] for report in reports) == line.fired(), "the pin says otherwise"
+
+
+@pytest.mark.parametrize(("lost", "flipped"), [(0.0, 0.0), (0.02, 0.02)], ids=["clean", "bad"])
+def test_two_ends_that_were_never_written_for_each_other_account_for_everything(
+    ends: tuple[Host, Driver], lost: float, flipped: float
+) -> None:
+    assert_everything_is_accounted_for(ends, lost, flipped)
+
+
+class Idle(PythonDriver):
+    """A board that says that each pulse began, and leaves out every second one."""
+
+    def outputs(self) -> list[Change]:
+        return [change for index, change in enumerate(super().outputs()) if index % 4 > 1]
+
+
+class Restless(PythonDriver):
+    """A board that does one pulse twice."""
+
+    def outputs(self) -> list[Change]:
+        changes = super().outputs()
+        return [*changes, *((ticks + 9000, output, level) for ticks, output, level in changes[-2:])]
+
+
+@pytest.mark.parametrize("kind", [Idle, Restless])
+def test_a_board_whose_pin_does_not_do_what_it_says_is_noticed(kind: type[PythonDriver]) -> None:
+    with pytest.raises(AssertionError, match="the pin says otherwise"):
+        assert_everything_is_accounted_for((PythonHost(), kind(7, START_TICKS)), 0.0, 0.0)
 
 
 def broken(line: Line, ms_to_tick: int) -> list[Event]:

@@ -100,6 +100,21 @@ class EdgeAccount:
             self.last = edges
 
 
+@dataclass
+class TheirCount:
+    """A count that a microcontroller keeps since its own start: what it grew by while this end listened."""
+
+    total: int = 0
+    _boot_id: int | None = None
+    _last: int = 0
+
+    def told(self, boot_id: int, count: int) -> None:
+        """Hear the count of a start; the first time says only where it begins."""
+        if boot_id == self._boot_id:
+            self.total += max(0, count - self._last)
+        self._boot_id, self._last = boot_id, count
+
+
 @dataclass(frozen=True)
 class Totals:
     """Samples and edges of several sessions together.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from firmware_bridge import complaint
-from firmware_bridge.account import EdgeAccount, SampleAccount, Totals
+from firmware_bridge.account import EdgeAccount, SampleAccount, TheirCount, Totals
 from firmware_bridge.clocksync import ClockSync
 from firmware_bridge.codes import ConfigResult, StatusFlag
 from firmware_bridge.edgebook import EdgeBook, Moment
@@ -62,6 +62,7 @@ class Session:
         self._flood = FloodGate(wanted.rate_hz)
         self.samples = SampleAccount()
         self.edge_book = EdgeBook()
+        self.damaged_there = TheirCount()  #: packets that came to harm on their way to the microcontroller
         self.hello: Hello | None = None
         self.config: ConfigAck | None = None
         self.status: Status | None = None
@@ -88,7 +89,6 @@ class Session:
     def open(self, now: float) -> None:
         """Begin a session: whatever was open before is not."""
         self.link.open()
-        self.link.decoder.foreign = 0
         self._error = None
         self._turn(Turn.OPENED, now)
 
@@ -223,6 +223,7 @@ class Session:
         self.state = NEXT[self.state, turn]
         self._begun_s = self._heard_s = now
         if self.state is State.GREETING:
+            self.link.decoder.foreign = 0
             self._greeter.begin(now, self._came)
             self.lease.begin(now)
 
@@ -278,10 +279,11 @@ class Session:
 
     def _stated(self, status: Status, now: float) -> Iterator[Heard]:
         if self.state is State.GREETING and self._greeter.answer is not None:
-            yield from self._begin(
-                self._greeter.answer, status, now
-            )  # only the answer to a greeting is followed by a STATUS
+            # only the answer to a greeting is followed by a STATUS
+            yield from self._begin(self._greeter.answer, status, now)
         self.status = status
+        if self.hello is not None and self.state is not State.GREETING:
+            self.damaged_there.told(self.hello.boot_id, status.corrupt)
         if self.state in (State.CONFIGURING, State.SYNCING):
             self.edge_book.passed(status.edges)
         elif self.state is State.UP:

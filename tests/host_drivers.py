@@ -24,7 +24,8 @@ from firmware_bridge.reject import RejectReport
 from firmware_bridge.session import Session
 
 LIBRARY: Final = ("codec.c", "host_link.c", "host_clock.c", "host_account.c", "host_rejects.c", "host_session.c")
-CONFIG: Final = Config(1000, 16_000, 64, 500, 500, 0, 1, 0b01, 0b01)
+CONFIG: Final = Config(1000, 16_000, 64, 500, 500, 0, 1, 0b11, 0b01)
+"""Output 0 is safe when it rejects; output 1 when it passes, so that only pulses raise it."""
 START_US: Final = 100_000_000
 
 Event = tuple[Any, ...]
@@ -224,10 +225,21 @@ FATES: Final = (
 """`enum eh_fate`."""
 BAD_CONFIG: Final = 2
 """`EH_BAD_CONFIG`: reasons up to it are of those that a person must mend."""
+NOBODY, NOT_PACKETS = 3, 4
+"""`EH_NOBODY`, `EH_NOT_PACKETS`."""
+
+
+class HostDied(Exception):
+    """The program has ended, or says what it cannot say: no rule of the wire was looked at."""
 
 
 class CHost:
-    """The library in C as a program (`firmware/host_bench.c`)."""
+    """The library in C as a program (`firmware/host_bench.c`).
+
+    Attributes:
+        pongs: sent [us], received [us], rx [ticks].
+        reasons: why sessions ended, `enum eh_reason`.
+    """
 
     def __init__(self, program: Path) -> None:
         pipe = subprocess.PIPE
@@ -238,7 +250,8 @@ class CHost:
         self._answers: IO[bytes] = self._process.stdout
         self._sent = bytearray()
         self._heard: list[Event] = []
-        self.pongs: list[tuple[int, int, int]] = []  #: sent [us], received [us], rx [ticks]
+        self.pongs: list[tuple[int, int, int]] = []
+        self.reasons: list[int] = []
         self.now = START_US
 
     def open(self) -> None:
@@ -308,7 +321,7 @@ class CHost:
         except (BrokenPipeError, EOFError):
             assert self._process.stderr is not None
             complaint = self._process.stderr.read().decode(errors="replace")
-            raise AssertionError(f"the host has died:\n{complaint}") from None
+            raise HostDied(complaint) from None
 
     def _read(self, count: int) -> bytes:
         data = self._answers.read(count)
@@ -331,7 +344,8 @@ class CHost:
                 case 0:
                     self._heard.append(("up", *fields("QI")))
                 case 1:
-                    self._heard.append(("ended", "refused" if fields("B")[0] <= BAD_CONFIG else "fault"))
+                    self.reasons += fields("B")
+                    self._heard.append(("ended", "refused" if self.reasons[-1] <= BAD_CONFIG else "fault"))
                 case 2 | 3 | 4:
                     self._heard.append((("rebooted", "armed", "lapsed")[kind - 2],))
                 case 5:
@@ -347,7 +361,7 @@ class CHost:
                     level, length = fields("BH")
                     self._heard.append(("log", level, fields(f"{length}s")[0].decode()))
                 case _:
-                    raise AssertionError(f"no such event: {kind}")
+                    raise HostDied(f"no such event: {kind}")
 
 
 StartHost = Callable[[], Host]

@@ -264,7 +264,7 @@ class WireSource:
                 self._reported(heard)
             case Status():
                 assert self._bridge is not None
-                self._figures = figures_of(self._bridge.session, heard, self._cutter, self._clock.now())
+                self._figures = figures_of(self._bridge.session, self._cutter, self._clock.now())
             case Up():
                 self._came_up(heard)
             case Down(error=error):

@@ -41,7 +41,7 @@ class WireStatus:
         edges: received.
         edges_lost: numbers of edges that never came.
         glitches: pulses of the trigger input that were too short.
-        corrupt: damaged packets, here and as the microcontroller counts them.
+        corrupt: damaged packets, here and as the microcontroller has counted them meanwhile.
         retried: reliable packets that were sent again.
         asked_anew: movements that were asked for once more, because the gate was armed anew before their moment.
         drift_ppm: by how much the microcontroller's clock is fast [ppm].

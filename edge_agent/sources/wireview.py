@@ -5,16 +5,15 @@ from __future__ import annotations
 from edge_agent.config.wire import GateConfig, WireConfig
 from edge_agent.sources.vibration import WindowCutter
 from edge_agent.sources.wirerecords import WireStatus
-from firmware_bridge.messages import Config, Status
+from firmware_bridge.messages import Config
 from firmware_bridge.session import Session
 
 
-def figures_of(session: Session, told: Status, cutter: WindowCutter, now: float) -> WireStatus:
+def figures_of(session: Session, cutter: WindowCutter, now: float) -> WireStatus:
     """Give how the wire is, but for what only its thread knows.
 
     Args:
         session: with the microcontroller.
-        told: what that said last.
         cutter: cuts the windows.
         now: host monotonic time [s].
 
@@ -30,7 +29,7 @@ def figures_of(session: Session, told: Status, cutter: WindowCutter, now: float)
         edges=totals.edges,
         edges_lost=totals.edges_lost,
         glitches=totals.glitches,
-        corrupt=decoder.corrupt + decoder.oversize + told.corrupt,
+        corrupt=decoder.corrupt + decoder.oversize + session.damaged_there.total,
         retried=link.retried,
         asked_anew=session.rejects.asked_anew,
         drift_ppm=clock.drift_ppm,

@@ -19,6 +19,15 @@ static void require(bool holds)
         abort();
 }
 
+static size_t said_pulses(void)
+{
+    size_t said = 0;
+
+    for (size_t i = 0; i < EH_REJECTS; i++)
+        said += host.slots[i].state == EH_SLOT_OPEN;
+    return said;
+}
+
 static uint64_t now_us(void *context)
 {
     (void)context;
@@ -42,14 +51,22 @@ static size_t write_wire(void *context, const uint8_t *bytes, size_t count)
     return taken;
 }
 
+/* An integrator may, whatever is heard. */
+static void ask_at_once(uint32_t edge)
+{
+    size_t before = said_pulses();
+
+    open_pulses += eh_reject(&host, edge, 1000000u, 100, 0) == EH_ASKED;
+    require(host.state == EH_IS_UP || said_pulses() == before);
+}
+
 static void heard(void *context, const struct eh_event *event)
 {
     (void)context;
     if (event->kind == EH_REPORT) {
         require(event->of.report.fate != EH_ASKED);
         open_pulses--;
-        if (event->of.report.fate == EH_SAFE) /* an integrator may ask at once */
-            open_pulses += eh_reject(&host, event->of.report.part_seq, 1000, 100, 0) == EH_ASKED;
+        ask_at_once(event->of.report.part_seq);
     } else if (event->kind == EH_BLOCK) {
         require(event->of.block.count > 0 && event->of.block.count <= EB_MAX_BLOCK_SAMPLES);
         (void)eh_sample(&event->of.block, (uint16_t)(event->of.block.count - 1u), EB_AXES - 1u);
@@ -57,6 +74,12 @@ static void heard(void *context, const struct eh_event *event)
         require(event->of.log.length <= EB_MAX_PACKET);
     } else if (event->kind == EH_ENDED) {
         require(host.state == EH_CLOSED);
+    } else if (event->kind == EH_HAS_REBOOTED) {
+        require(host.state == EH_GREETING);
+        ask_at_once(1);
+    } else if (event->kind == EH_UP) {
+        eh_follow_from(&host, now + 1000u);
+        ask_at_once(0);
     }
 }
 
@@ -65,6 +88,7 @@ static void check(void)
     uint8_t stranded = 0;
     int64_t open = 0;
 
+    require(host.state == EH_IS_UP || said_pulses() == 0);
     require(host.out_used <= EH_OUT_BYTES && host.flying <= EH_WINDOW && host.flying <= host.queued);
     require(host.queued <= EH_WINDOW + EH_WAITING && host.first < EH_WINDOW + EH_WAITING);
     require(host.pings <= EH_PINGS_OPEN && host.next_edge < EH_EDGES_KEPT && host.repeats <= EH_REPEATS);
@@ -153,7 +177,7 @@ static size_t run_step(const uint8_t *data, size_t size)
     case 6:
         if (value < 16)
             eh_close(&host);
-        if (host.state == EH_CLOSED)
+        if (host.state == EH_CLOSED || value >= 240)
             eh_open(&host);
         break;
     case 7:

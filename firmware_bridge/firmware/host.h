@@ -1,7 +1,7 @@
 /* The host's end of docs/wire.md: for a gateway or a program beside a PLC that has no Python. All its state is one struct
  * that the integrator gives; it allocates nothing and never waits. Its fields are its own: look at them in a debugger.
  *
- * Everything here belongs to one context. `heard` may call eh_reject and eh_hold, nothing else. */
+ * Everything here belongs to one context. `heard` may call eh_reject, eh_hold and eh_follow_from, nothing else. */
 #ifndef EH_HOST_H
 #define EH_HOST_H
 
@@ -179,7 +179,7 @@ struct eh_host {
     uint8_t unanswered; /* greetings in a row that nobody answered */
     bool hello_sent, answered_hello;
     struct eh_board greeting;
-    bool any_bytes, any_packet, foreign, failed;
+    bool any_bytes, any_packet, failed;
     enum eh_reason failure;
     struct eh_counts counts;
 
@@ -224,7 +224,7 @@ struct eh_host {
 /* Begin, without a session. `hal` and `config` stay the caller's and must outlive the host. */
 void eh_init(struct eh_host *host, const struct eh_hal *hal, const struct eh_config *config);
 
-/* Begin a session, after the port was opened and after each EH_ENDED. What was open before is not. */
+/* Begin a session, after the port was opened and after each EH_ENDED. One that was not closed ends as by eh_close. */
 void eh_open(struct eh_host *host);
 
 /* End it, because the port is gone. Pulses whose tick is to come may be asked for again in the next session. */
@@ -233,7 +233,7 @@ void eh_close(struct eh_host *host);
 /* Take bytes that came, in any pieces. Call eh_step afterwards. */
 void eh_receive(struct eh_host *host, const uint8_t *bytes, size_t count);
 
-/* Do what is due. Gives the microseconds until it must be called again, at most a second; call it earlier when bytes came,
+/* Do what is due, without a session too: a pulse whose tick passes between EH_ENDED and eh_open is reported by it. Gives the microseconds until it must be called again, at most a second; call it earlier when bytes came,
  * when the port takes bytes again, and after eh_reject. */
 uint32_t eh_step(struct eh_host *host);
 

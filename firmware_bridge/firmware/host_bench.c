@@ -263,7 +263,7 @@ int main(void)
     static const struct eh_hal hal = {NULL, now_us, write_wire, new_id, heard};
     static const struct eh_config config = {
         .rate_hz = 1000, .range_mg = 16000, .block_samples = 64, .lease_ms = 500, .debounce_us = 500,
-        .trigger_rising = 1, .active_levels = 1, .safe_levels = 1};
+        .trigger_rising = 1, .active_levels = 3, .safe_levels = 1};
 
     now = 100000000u;
     eh_init(&host, &hal, &config);

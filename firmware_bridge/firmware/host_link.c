@@ -7,21 +7,21 @@
 
 #define ROOM (EH_WINDOW + EH_WAITING)
 
+/* Neither end goes on with a packet that was cut off: a zero byte first. */
 void eh_link_reset(struct eh_host *host)
 {
-    host->out_used = 0;
+    host->out[0] = 0;
+    host->out_used = 1;
     host->reliable_seq = 0;
     host->first = host->flying = host->queued = 0;
     host->repeats = 0;
     host->gap_closed = host->down = host->counting = false;
 }
 
-/* Neither end goes on with a packet that was cut off: a zero byte first. */
 void eh_link_open(struct eh_host *host)
 {
     eh_link_reset(host);
     eb_decoder_init(&host->decoder, host->kept, sizeof host->kept);
-    host->out[host->out_used++] = 0;
 }
 
 static void put_packet(struct eh_host *host, uint8_t type, bool reliable, uint16_t seq, const uint8_t *payload,

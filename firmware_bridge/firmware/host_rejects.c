@@ -44,14 +44,20 @@ static uint32_t next_id(struct eh_host *host)
     return host->last_id;
 }
 
+/* The first of three times. */
+static bool say_first(struct eh_host *host, struct eh_slot *slot, uint64_t now)
+{
+    slot->asked = 1;
+    slot->answer_by_us = now + ANSWER_US;
+    return say(host, slot);
+}
+
 static bool ask(struct eh_host *host, struct eh_slot *slot, uint64_t now)
 {
     slot->cmd_id = next_id(host);
     slot->state = EH_SLOT_OPEN;
-    slot->asked = 1;
     slot->arming = host->armings;
-    slot->answer_by_us = now + ANSWER_US;
-    return say(host, slot);
+    return say_first(host, slot, now);
 }
 
 /* Of the slots in one state, the one with the oldest number; NULL when there is none. */
@@ -145,11 +151,10 @@ static struct eh_slot *slot_of(struct eh_host *host, uint32_t cmd_id)
 /* An answer of SAFE may have crossed an ARM that went out since: then the pulse is asked for anew at once. */
 static void unarmed(struct eh_host *host, struct eh_slot *slot, uint64_t now)
 {
-    bool crossed = slot->arming != host->armings;
     enum eh_fate fate;
 
     slot->before = EH_SAFE;
-    if (crossed) {
+    if (slot->arming != host->armings) {
         ask_anew(host, slot, now);
         return;
     }
@@ -161,6 +166,7 @@ static void unarmed(struct eh_host *host, struct eh_slot *slot, uint64_t now)
 void eh_rejects_answered(struct eh_host *host, const uint8_t *payload, uint64_t now)
 {
     struct eh_slot *slot = slot_of(host, eb_get_u32(payload));
+    enum eh_fate fate = EH_UNKNOWN;
 
     if (slot == NULL)
         return;
@@ -168,28 +174,28 @@ void eh_rejects_answered(struct eh_host *host, const uint8_t *payload, uint64_t 
     case EB_ACCEPTED:
     case EB_DUP:
         slot->answer_by_us = (now > slot->due_us ? now : slot->due_us) + ANSWER_US;
-        break;
+        return;
     case EB_UNKNOWN:
-        break;
+        return;
     case EB_SAFE:
         unarmed(host, slot, now);
-        break;
+        return;
     case EB_LATE: /* what was stranded was past its tick before it was asked for anew */
-        close_slot(host, slot, slot->before == EH_ASKED ? EH_LATE : (enum eh_fate)slot->before, 0);
+        fate = slot->before == EH_ASKED ? EH_LATE : (enum eh_fate)slot->before;
         break;
     case EB_FULL:
-        close_slot(host, slot, EH_FULL, 0);
+        fate = EH_FULL;
         break;
     case EB_CANCELLED:
-        close_slot(host, slot, EH_CANCELLED, 0);
+        fate = EH_CANCELLED;
         break;
     case EB_BAD_OUTPUT:
-        close_slot(host, slot, EH_BAD_OUTPUT, 0);
+        fate = EH_BAD_OUTPUT;
         break;
     default:
-        close_slot(host, slot, EH_UNKNOWN, 0);
         break;
     }
+    close_slot(host, slot, fate, 0);
 }
 
 void eh_rejects_done(struct eh_host *host, const uint8_t *payload)
@@ -292,11 +298,8 @@ static void arm(struct eh_host *host, uint64_t now)
         ask_anew(host, slot, now);
     for (uint8_t i = 0; i < EH_REJECTS; i++) {
         slot = &host->slots[i];
-        if (slot->state == EH_SLOT_OPEN && slot->arming != host->armings) {
-            say(host, slot);
-            slot->asked = 1;
-            slot->answer_by_us = now + ANSWER_US;
-        }
+        if (slot->state == EH_SLOT_OPEN && slot->arming != host->armings)
+            say_first(host, slot, now);
     }
 }
 

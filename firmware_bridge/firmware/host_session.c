@@ -39,6 +39,7 @@ static void greet_anew(struct eh_host *host, uint64_t now)
     host->id = host->hal->new_id(host->hal->context);
     host->begun_us = host->heard_us = host->next_hello_us = now;
     host->hello_sent = host->answered_hello = false;
+    host->any_bytes = host->any_packet = false;
     eh_lease_begin(host, now);
 }
 
@@ -52,8 +53,10 @@ void eh_init(struct eh_host *host, const struct eh_hal *hal, const struct eh_con
 
 void eh_open(struct eh_host *host)
 {
+    if (host->state != EH_CLOSED)
+        eh_close(host);
     eh_link_open(host);
-    host->any_bytes = host->any_packet = host->foreign = host->failed = false;
+    host->failed = false;
     greet_anew(host, eh_now(host));
 }
 
@@ -134,10 +137,11 @@ static void take_hello(struct eh_host *host, const uint8_t *payload, uint64_t no
         host->answered_hello = host->hello_sent; /* one that was said before is no answer */
         host->greeting = board;
     } else if (host->known && board.boot_id != host->board.boot_id) {
-        eh_rejects_rebooted(host);
-        tell_kind(host, EH_HAS_REBOOTED);
+        /* In this order: nobody who hears the rest can ask the old start. */
         eh_link_reset(host);
         greet_anew(host, now);
+        eh_rejects_rebooted(host);
+        tell_kind(host, EH_HAS_REBOOTED);
     }
 }
 
@@ -300,7 +304,6 @@ void eh_receive(struct eh_host *host, const uint8_t *bytes, size_t count)
             host->counts.corrupt++;
             break;
         case EB_FOREIGN:
-            host->foreign = true;
             if (host->state == EH_GREETING)
                 fail(host, EH_OTHER_VERSION);
             break;

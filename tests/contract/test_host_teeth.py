@@ -56,8 +56,8 @@ MUTANTS = {
     ),
     "it never gives up one that is silent": Mutant(
         "host_session.c",
-        "        fail(host, EH_SILENT);\n",
-        "",
+        "SILENCE_US 2500000u",
+        "SILENCE_US 25000000u",
         suite.test_a_board_that_says_nothing_is_given_up_after_two_and_a_half_seconds,
     ),
     "a message may have any length": Mutant(
@@ -182,8 +182,8 @@ MUTANTS = {
     ),
     "what is said again behind arm counts as a question without an answer": Mutant(
         "host_rejects.c",
-        "            slot->asked = 1;\n",
-        "",
+        "            say_first(host, slot, now);\n",
+        "            say(host, slot);\n",
         suite.test_what_is_said_again_behind_arm_is_asked_for_three_times_like_a_new_one,
     ),
     "one more than may be stranded is thought to be past": Mutant(
@@ -200,8 +200,8 @@ MUTANTS = {
     ),
     "an answer that crosses is asked for anew without end": Mutant(
         "host_rejects.c",
-        "bool crossed = slot->arming != host->armings",
-        "bool crossed = host->armings > 0",
+        "    if (slot->arming != host->armings) {",
+        "    if (host->armings > 0) {",
         suite.test_an_answer_that_crosses_arm_is_asked_for_anew_once,
     ),
     "a wire that breaks ends every pulse": Mutant(
@@ -212,8 +212,13 @@ MUTANTS = {
     ),
     "what is past is asked for anew": Mutant(
         "host_rejects.c",
-        "slot->state == EH_SLOT_STRANDED && now >= slot->due_us",
-        "false",
+        "        if (slot->state == EH_SLOT_STRANDED && now >= slot->due_us)\n"
+        "            close_slot(host, slot, (enum eh_fate)slot->before, 0);\n"
+        "        if (slot->state == EH_SLOT_OPEN)\n"
+        "            due = eh_min(due, slot->answer_by_us);\n"
+        "        else if (slot->state == EH_SLOT_STRANDED)\n"
+        "            due = eh_min(due, slot->due_us);\n",
+        "        if (slot->state == EH_SLOT_OPEN)\n            due = eh_min(due, slot->answer_by_us);\n",
         suite.test_what_is_past_when_the_wire_is_back_was_down,
     ),
     "it ignores another start": Mutant(

@@ -12,7 +12,7 @@ from host_drivers import LIBRARY
 from mcu_drivers import FIRMWARE, SANITIZED, compile_c, shared_folder
 
 from firmware_bridge.layout import encode_message
-from firmware_bridge.messages import Edge, Log, Message, RejectAck, RejectDone, Status
+from firmware_bridge.messages import Edge, Hello, Log, Message, RejectAck, RejectDone, Status
 
 RAW, PASS, STEP, REJECT, ROOM, HOLD, PORT, ANSWER, FRAMED = range(9)
 """The steps of an input of `fuzz_host.c`."""
@@ -71,6 +71,7 @@ def likely_steps(seed: random.Random) -> bytes:
                         RejectDone(number, 5),
                         Status(0, edges, 0, 0, 0, 0, 0, 0, 0, seed.choice((1, 3, 3, 5))),
                         Log(0, "line"),
+                        Hello(1, 1, seed.choice((0, 0, 0, 1)), 1_000_000),
                     )
                 )
             ),
@@ -91,18 +92,34 @@ def test_likely_and_damaged_sessions_do_the_host_no_harm(workshop: Path, tmp_pat
     assert (done.returncode, done.stdout) == (0, f"{len(inputs)} inputs held\n"), done.stderr
 
 
-def test_the_replay_has_teeth(tmp_path: Path) -> None:
-    """A host that reports a pulse and keeps it open must be seen."""
-    text = (FIRMWARE / "host_rejects.c").read_text()
-    guard = "    slot->state = EH_SLOT_FREE; /* first, so that whoever hears the report can use it */\n"
+MUTANTS = {
+    "it reports a pulse and keeps it open": (
+        "host_rejects.c",
+        "    slot->state = EH_SLOT_FREE; /* first, so that whoever hears the report can use it */\n",
+        "",
+    ),
+    "it tells of a restart before it greets": (
+        "host_session.c",
+        "        eh_link_reset(host);\n        greet_anew(host, now);\n"
+        "        eh_rejects_rebooted(host);\n        tell_kind(host, EH_HAS_REBOOTED);\n",
+        "        eh_rejects_rebooted(host);\n        tell_kind(host, EH_HAS_REBOOTED);\n"
+        "        eh_link_reset(host);\n        greet_anew(host, now);\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_replay_has_teeth(name: str, tmp_path: Path) -> None:
+    file, guard, broken = MUTANTS[name]
+    text = (FIRMWARE / file).read_text()
     assert text.count(guard) == 1
-    (tmp_path / "host_rejects.c").write_text(text.replace(guard, ""))
-    sources = [FIRMWARE / name for name in (*LIBRARY, "fuzz_host.c") if name != "host_rejects.c"]
-    program = compile_replay(tmp_path / "replay", *sources, tmp_path / "host_rejects.c")
+    (tmp_path / file).write_text(text.replace(guard, broken))
+    sources = [FIRMWARE / name for name in (*LIBRARY, "fuzz_host.c") if name != file]
+    program = compile_replay(tmp_path / "replay", *sources, tmp_path / file)
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     seed = random.Random(2)
 
-    done = replayed(program, [likely_steps(seed) for _ in range(50)], inputs)
+    done = replayed(program, [likely_steps(seed) for _ in range(100)], inputs)
 
     assert done.returncode != 0

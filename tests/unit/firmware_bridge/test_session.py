@@ -604,3 +604,33 @@ def test_the_configuration_is_what_is_wanted() -> None:
     rig.reach(State.CONFIGURING)
 
     assert [message for message in rig.hear() if isinstance(message, Config)] == [CONFIG]
+
+
+def test_damage_that_the_microcontroller_counts_is_taken_from_when_it_was_first_heard_and_over_its_restarts() -> None:
+    rig = Scripted()
+    rig.step()
+    rig.hear()
+    rig.say(HELLO, replace(rig.status(), corrupt=40))
+    assert rig.session.state is State.CONFIGURING
+    counted = []
+    for corrupt in (40, 43, 43, 5):
+        rig.say(replace(rig.status(), corrupt=corrupt))
+        counted.append(rig.session.damaged_there.total)
+    rig.hello = replace(HELLO, boot_id=HELLO.boot_id + 1)
+    rig.say(rig.hello)
+    rig.reach(State.UP)
+    rig.say(replace(rig.status(), corrupt=2))
+
+    assert counted == [0, 3, 3, 3]
+    assert rig.session.damaged_there.total == 5
+
+
+def test_another_version_that_was_heard_long_ago_does_not_refuse_a_microcontroller_that_starts_anew() -> None:
+    rig = Scripted()
+    rig.reach(State.UP)
+    rig.feed(packet_of_version(9))
+    rig.hello = replace(HELLO, boot_id=HELLO.boot_id + 1)
+    rig.say(rig.hello)
+    rig.reach(State.UP)
+
+    assert len(of(rig, Up)) == 2

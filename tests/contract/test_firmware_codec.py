@@ -32,7 +32,6 @@ from firmware_bridge.layout import BY_TYPE, LAYOUTS, MAX_LOG_BYTES, Layout, deco
 from firmware_bridge.messages import Message
 from firmware_bridge.packet import MAX_PAYLOAD, Packet, PacketDecoder, encode_packet
 
-"""Flash of either end at -Os on a 64-bit host; 32-bit microcontrollers need less."""
 ALLOWED = {"memcpy", "memmove", "memset", "strlen"}
 """All that either end may ask of a C library."""
 
@@ -159,6 +158,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_either_end_is_small(
     built: Built, record_property: Callable[[str, object], None], end: int, struct: str, most_text: int, most_ram: int
 ) -> None:
+    """At -Os on a 64-bit host; 32-bit microcontrollers need less."""
     text, data, bss = np.array(re.findall(r"^\s*(\d+)\s+(\d+)\s+(\d+).*TOTALS", built.said, re.M)[end], int)
     ram = int(re.findall(rf"struct {struct}: 0x([0-9a-f]+) bytes", built.said)[0], 16)
     record_property("flash_bytes", int(text))

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import config
-from edge_agent.config import file as configfile
+from edge_agent.config import faults, tables
 from edge_agent.config.file import MAX_FILE_BYTES, MAX_SOCKET_PATH_BYTES, check_config, load_config
 from edge_agent.config.tomltext import Problem
 from edge_agent.errors import ConfigError
@@ -89,7 +88,7 @@ def test_a_bundle_that_is_not_shipped(folder) -> None:
 
 
 def test_shipped_bundles_are_found_by_name_and_nearly_by_name(folder, monkeypatch) -> None:
-    for module in (config, configfile):
+    for module in (tables, faults):
         monkeypatch.setattr(module, "SHIPPED_BUNDLES", folder)
 
     assert check(folder, "", bundle="bundle") == []

@@ -21,6 +21,7 @@ from edge_agent.learning.lesson import Sample
 from edge_agent.learning.raw import example_of, keep
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
 from edge_agent.learning.state import Stored
+from edge_agent.learning.stateblobs import StateBlobs
 from edge_agent.learning.store import KnowledgeStore
 from edge_agent.runtime.disk import Disk, save_checked
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
@@ -97,7 +98,7 @@ def learn_detailed(disk: Disk) -> None:
 
 
 def learn_few_detailed(disk: Disk) -> None:
-    store(disk).save(detailed(disk, *SEEDS[:3]), change("good"))
+    store(disk).save(detailed(disk, *SEEDS[:2]), change("good"))
 
 
 def forget_detailed(disk: Disk) -> None:
@@ -228,19 +229,31 @@ class RemovesCandidates(KnowledgeStore):
         self._slots = whole_slots
 
 
-class ForgetsPictures(KnowledgeStore):
+class NamesNoPictures(StateBlobs):
     """The wrong implementation: does not know that exemplars name pictures."""
 
-    def _raw(self, lesson: str) -> frozenset[str]:
+    def named(self, lesson: str) -> frozenset[str]:
         return frozenset()
 
 
-class ForgetsDetails(KnowledgeStore):
+class NamesNoDetails(StateBlobs):
     """The wrong implementation: does not know that exemplars name details."""
 
-    def _raw(self, lesson: str) -> frozenset[str]:
-        exemplars = Chunk.from_bytes(self.blobs.read(lesson)).exemplars
-        return super()._raw(lesson) - {e.details for e in exemplars}
+    def named(self, lesson: str) -> frozenset[str]:
+        exemplars = Chunk.from_bytes(self._blobs.read(lesson)).exemplars
+        return super().named(lesson) - {e.details for e in exemplars}
+
+
+class ForgetsPictures(KnowledgeStore):
+    names: type[StateBlobs] = NamesNoPictures
+
+    def __init__(self, disk: Disk, recipe: str, bundle: SmallBundle) -> None:
+        super().__init__(disk, recipe, bundle)
+        self._states = self.names(self.blobs, recipe, bundle, guided=False)
+
+
+class ForgetsDetails(ForgetsPictures):
+    names = NamesNoDetails
 
 
 class RemovesFirst(KnowledgeStore):

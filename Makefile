@@ -53,7 +53,7 @@ fuzz: $(VENV)/.test  ## let fuzzers look for new paths through both ends of the 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_packet.py -max_total_time=60
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_request.py -max_total_time=60
-	$(MAKE) -C firmware_bridge/firmware fuzz
+	$(MAKE) -C firmware_bridge/firmware fuzz fuzz-host
 
 interop: $(VENV)/.test  ## try the uplink with a broker and a console of other makes (needs Node.js, npm and mosquitto)
 	@npm --prefix tests/interop install --no-package-lock --no-audit --no-fund --silent

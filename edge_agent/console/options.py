@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.terminal.options import user_name
+from edge_agent.terminal.options import number_between, user_name
 
 
 def add_broker(verb: argparse.ArgumentParser) -> None:
@@ -27,10 +27,4 @@ def default_by() -> str:
 
 def seconds(text: str) -> float:
     """Read how long something may take [s]."""
-    try:
-        asked = float(text)
-    except ValueError:
-        asked = 0.0
-    if not 0.1 <= asked <= 86_400.0:
-        raise argparse.ArgumentTypeError(f"between 0.1 and 86400 seconds, not {text!r}")
-    return asked
+    return number_between(0.1, 86_400.0, "seconds", text)

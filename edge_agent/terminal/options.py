@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import math
 import os
 from pathlib import Path
 from typing import Final
@@ -34,22 +35,44 @@ def user_name() -> str:
         return f"user {os.getuid()}"  # one without a name, as in some containers
 
 
+LARGEST_COUNT: Final = 2**63 - 1
+"""What the ledger can number."""
+
+
 def count(text: str) -> int:
     """Read a whole number."""
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}")
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_COUNT)) or int(text) > LARGEST_COUNT:
+        raise argparse.ArgumentTypeError(f"a whole number up to {LARGEST_COUNT} is needed, not {text[:40]!r}")
     return int(text)
+
+
+def number_between(low: float, high: float, unit: str, text: str) -> float:
+    """Read a number.
+
+    Args:
+        low: the least that is taken.
+        high: the most.
+        unit: for people.
+        text: what was typed.
+
+    Returns:
+        The number.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or not between these.
+    """
+    try:
+        asked = float(text)
+    except ValueError:
+        asked = math.nan
+    if not low <= asked <= high:
+        raise argparse.ArgumentTypeError(f"between {low:g} and {high:g} {unit}, not {text!r}")
+    return asked
 
 
 def minutes(text: str) -> float:
     """Read how long something is to last [min]."""
-    try:
-        asked = float(text)
-    except ValueError:
-        asked = 0.0
-    if not 0.05 <= asked <= 100_000.0:
-        raise argparse.ArgumentTypeError(f"between 0.05 and 100000 minutes, not {text!r}")
-    return asked
+    return number_between(0.05, 100_000.0, "minutes", text)
 
 
 FAST: Final = "fast"
@@ -63,10 +86,4 @@ def rate_or_fast(text: str) -> float | str:
 
 def rate(text: str) -> float:
     """Read a pace of a line [1/s]."""
-    try:
-        parts_per_s = float(text)
-    except ValueError:
-        parts_per_s = 0.0
-    if not 0.1 <= parts_per_s <= 50.0:
-        raise argparse.ArgumentTypeError(f"between 0.1 and 50 parts per second, not {text!r}")
-    return parts_per_s
+    return number_between(0.1, 50.0, "parts per second", text)

@@ -7,18 +7,17 @@ import argparse
 import pytest
 
 from edge_agent.console.options import seconds
-from edge_agent.terminal.options import FAST, LARGEST_COUNT, count, minutes, rate, rate_or_fast
+from edge_agent.terminal.options import FAST, count, minutes, rate, rate_or_fast
 
 
-def test_a_count_is_what_the_ledger_can_number() -> None:
-    assert (count("0"), count(str(LARGEST_COUNT))) == (0, LARGEST_COUNT)
+def test_a_count_is_written_in_plain_digits() -> None:
+    assert (count("0"), count("12")) == (0, 12)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.0", "two", "٣", str(LARGEST_COUNT + 1), "9" * 10_000])
-def test_what_is_no_count_is_refused_shortly(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="a whole number up to 9223372036854775807") as raised:
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "two", "٣"])
+def test_what_is_no_count_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="a whole number is needed"):
         count(text)
-    assert len(str(raised.value)) < 120
 
 
 def test_the_limits_themselves_are_taken() -> None:

@@ -21,6 +21,9 @@ from edge_agent.records import Event, Outcome, Part
 _EMBEDDED: Final = "WHERE recipe = ? AND decided_utc >= ? AND embedding IS NOT NULL"
 """Parts of a recipe that were judged by an embedding since a wall time."""
 
+LAST_PART: Final = 2**63 - 1
+"""The largest number that SQLite gives a row."""
+
 PAGE_ROWS: Final = 500
 """Rows fetched at once: no snapshot is held between pages, so that an export does not make the log grow."""
 
@@ -118,7 +121,7 @@ class Reader:
         Raises:
             BadData: there is none of this number.
         """
-        found = next(self._parts("WHERE id = ?", (part_id,)), None)
+        found = next(self._parts("WHERE id = ?", (part_id,)), None) if part_id <= LAST_PART else None
         if found is None:
             raise BadData(f"there is no part {part_id}", hint="`edge-agent export` lists the parts")
         return found

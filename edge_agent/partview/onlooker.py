@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -26,9 +25,6 @@ from edge_agent.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.disk import UntouchedDisk
 from models.waveform import Waveform
-
-LAST_PART: Final = 2**63 - 1
-"""The largest number that SQLite gives a row."""
 
 
 class Onlooker:
@@ -73,8 +69,6 @@ class Onlooker:
         Raises:
             BadData: there is none, or it was judged by another recipe.
         """
-        if number > LAST_PART:
-            raise BadData(f"there is no part {number}", hint="`edge-agent export` lists the parts")
         with self.reader() as reader:
             part = reader.part(number)
         recipe = self.config.recipe.name
@@ -115,7 +109,7 @@ def recipe_of(config: Config, number: int) -> str:
     """Give the name of the recipe that judged a recorded part; "" where there is no such part."""
     try:
         with Reader(Path(config.station.state_dir)) as reader:
-            return reader.part(min(number, LAST_PART)).recipe
+            return reader.part(number).recipe
     except BadData:
         return ""
 

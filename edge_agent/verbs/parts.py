@@ -14,6 +14,7 @@ from edge_agent.commands import GateAnswer, Used, checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.ledger import ExportFormat, Reader, export_parts
+from edge_agent.ledger.reader import LAST_PART
 from edge_agent.records import Outcome
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.terminal.printing import print_status, say, say_json, shown
@@ -27,8 +28,6 @@ BYPASS_WORDS: Final = {
 }
 
 AGO: Final = re.compile(r"(\d{1,6})([smhd])")
-LAST_PART: Final = 2**63 - 1
-"""The largest number that SQLite gives a row."""
 
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -55,8 +55,9 @@ def test_parts_by_number_by_trigger_and_by_outcome(reader: Reader) -> None:
     assert reader.part_of_trigger(SERIES, 99) is None
     assert numbers(reader.recent(2)) == [4, 3]
     assert numbers(reader.recent(9, [Outcome.NG, Outcome.UNSURE])) == [3, 2]
-    with pytest.raises(BadData, match="there is no part 99"):
-        reader.part(99)
+    for number in (99, 2**63, 10**30):
+        with pytest.raises(BadData, match=f"there is no part {number}"):
+            reader.part(number)
 
 
 def test_parts_since(reader: Reader) -> None:

@@ -20,7 +20,7 @@ from firmware_bridge.messages import Arm, Block, Edge, Hello, Message, Ping, Pon
 from firmware_bridge.packet import PacketDecoder, encode_packet
 
 pytestmark = [pytest.mark.system, pytest.mark.timed]
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Terminal:

@@ -39,7 +39,7 @@ def start(folder: Path, parts: int) -> subprocess.Popen[str]:
 
 
 def wait_for_parts(folder: Path, more_than: int) -> None:
-    until = time.monotonic() + 30.0
+    until = time.monotonic() + 120.0
     while time.monotonic() < until:
         if counted(folder) > more_than:
             return
@@ -70,7 +70,7 @@ def test_kills_lose_nothing_and_answer_nothing_twice(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
         before = counted(tmp_path)
     with start(tmp_path, parts=5) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
 
     triggers = counted(tmp_path)

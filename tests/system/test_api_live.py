@@ -22,7 +22,7 @@ from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
 from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 
 @contextmanager

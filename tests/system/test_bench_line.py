@@ -9,7 +9,7 @@ import cv2
 import pytest
 from test_demo import program
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 
 def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) -> None:

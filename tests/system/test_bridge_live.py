@@ -31,7 +31,7 @@ from firmware_bridge.sim.stand import Stand
 from firmware_bridge.sim.wire import NOISY_USB
 from tests.wire_host import CONFIG
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 SOON_S = 60.0
 HEALED_S = 5.0

@@ -31,7 +31,7 @@ from edge_agent.runtime.supervisor import Ending
 from edge_agent.testing.clock import ManualClock
 from models.castings import CastingLine
 
-pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def program(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ from models.castings import CastingLine
 from models.embedding import assemble, quantise
 from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 HELD_OUT = 10
 
@@ -62,6 +62,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
     loop.start()
     try:
         wait_until(lambda: agent.is_up and len(first_group(tmp_path, agent.source.position().series)) == GROUP)
+        wait_until(lambda: api.call(socket, "status")["drawn"]["waiting"] >= GROUP)
         before = api.call(socket, "status")
         parts = first_group(tmp_path, before["series"])
         for part in parts:
@@ -75,7 +76,6 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
         assert agent.api.join(agent.clock.now() + 60.0)
 
     assert before["promise"]["held_out"] == HELD_OUT
-    assert before["drawn"]["waiting"] >= GROUP
     assert before["drawn"]["next"] == [part.id for part in parts[:3]]
     assert after["promise"]["held_out"] == HELD_OUT + GROUP
     assert (after["drawn"]["stopped"]["count"], after["drawn"]["stopped"]["of"]) == (GROUP, GROUP)

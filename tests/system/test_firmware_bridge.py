@@ -21,7 +21,7 @@ from firmware_bridge.session import Session
 from tests.running_station import wait_until
 from tests.wire_pair import CONFIG
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 PART_S, TRAVEL_S = 0.1, 1.2
 """Between two parts, and from a part to its pulse: a machine may stand still for a while [s]."""

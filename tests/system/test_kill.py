@@ -58,7 +58,6 @@ def counted(folder: Path) -> int:
 
 
 @pytest.mark.system
-@pytest.mark.timed
 @pytest.mark.timeout(240)
 def test_kills_lose_nothing_and_answer_nothing_twice(tmp_path: Path) -> None:
     chance = random.Random(20261124)
@@ -85,7 +84,6 @@ def test_kills_lose_nothing_and_answer_nothing_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.timed
 def test_gaps_of_a_count_that_has_ended_are_declared_at_the_next_start(tmp_path: Path) -> None:
     settings = Config.defaults(tmp_path / "state")
     with Station(settings) as station:

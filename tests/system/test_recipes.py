@@ -27,7 +27,7 @@ from edge_agent.station import Station
 from models.castings import CastingLine
 from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 RECIPE = '[recipe]\nbundle = "castings"\ndeadline_ms = 20_000\n'
 """No machine misses this deadline."""

@@ -17,7 +17,7 @@ from firmware_bridge.__main__ import parser
 from firmware_bridge.sim.decodetrial import DAMAGES
 from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 SOON_S = 120.0
 RECORDED_BYTES = 200_000

@@ -125,7 +125,7 @@ def test_a_flood_of_requests_waits_and_none_is_lost(plain: Broker) -> None:
         for number in range(count):
             asking._client.publish("in/request", b"%d" % number, qos=1)
         came: list[int] = []
-        give_up_s = CLOCK.now() + 20.0
+        give_up_s = CLOCK.now() + 120.0
         while len(came) < count:
             assert CLOCK.now() < give_up_s
             for one in used.turn(CLOCK.now() + 0.05):

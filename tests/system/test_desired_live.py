@@ -15,11 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from peer import Peer, peer
 
+from edge_agent import api
 from edge_agent.desired import Wish
+from edge_agent.errors import Unavailable
 from edge_agent.ledger import Reader
 from edge_agent.records import Outcome
 from edge_agent.trust.file import key_of, write_keys
 from edge_agent.trust.signing import public_bytes, sealed
+from tests.running_station import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -38,11 +41,20 @@ def written(folder: Path, port: int) -> Path:
     return path
 
 
+def judges(state_dir: Path) -> bool:
+    try:
+        status = api.call(state_dir / "api.sock", "status")
+    except Unavailable:
+        return False
+    return any(lane["state"] == "in use" for lane in status["dispatch"]["lanes"])
+
+
 @contextmanager
 def station(path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-m", "edge_agent", "run", "-c", path], stderr=subprocess.PIPE)
     try:
         yield process
+        wait_until(lambda: judges(path.parent / "state"))  # a model that is being loaded may take too long to end
     finally:
         process.terminate()
         _, said = process.communicate(timeout=120)
@@ -69,7 +81,10 @@ def reported(console: Peer, version: int, phase: str) -> dict:
 
 def tried(console: Peer, version: int) -> None:
     """Wait until the station has begun anew with a wish: a dry run that comes before may give way to that."""
-    state = reported(console, version, "trial")
+    runs_by(console, version, reported(console, version, "trial"))
+
+
+def runs_by(console: Peer, version: int, state: dict) -> None:
     while not (state["trial"] and state["version"] == version):
         state = msgspec.json.decode(console.hear(120.0).payload)
 
@@ -84,6 +99,7 @@ def test_a_wish_is_tried_by_the_running_station_and_another_one_is_refused_with_
             taken = reported(console, 2, "trial")
             wants(console, 3, pairing__wait_ms=400.0)
             refused = reported(console, 3, "refused")
+            runs_by(console, 2, refused)
             assert process.poll() is None
     with Reader(tmp_path / "state") as reader:
         events = [(event.kind, event.message) for event in reader.events(200)]
@@ -130,6 +146,7 @@ def test_the_console_asks_changes_and_keeps_what_it_wanted_before(tmp_path: Path
             ear.say(DESIRED, sealed(forged[0], DESIRED, forged[1]), retain=True)
             spoiled = console_says("recipe.draw_one_in=20", *signed, *at)
             anew = console_says("recipe.draw_one_in=20", *signed, *at, "--anew", "--json")
+            tried(ear, msgspec.json.decode(anew.stdout)["wanted"]["version"])
         wanted = console_says(*at)
 
     assert absent.returncode == 1

@@ -79,7 +79,7 @@ def opened(fake: FakeCamera | None = None, kind: type[Camera] = Camera, **keys: 
 
 def wait_for(holds: Callable[[], bool]) -> None:
     """Wait for what threads do in their own time."""
-    give_up_s = REAL.now() + 5.0
+    give_up_s = REAL.now() + 60.0
     while not holds():
         assert REAL.now() < give_up_s
         threading.Event().wait(0.002)

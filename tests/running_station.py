@@ -16,7 +16,7 @@ from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
 
 
-def wait_until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(what: Callable[[], bool], seconds: float = 120.0) -> None:
     clock = SystemClock()
     until = clock.now() + seconds
     while not what():
@@ -37,7 +37,7 @@ def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
         agent.loop.stop()
         loop.join()
         agent.close()
-        assert agent.api.join(agent.clock.now() + 5.0)
+        assert agent.api.join(agent.clock.now() + 60.0)
 
 
 def judged(state_dir: Path, knowledge: str) -> bool:

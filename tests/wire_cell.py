@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -39,9 +38,12 @@ range_g = 16
 [recipe]
 bundle = "castings"
 modalities = [{modalities}]
+deadline_ms = {deadline_ms}
 [recipe.gate]
-travel_ms = 400
+travel_ms = {travel_ms}
 pulse_ms = 20
+[gate]
+lease_ms = {lease_ms}
 [camera]
 device = "{device}"
 fps = 20
@@ -145,21 +147,25 @@ class Cell:
         if self.stand.failure is not None:
             raise self.stand.failure
 
-    def config(self, folder: Path, *modalities: str, device: str = "") -> Path:
-        """Write a configuration for a station at this cell."""
+    def config(
+        self,
+        folder: Path,
+        *modalities: str,
+        device: str = "",
+        deadline_ms: int = 250,
+        travel_ms: int = 400,
+        lease_ms: int = 500,
+    ) -> Path:
+        """Write a configuration for a station at this cell; what a test is not about is to have plenty of time."""
         path = folder / "station.toml"
         words = ", ".join(f'"{m}"' for m in modalities)
-        path.write_text(CELL_TOML.format(port=self.port, modalities=words, device=device))
+        times = {"deadline_ms": deadline_ms, "travel_ms": travel_ms, "lease_ms": lease_ms}
+        path.write_text(CELL_TOML.format(port=self.port, modalities=words, device=device, **times))
         return path
 
     def opened(self) -> list[Change]:
         """Give when the gate opened."""
         return [c for c in list(self.stand.mcu.outputs.changes) if c.output == 0 and c.level == 1]
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass [s]."""
-        clock = SystemClock()
-        clock.wait(threading.Event(), clock.now() + seconds)
 
     def _seen(self, frame: Frame) -> None:
         self.see(frame)

@@ -15,7 +15,8 @@ from firmware_bridge.errors import PortLost
 from firmware_bridge.port import Port, SerialPort
 from firmware_bridge.sim.loopback import LoopbackPort, loopback
 
-SOON_S = 2.0
+SOON_S = 30.0
+"""Half of what a wait would take that nothing ends [s]."""
 """An upper bound for what should take no time at all."""
 
 

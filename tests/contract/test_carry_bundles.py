@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+
 import pytest
 from learned_values import identity
 
@@ -17,6 +20,7 @@ from edge_agent.learning.slots import Change
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding
 from edge_agent.testing.disk import FakeDisk
+from models import Bundle
 from models.castings import CastingLine
 from models.guide import MEMBERS, GuidedBundle
 
@@ -34,28 +38,48 @@ def example(truth: str, index: int) -> Example:
     return Example(f"{truth} {index}", casting.image, casting.samples, casting.rate_hz)
 
 
-def encoder(recipe: Recipe) -> Encoder:
-    return Encoder.load(recipe.bundle, Config().engine)
+class Desk:
+    """The encoders of the bundles, each loaded once; the same bytes are encoded once."""
+
+    def __init__(self) -> None:
+        self._encoders: dict[str, Encoder] = {}
+        self._encoded: dict[tuple[str, str], Embedding | BadData] = {}
+
+    def encoded(self, bundle: Bundle, one: Example) -> Embedding | BadData:
+        digest = hashlib.sha256()
+        for array in (one.image, one.samples):
+            digest.update(b"-" if array is None else f"{array.shape} {array.dtype} ".encode() + array.tobytes())
+        key = bundle.digest, f"{digest.hexdigest()} {one.rate_hz}"
+        if key not in self._encoded:
+            if bundle.digest not in self._encoders:
+                self._encoders[bundle.digest] = Encoder.load(bundle, Config().engine)
+            try:
+                self._encoded[key] = self._encoders[bundle.digest].encode(one.image, one.samples, one.rate_hz)
+            except BadData as error:
+                self._encoded[key] = error
+        return self._encoded[key]
+
+    def close(self) -> None:
+        for encoder in self._encoders.values():
+            encoder.close()
 
 
-def encoded(by: Encoder, one: Example) -> Embedding | BadData:
-    try:
-        return by.encode(one.image, one.samples, one.rate_hz)
-    except BadData as error:
-        return error
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.close()
 
 
-def taught(disk: FakeDisk, bundle: str, good: int = 6) -> Recipe:
+def taught(desk: Desk, disk: FakeDisk, bundle: str, good: int = 6) -> Recipe:
     recipe = Recipe(config(bundle), disk)
-    by = encoder(recipe)
     for name, truth, start, count, golden in [("good", "good", 0, good, False), *DEFECTS]:
         examples = [example(truth, start + i) for i in range(count)]
         space = recipe.space if isinstance(recipe.space, GuidedBundle) else None
         lesson = Lesson(name, examples, recipe.learned, "good", ImageHealthConfig(), golden=golden, space=space)
         while (variant := lesson.next_variant()) is not None:
-            lesson.take(encoded(by, variant))
+            lesson.take(desk.encoded(recipe.bundle, variant))
         recipe.learn(lesson, "ann", UTC)
-    by.close()
     return recipe
 
 
@@ -64,14 +88,16 @@ def taught(disk: FakeDisk, bundle: str, good: int = 6) -> Recipe:
     [("generic", "castings", 6), ("castings", "generic", 2 * MEMBERS), ("generic", "castings", 2 * MEMBERS)],
     ids=["as a whole", "to where good parts say to look", "from where good parts say to look"],
 )
-def test_what_is_taken_over_is_what_teaching_anew_would_have_given_to_the_byte(old: str, new: str, good: int) -> None:
-    disk, anew = FakeDisk(), taught(FakeDisk(), new, good)
-    before = taught(disk, old, good)
+def test_what_is_taken_over_is_what_teaching_anew_would_have_given_to_the_byte(
+    desk: Desk, old: str, new: str, good: int
+) -> None:
+    disk, anew = FakeDisk(), taught(desk, FakeDisk(), new, good)
+    before = taught(desk, disk, old, good)
     bundle = anew.bundle
-    by = encoder(anew)
     folder = CarriedFolder(disk, "default", bundle, guided=True)
-    made = carry(before.learned, bundle, before.example_of, lambda one: encoded(by, one), folder.blobs, guided=True)
-    by.close()
+    made = carry(
+        before.learned, bundle, before.example_of, lambda one: desk.encoded(bundle, one), folder.blobs, guided=True
+    )
     folder.write(made, Change("adopt", "", (), "bob", UTC), before.origin)
     after = Recipe(config(new), disk)
     assert after.crossing is not None
@@ -98,9 +124,9 @@ def test_what_is_taken_over_is_what_teaching_anew_would_have_given_to_the_byte(o
     assert identity(Recipe(config(old), disk).learned) == identity(before.learned)
 
 
-def test_whoever_takes_the_old_embeddings_along_is_noticed() -> None:
+def test_whoever_takes_the_old_embeddings_along_is_noticed(desk: Desk) -> None:
     """The wrong implementation: rows that the first bundle made pass for those of the second."""
-    before, anew = taught(FakeDisk(), "generic"), taught(FakeDisk(), "castings")
+    before, anew = taught(desk, FakeDisk(), "generic"), taught(desk, FakeDisk(), "castings")
     by_id = {e.id: e for e in before.learned.exemplars}
 
     assert all(e.rows.shape == by_id[e.id].rows.shape for e in anew.learned.exemplars)

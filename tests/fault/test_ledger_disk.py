@@ -65,7 +65,7 @@ CHILD = textwrap.dedent(
     writer.open()
 
     def until(condition):
-        give_up_at = clock.now() + 20.0
+        give_up_at = clock.now() + 120.0
         while not condition() and clock.now() < give_up_at:
             done.wait(0.01)
 
@@ -78,7 +78,7 @@ CHILD = textwrap.dedent(
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     until(lambda: writer.status().committed == 500)
     writer.close()
-    ended = writer.join(clock.now() + 20.0)
+    ended = writer.join(clock.now() + 120.0)
     print(failing.failing_since_utc is not None, "cannot be used" in failing.reason, len(receipts), ended)
     """
 )

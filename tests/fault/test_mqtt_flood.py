@@ -53,7 +53,7 @@ def endured(used: MqttDoor, asking: Peer) -> tuple[int, int, set[bytes], int]:
     said = asked = 0
     began_s = CLOCK.now()
     while CLOCK.now() < began_s + LASTS_S or len(requests) < REQUESTS or delivered < said:
-        assert CLOCK.now() < began_s + 20.0, f"{requests} {said} {delivered}"
+        assert CLOCK.now() < began_s + 120.0, f"{requests} {said} {delivered}"
         if asked < REQUESTS and asked <= len(requests):
             asking._client.publish("in/request", b"%d" % asked, qos=1)
             used.publish(Outgoing("out/a", b""))
@@ -125,7 +125,7 @@ def test_a_flood_of_requests_waits_and_none_is_lost(plain: Broker) -> None:
         for number in range(count):
             asking._client.publish("in/request", b"%d" % number, qos=1)
         came: list[int] = []
-        give_up_s = CLOCK.now() + 20.0
+        give_up_s = CLOCK.now() + 120.0
         while len(came) < count:
             assert CLOCK.now() < give_up_s
             for one in used.turn(CLOCK.now() + 0.05):

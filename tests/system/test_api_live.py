@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,19 +18,11 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.ledger import Reader
 from edge_agent.runtime.background import CHORES, Chore
-from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
+from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    clock = SystemClock()
-    until = clock.now() + 20.0
-    while not what():
-        assert clock.now() < until, "it never came to that"
-        clock.wait(threading.Event(), clock.now() + 0.02)
+pytestmark = pytest.mark.system
 
 
 @contextmanager
@@ -46,13 +38,13 @@ def running(state_dir: Path) -> Iterator[tuple[Agent, Path]]:
         agent.loop.stop()
         loop.join()
         agent.close()
-        assert agent.api.join(agent.clock.now() + 5.0)
+        assert agent.api.join(agent.clock.now() + 60.0)
 
 
 def test_status_and_events_do_not_wait_for_what_the_background_has_to_do(tmp_path: Path) -> None:
     let_go = threading.Event()
     with running(tmp_path) as (agent, socket):
-        while agent.background.submit(Chore(lambda: let_go.wait(30.0), lambda result: None)):
+        while agent.background.submit(Chore(lambda: let_go.wait(120.0), lambda result: None)):
             pass
         try:
             status = api.call(socket, "status")

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from rich.progress import Progress
 
@@ -30,7 +31,7 @@ from edge_agent.runtime.supervisor import Ending
 from edge_agent.testing.clock import ManualClock
 from models.castings import CastingLine
 
-pytestmark = [pytest.mark.system, pytest.mark.timed, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 def program(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -85,8 +86,15 @@ def test_a_folder_with_a_ledger_or_with_knowledge_is_no_folder_for_a_demo(tmp_pa
         refuse_used(tmp_path)
 
 
+def unhurried(state_dir: Path) -> Config:
+    """Give a configuration whose deadline no machine misses: a bench wants every part judged."""
+    config = Config.defaults(state_dir)
+    return msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, deadline_ms=60_000.0))
+
+
 def test_a_bench_measures_every_hop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("edge_agent.bench.measure.GOOD_RUN", 12)
+    monkeypatch.setattr("edge_agent.bench.measure.Config", SimpleNamespace(defaults=unhurried))
     code = main(("bench", "--parts", "5", "--json"), serve)
 
     said = capsys.readouterr()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,13 +16,13 @@ from edge_agent.learning.draw import GROUP
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.records import Embedding, Modality, Part
-from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
 from models.castings import CastingLine
 from models.embedding import assemble, quantise
+from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
 HELD_OUT = 10
 
@@ -49,14 +48,6 @@ def teach_good(config: Config) -> None:
         station.lessons.learn(lesson, "ann")
 
 
-def wait_until(what: Callable[[], bool]) -> None:
-    clock = SystemClock()
-    until = clock.now() + 30.0
-    while not what():
-        assert clock.now() < until, "it never came to that"
-        clock.wait(threading.Event(), clock.now() + 0.05)
-
-
 def first_group(folder: Path, series: str) -> list[Part]:
     with Reader(folder) as reader:
         return list(reader.parts_of(series, range(1, GROUP + 1)))
@@ -71,6 +62,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
     loop.start()
     try:
         wait_until(lambda: agent.is_up and len(first_group(tmp_path, agent.source.position().series)) == GROUP)
+        wait_until(lambda: api.call(socket, "status")["drawn"]["waiting"] >= GROUP)
         before = api.call(socket, "status")
         parts = first_group(tmp_path, before["series"])
         for part in parts:
@@ -81,10 +73,9 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
         agent.loop.stop()
         loop.join()
         agent.close()
-        assert agent.api.join(agent.clock.now() + 5.0)
+        assert agent.api.join(agent.clock.now() + 60.0)
 
     assert before["promise"]["held_out"] == HELD_OUT
-    assert before["drawn"]["waiting"] >= GROUP
     assert before["drawn"]["next"] == [part.id for part in parts[:3]]
     assert after["promise"]["held_out"] == HELD_OUT + GROUP
     assert (after["drawn"]["stopped"]["count"], after["drawn"]["stopped"]["of"]) == (GROUP, GROUP)

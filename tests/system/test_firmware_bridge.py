@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ from firmware_bridge.session import Session
 from tests.running_station import wait_until
 from tests.wire_pair import CONFIG
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
-PART_S = 0.04
+PART_S, TRAVEL_S = 0.1, 1.2
+"""Between two parts, and from a part to its pulse: a machine may stand still for a while [s]."""
 
 
 def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
@@ -32,13 +34,13 @@ def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
     path, clock = tmp_path / "mcu", SystemClock()
     heard: list[Heard | Down] = []
     ids = itertools.count(1)
-    session = Session(CONFIG, lambda: next(ids))
+    session = Session(replace(CONFIG, lease_ms=10_000), lambda: next(ids))
 
     def hear(one: Heard | Down) -> None:
         heard.append(one)
         bridge.hold(clock.now())
         if isinstance(one, Arrival):
-            bridge.pulse(Pulse(one.edge.edge_seq, 0.2, 1000, 0))
+            bridge.pulse(Pulse(one.edge.edge_seq, TRAVEL_S, 1000, 0))
 
     bridge = Bridge(lambda: SerialPort(str(path), 2_000_000), session, clock.now, hear)
 
@@ -48,14 +50,14 @@ def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
     command = [program, "--pty", path, "--boot-id", "77", "--part-ms", str(int(1e3 * PART_S)), "--width-ms", "10"]
     with subprocess.Popen(command) as firmware:
         try:
-            wait_until(path.is_symlink, 10.0)
+            wait_until(path.is_symlink)
             bridge.start()
-            wait_until(lambda: len(of(RejectReport)) >= 40, 20.0)
+            wait_until(lambda: len([report for report in of(RejectReport) if report.fate is Fate.DONE]) >= 20)
         finally:
             bridge.stop()
-            assert bridge.join(2.0)
+            assert bridge.join(60.0)
             firmware.terminate()
-        assert firmware.wait(10.0) == 0
+        assert firmware.wait(60.0) == 0
 
     assert bridge.failure is None
     assert [up.series for up in of(Up)] == [f"{77:016x}"]
@@ -65,10 +67,10 @@ def test_the_bridge_and_the_firmware_account_for_every_sample_part_and_pulse(
     for one in of(Samples):
         block = one.block
         np.testing.assert_array_equal(block.samples, sample_values(block.first_sample, len(block.samples)))
-    times = [arrival.time_s for arrival in of(Arrival)]
-    np.testing.assert_allclose(np.diff(times), PART_S, atol=2e-4)
+    times, uncertainties = np.array([(arrival.time_s, arrival.uncertainty_s) for arrival in of(Arrival)]).T
+    assert (np.abs(np.diff(times) - PART_S) <= uncertainties[1:] + uncertainties[:-1]).all()
     fates = Counter(report.fate for report in of(RejectReport))
     assert set(fates) <= {Fate.DONE, Fate.DOWN}  # down: still on its way at the end
-    assert fates[Fate.DONE] >= 30
+    assert fates[Fate.DONE] >= 20
     for report in of(RejectReport):
         assert report.actual_ticks is None or report.actual_ticks >= report.fire_ticks

@@ -223,7 +223,7 @@ def test_both_work_beside_a_running_station_and_the_shares_add_up(
     thread = threading.Thread(target=lambda: codes.append(agent.run()))
     thread.start()
     try:
-        give_up_s = clock.now() + 30.0
+        give_up_s = clock.now() + 120.0
         while not agent.is_up and clock.now() < give_up_s:
             threading.Event().wait(0.05)
         value = asked(capsys, "why", stopped[0].id, "-c", file)

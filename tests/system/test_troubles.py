@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,27 +21,27 @@ from edge_agent.ledger.files import DiskFull
 from edge_agent.ledger.store import Store
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.background import Chore
-from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.simline import SimLine
 from edge_agent.teacher import Plan
 from models.castings import CastingLine
+from tests.running_station import wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timed]
+pytestmark = pytest.mark.system
 
-
-def wait_until(what: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    clock = SystemClock()
-    until = clock.now() + timeout_s
-    while not what():
-        assert clock.now() < until, "it never came to that"
-        clock.wait(threading.Event(), clock.now() + 0.02)
+DEADLINE_MS = 250.0
+UNHURRIED_MS = 20_000.0
+"""A deadline that no machine misses, for what is not about deadlines [ms]."""
 
 
 @contextmanager
-def running(state_dir: Path, parts: list[Part], *, timeout_ms: float = 2000.0) -> Iterator[Agent]:
+def running(
+    state_dir: Path, parts: list[Part], *, timeout_ms: float = 2000.0, deadline_ms: float = DEADLINE_MS
+) -> Iterator[Agent]:
     config = Config.defaults(state_dir)
-    config = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, timeout_ms=timeout_ms))
-    agent = build(config, supply=SimLine(CastingLine(3), 20.0), told=parts.append)
+    engine = msgspec.structs.replace(config.engine, timeout_ms=timeout_ms)
+    recipe = msgspec.structs.replace(config.recipe, deadline_ms=deadline_ms)
+    config = msgspec.structs.replace(config, engine=engine, recipe=recipe)
+    agent = build(config, supply=SimLine(CastingLine(3), 5.0), told=parts.append)
     loop = threading.Thread(target=agent.run)
     loop.start()
     try:
@@ -52,10 +52,12 @@ def running(state_dir: Path, parts: list[Part], *, timeout_ms: float = 2000.0) -
         agent.close()
 
 
-def overdue(parts: list[Part]) -> int:
-    """Count the parts whose output was told after their deadline; a machine that stands still makes some."""
-    deadline_s = Config.defaults(Path()).recipe.deadline_ms / 1e3
-    return sum(p.times.acted_s is not None and p.times.acted_s > p.times.trigger_s + deadline_s for p in parts)
+def overdue(state_dir: Path, deadline_ms: float = DEADLINE_MS) -> int:
+    """Count the parts on record whose output was told after their deadline; a machine that stands still makes some."""
+    with Reader(state_dir) as reader:
+        times = [part.times for part in reader.parts() if part.times.acted_s is not None]
+    assert times
+    return sum(t.acted_s > t.trigger_s + deadline_ms / 1e3 for t in times)
 
 
 def kinds(agent: Agent) -> set[str]:
@@ -70,12 +72,13 @@ def test_a_device_that_is_dead_from_the_start_leaves_every_part_answered(
 
     monkeypatch.setattr(Encoder, "at_spots", dead)
     parts: list[Part] = []
-    with running(tmp_path, parts) as agent:
+    with running(tmp_path, parts, deadline_ms=UNHURRIED_MS) as agent:
         wait_until(lambda: len(parts) >= 10)
         assert "device" in kinds(agent)
         assert all(lane.reason.endswith("no such device") for lane in agent.status().dispatch.lanes)
-    assert {(part.verdict.outcome, part.verdict.cause) for part in parts} == {(Outcome.UNSURE, "device")}
-    assert [part.trigger.number for part in parts[:10]] == list(range(1, 11))
+    answered = {(part.verdict.outcome, part.verdict.cause) for part in parts} - {(Outcome.UNSURE, "stopping")}
+    assert answered == {(Outcome.UNSURE, "device")}
+    assert sorted(part.trigger.number for part in parts) == list(range(1, len(parts) + 1))
 
 
 def test_a_device_that_hangs_is_given_up_and_its_parts_are_late_not_lost(
@@ -91,17 +94,17 @@ def test_a_device_that_hangs_is_given_up_and_its_parts_are_late_not_lost(
 
     monkeypatch.setattr(Encoder, "encode", hanging)
     parts: list[Part] = []
-    with running(tmp_path, parts, timeout_ms=400.0) as agent:
+    with running(tmp_path, parts, timeout_ms=400.0, deadline_ms=1000.0) as agent:
         wait_until(lambda: len(parts) >= 5)
         hang.set()
         wait_until(lambda: any("not answered" in lane.reason for lane in agent.status().dispatch.lanes))
+        wait_until(lambda: "late" in kinds(agent))
         hang.clear()
         let_go.set()
         before = len(parts)
-        wait_until(lambda: len(parts) > before + 30 and parts[-1].verdict.cause == "untaught")
+        wait_until(lambda: "untaught" in {part.verdict.cause for part in parts[before:]})
         assert agent.inspector.counts.late > 0
-        assert "late" in kinds(agent)
-    assert agent.inspector.counts.overdue == overdue(parts)
+    assert agent.inspector.counts.overdue == overdue(tmp_path, 1000.0)
     assert {part.verdict.cause for part in parts} <= {"untaught", "late", "device", "stopping"}
 
 
@@ -134,7 +137,7 @@ def test_a_disk_that_fails_is_said_and_nothing_is_lost_when_it_is_back(
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= triggers
     assert any(part.committed_late for part in parts)
-    assert agent.inspector.counts.overdue == overdue(parts)
+    assert agent.inspector.counts.overdue == overdue(tmp_path)
 
 
 def test_a_source_whose_thread_fails_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +157,7 @@ def test_a_source_whose_thread_fails_is_opened_again(tmp_path: Path, monkeypatch
         wait_until(lambda: any(c.name == "source" and c.restarts for c in agent.status().components))
         before = len(parts)
         wait_until(lambda: len(parts) >= before + 5)
-    numbers = [part.trigger.number for part in parts]
+    numbers = sorted(part.trigger.number for part in parts)
     assert numbers == list(range(1, len(numbers) + 1))
 
 

@@ -169,7 +169,7 @@ def _way(
         prove=Encoders.prove,
         at=lambda encoders: encoders.at,
         loading=lambda encoders: encoders.loading,
-        p99_s=timetable.p99_s(bundles[0].digest, places[bundles[0].digest] or {}),
+        p99_s={digest: timetable.p99_s(digest, spots) for digest, spots in places.items() if spots is not None},
     )
 
 

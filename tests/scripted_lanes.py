@@ -115,17 +115,18 @@ class Scripted:
                 self.end(name)
         return self
 
-    def job(self, name: str, within_s: float = float("inf"), *, hurried: bool = False) -> bool:
+    def job(self, name: str, within_s: float = float("inf"), *, hurried: bool = False, bundle: str = "") -> bool:
         """Submit a job that answers `name` and the lane's name."""
-        return self.dispatcher.submit(self.made(name, self.clock.now() + within_s, hurried=hurried))
+        return self.dispatcher.submit(self.made(name, self.clock.now() + within_s, hurried=hurried, bundle=bundle))
 
-    def made(self, name: str, deadline_s: float, *, hurried: bool = False) -> Job[str, str]:
+    def made(self, name: str, deadline_s: float, *, hurried: bool = False, bundle: str = "") -> Job[str, str]:
         """Make a job that is due at a time [s, host monotonic]."""
         return Job(
             lambda held: f"{name} on {held}",
             lambda result, at_s: self.answers.append((name, result, at_s)),
             deadline_s,
             (lambda held: f"{name} in a hurry on {held}") if hurried else None,
+            bundle,
         )
 
     def on(self, name: str) -> str:
@@ -179,5 +180,5 @@ class Scripted:
             prove,
             lambda held: devices[0],
             lambda held: self.loading,
-            self.before.get(name, self.before_s),
+            {"": self.before.get(name, self.before_s)},
         )

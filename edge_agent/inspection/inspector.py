@@ -231,6 +231,7 @@ class Inspector:
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
             hurried=None if hurry is None else lambda encoders: judge.look(perceive(encoders.of(bundle), pair, hurry)),
+            bundle=bundle.digest,
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1

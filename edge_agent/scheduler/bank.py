@@ -42,8 +42,8 @@ class LaneStatus:
         busy_since_s: when its present task was given [s, host monotonic]; None without one.
         done: tasks that went well.
         failed: tasks that failed.
-        p50_ms: median of a job [ms].
-        p99_ms: 99th percentile of a job [ms].
+        p50_ms: median of a job [ms], of the bundle that takes longest.
+        p99_ms: 99th percentile of the same [ms].
     """
 
     name: str
@@ -255,8 +255,8 @@ class Bank(Generic[H, R]):
             busy_since_s=None if lane.task is None else lane.since_s,
             done=lane.done,
             failed=lane.failed,
-            p50_ms=1e3 * lane.durations.p50_s,
-            p99_ms=1e3 * lane.durations.p99_s,
+            p50_ms=1e3 * lane.p50_s,
+            p99_ms=1e3 * lane.p99_s,
         )
 
 

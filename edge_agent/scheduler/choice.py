@@ -58,8 +58,9 @@ def choose(
     deadline_s = ticket.job.deadline_s
     slow_before: Lane[H, R] | None = None
     for lane in lanes:
-        if free_at[lane.name] + lane.durations.p99_s <= deadline_s:
-            if free_at[lane.name] + lane.before_s <= deadline_s:
+        pace = lane.pace(ticket.job.bundle)
+        if free_at[lane.name] + pace.durations.p99_s <= deadline_s:
+            if free_at[lane.name] + pace.before_s <= deadline_s:
                 return lane, Kind.RUN
             slow_before = slow_before or lane
     if slow_before is not None:
@@ -67,10 +68,10 @@ def choose(
     idle = [lane for lane in lanes if lane.task is None]
     if ticket.job.hurried is not None:
         for lane in idle:
-            if free_at[lane.name] + lane.hurried.p99_s <= deadline_s:
+            if free_at[lane.name] + lane.pace(ticket.job.bundle).hurried.p99_s <= deadline_s:
                 return lane, Kind.HURRY
     for lane in idle:
-        if free_at[lane.name] + lane.durations.p50_s <= deadline_s:
+        if free_at[lane.name] + lane.pace(ticket.job.bundle).durations.p50_s <= deadline_s:
             return lane, Kind.RUN
     return None, Kind.RUN
 
@@ -81,6 +82,6 @@ def doubt(lanes: Sequence[Lane[H, R]], ticket: Ticket[H, R]) -> None:
     What was slow once may be quick now, and nobody would find out.
     """
     for lane in lanes:
-        if lane.task is None and ticket.since_s + lane.durations.p50_s > ticket.job.deadline_s:
-            lane.hurried.forget_all()
-            lane.durations.forget_all()
+        pace = lane.pace(ticket.job.bundle)
+        if lane.task is None and ticket.since_s + pace.durations.p50_s > ticket.job.deadline_s:
+            pace.doubt()

@@ -192,13 +192,14 @@ class Dispatcher(Generic[H, R]):
                 if lane is not able[0]:
                     self._bank.chose(lane, able, now)
             if lane is not None:
-                free_at[lane.name] += lane.durations.p99_s
+                free_at[lane.name] += lane.pace(ticket.job.bundle).durations.p99_s
 
     def _piece_at_s(self, usable: Sequence[Lane[H, R]], now: float) -> float:
         """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
         if not self._background or self._urgent or not usable or usable[0].task is not None:
             return math.inf
-        return self._rhythm.may_begin_at_s(now, usable[0].pieces, usable[0].durations)
+        pieces = usable[0].pace(self._background[0].job.bundle).pieces
+        return self._rhythm.may_begin_at_s(now, pieces, usable[0].p99_s)
 
     def _give(self, lane: Lane[H, R], kind: Kind, ticket: Ticket[H, R], now: float) -> None:
         self._account.given(ticket, now)
@@ -214,7 +215,7 @@ class Dispatcher(Generic[H, R]):
             if self.counts.rescued > RESCUES * self.counts.submitted:
                 return
             idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
-            if idle and now + idle[0].durations.p99_s <= ticket.job.deadline_s:
+            if idle and now + idle[0].pace(ticket.job.bundle).durations.p99_s <= ticket.job.deadline_s:
                 self.counts.rescued += 1
                 self._give(idle[0], Kind.RUN, ticket, now)
 

@@ -35,12 +35,14 @@ class Job(Generic[H, R]):
         then: hears what came of it and when that was ready [s, host monotonic], or why nothing did; loop thread.
         deadline_s: when it must be done [s, host monotonic]; infinite for background.
         hurried: a cheaper way to do it, taken where there is no time for `run`; None where there is none.
+        bundle: digest of the bundle that does it; jobs of one bundle take as long. "" where that does not matter.
     """
 
     run: Callable[[H], R]
     then: Callable[[R | EdgeAgentError, float], None]
     deadline_s: float = math.inf
     hurried: Callable[[H], R] | None = None
+    bundle: str = ""
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ that hangs in a driver is left behind; the lane can be opened again with another
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic
 
@@ -16,6 +16,7 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.job import H, R, Ticket
 from edge_agent.scheduler.latency import Recent
+from edge_agent.scheduler.pace import Pace
 
 LOAD_TIMEOUT_S: Final = 60.0
 """Loading compiles the models: seconds on a CPU, up to a minute on an NPU."""
@@ -25,6 +26,9 @@ PASSED_OVER: Final = 64
 
 PASSED_OVER_MOST: Final = 4096
 """The same at the most: the number doubles with each proof after which the lane did no job in time."""
+
+BUNDLES: Final = 64
+"""Bundles whose pace a lane remembers; the one that came first is forgotten for one more."""
 
 
 class Kind(StrEnum):
@@ -78,8 +82,8 @@ class Way(Generic[H]):
         prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
         at: says which device computes, or did last, "" before any did; from any thread.
         loading: says whether a job is loading something, which may take as long as a load; from any thread.
-        p99_s: what one job in a hundred exceeded before this start [s], to know which lane is the quicker; 0 where
-            nobody knows.
+        p99_s: by bundle, what one job in a hundred exceeded before this start [s], to know which lane is the quicker;
+            those that nobody knows are missing.
     """
 
     name: str
@@ -88,7 +92,7 @@ class Way(Generic[H]):
     prove: Callable[[H], int]
     at: Callable[[H], str]
     loading: Callable[[H], bool] = lambda held: False
-    p99_s: float = 0.0
+    p99_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Lane(Generic[H, R]):
@@ -117,19 +121,37 @@ class Lane(Generic[H, R]):
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
-        self.before_s = way.p99_s  #: what one in a hundred exceeded before this start [s]; 0 once one was run since
-        self.durations = Recent()  #: of jobs with a deadline
-        self.hurried = Recent()  #: of those done in the cheaper way
-        self.pieces = Recent()  #: of background jobs
         self.done = self.failed = 0
         self._clock = clock
         self._answer = answer
         self._hire = hire
         self._held: list[H] = []
         self._doubted = False
-        self._pace_s: list[float] = []
+        self._paces: dict[str, Pace] = {}  # by bundle
+        self._proof_s: list[float] = []  # what a piece of the newest proof took
         self._worker: Worker[Task[H, R], R | None] | None = None
         self._left_behind: list[Worker[Task[H, R], R | None]] = []
+
+    @property
+    def p99_s(self) -> float:
+        """What one in a hundred of the jobs with a deadline exceeds, of the bundle that takes longest [s]."""
+        return max((pace.durations.p99_s for pace in self._paces.values()), default=self._proven_s)
+
+    @property
+    def p50_s(self) -> float:
+        """The same, the median [s]."""
+        return max((pace.durations.p50_s for pace in self._paces.values()), default=self._proven_s)
+
+    def pace(self, bundle: str) -> Pace:
+        """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
+        pace = self._paces.get(bundle)
+        if pace is None:
+            if len(self._paces) >= BUNDLES:
+                del self._paces[next(iter(self._paces))]
+            pace = self._paces[bundle] = Pace(self.way.p99_s.get(bundle, 0.0))
+            if self._proof_s:
+                pace.proven(self._proof_s[-1], anew=False)
+        return pace
 
     def open(self, now: float) -> None:
         """Start a thread that loads; a lane that loads already, or is ready, is left alone."""
@@ -137,7 +159,8 @@ class Lane(Generic[H, R]):
             return
         self.close()
         held: list[H] = []
-        pace_s = self._pace_s = []
+        proof_s: list[float] = []
+        self._proof_s = proof_s
 
         def work(task: Task[H, R]) -> R | None:
             if task.kind in (Kind.LOAD, Kind.TRY):
@@ -149,7 +172,7 @@ class Lane(Generic[H, R]):
                 except BaseException:
                     held.clear()  # it is loaded anew before it is used again
                     raise
-                pace_s.append((self._clock.now() - began_s) / max(pieces, 1))
+                proof_s[:] = [(self._clock.now() - began_s) / max(pieces, 1)]
                 return None
             assert task.ticket is not None
             job = task.ticket.job
@@ -166,7 +189,7 @@ class Lane(Generic[H, R]):
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
         self.task, self.since_s = Task(self, kind, ticket), now
-        self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
+        self.usual_s = self.p99_s if ticket is None else self._recent(Kind.RUN, ticket).p99_s
         if not self._worker.submit(self.task):
             raise AssertionError(f"lane {self.name} had room and refused")
 
@@ -180,22 +203,19 @@ class Lane(Generic[H, R]):
         ticket = answer.job.ticket
         if ticket is None:
             self.state = LaneState.READY if good else LaneState.FAILED
-            if self._doubted and good:
-                self.before_s = 0.0
-                self.durations.forget_all()
+            if good and self._proof_s:
+                for pace in self._paces.values():
+                    pace.proven(self._proof_s[-1], anew=self._doubted)
             self._doubted = False
-            if self._pace_s and not len(self.durations):
-                self.durations.add(self._pace_s.pop())  # until one was run, a job is taken to last as its proof
-            self._pace_s.clear()
         elif good:
-            recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
+            pace, recent = self.pace(ticket.job.bundle), self._recent(kind, ticket)
             recent.add(answer.ended_s - answer.started_s)
-            if recent is self.durations:
-                self.before_s = 0.0
+            if recent is pace.durations:
+                pace.before_s = 0.0
             if kind is Kind.RUN and answer.ended_s <= ticket.job.deadline_s < math.inf:
                 self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:
-                self.durations.forget_oldest()  # what was slow once is tried again after a while
+                pace.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
     def pass_over(self, now: float) -> None:
@@ -246,6 +266,15 @@ class Lane(Generic[H, R]):
             self._worker = None
         self.task, self.state, self._held = None, LaneState.COLD, []
         self._forget_ended()
+
+    @property
+    def _proven_s(self) -> float:
+        return self._proof_s[-1] if self._proof_s else 0.0
+
+    def _recent(self, kind: Kind, ticket: Ticket[H, R]) -> Recent:
+        """Give the durations of such jobs."""
+        pace = self.pace(ticket.job.bundle)
+        return pace.pieces if ticket.is_background else pace.hurried if kind is Kind.HURRY else pace.durations
 
     def _forget_ended(self) -> None:
         """Keep no thread that has ended, and with it nothing that it held."""

@@ -199,7 +199,7 @@ def said_to_be_degraded() -> Iterator[str]:
     """Give the words that pairing, health of pictures, encoding and perceiving say about what a part is seen by."""
     said_in = (
         "inspection/pairing",
-        "inspection/encode",
+        "inspection/piece",
         "inspection/inspected",
         "sources/imagehealth",
         "sources/vibration",

@@ -19,11 +19,12 @@ from edge_agent.runtime import systemd
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
 from edge_agent.scheduler.joint import joined
-from edge_agent.scheduler.lane import LOAD_TIMEOUT_S, Way
+from edge_agent.scheduler.lane import LOAD_TIMEOUT_S
 from edge_agent.scheduler.measuring import TRIAL_TIMEOUT_S
 from edge_agent.scheduler.placement import Placement
 from edge_agent.scheduler.shares import Shares
 from edge_agent.scheduler.timetable import Timetable
+from edge_agent.scheduler.way import Way
 from models import Bundle
 
 STAND_IN_MB: Final = 70

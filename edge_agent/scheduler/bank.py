@@ -13,7 +13,8 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Worker
 from edge_agent.scheduler.breaker import Breaker, DeviceBreaker, Happening
 from edge_agent.scheduler.job import H, R, Ticket
-from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState, Way
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState
+from edge_agent.scheduler.way import Way
 
 Noted = Callable[[str, str, str, dict[str, object]], None]
 """Hears what a person should know: severity, one word for it, a sentence, its values."""
@@ -194,7 +195,7 @@ class Bank(Generic[H, R]):
         for lane in self.lanes:
             lane.close()
         self._usable = None
-        return [task.ticket for task in tasks if task.ticket is not None]
+        return [ticket for task in tasks for ticket in task.tickets]
 
     def status(self) -> tuple[LaneStatus, ...]:
         """Say how every lane is."""

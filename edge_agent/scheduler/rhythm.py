@@ -45,6 +45,11 @@ class Rhythm:
         self.came_s = now
         self._slacks.add(slack_s)
 
+    @property
+    def slack_s(self) -> float:
+        """What parts have until their deadline, all but a few of them [s]; 0 where nobody knows."""
+        return self._slacks.quantile_s(SOON)
+
     def began(self, now: float) -> None:
         """Hear that a piece of background work has begun."""
         self.piece_s = now
@@ -64,7 +69,7 @@ class Rhythm:
             When.
         """
         takes_s = pieces.quantile_s(LONG) if len(pieces) else part_s
-        fits = takes_s + part_s <= self._slacks.quantile_s(SOON)
+        fits = takes_s + part_s <= self.slack_s
         over_before = now + takes_s <= self.came_s + self._gaps.quantile_s(SOON)
         if not len(self._slacks) or fits or over_before:
             return now

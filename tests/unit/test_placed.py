@@ -14,11 +14,11 @@ from edge_agent.engines import DeviceName, Spot
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.runtime.background import Chore
 from edge_agent.scheduler.job import CannotRun
-from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.latency import Timing
 from edge_agent.scheduler.placement import Candidate, Placement
 from edge_agent.scheduler.tablefile import Record, fingerprint, save_records
 from edge_agent.scheduler.timetable import Timetable
+from edge_agent.scheduler.way import Way
 from edge_agent.testing.clock import ManualClock
 from edge_agent.testing.disk import FakeDisk
 

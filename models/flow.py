@@ -46,6 +46,22 @@ class Flow:
             needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needed)
             self._steps.append((part, needed))
 
+    def beginnings(self, sources: Tensors) -> dict[str, Tensors]:
+        """Give the parts that wait for no other part, by role, with their inputs; in the order in which they run.
+
+        Args:
+            sources: source tensors by name; those of a modality are all there, or all missing.
+
+        Returns:
+            Those that run for what is there.
+        """
+        present = frozenset(SOURCES[name] for name in sources)
+        return {
+            part.role: {t.name: _given(t, sources, present) for t in part.inputs}
+            for part, needed in self._steps
+            if needed <= present and all(t.name in MASKS or t.name in self._manifest.sources for t in part.inputs)
+        }
+
     def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> Flown:
         """Run every part that can and that the embedding comes from.
 

@@ -35,6 +35,15 @@ def find_devices() -> tuple[DeviceName, ...]:
     )
 
 
+def batches_of(runtime: str) -> tuple[int, ...]:
+    """Give how many pieces a runtime can compute together, beside one; loads it."""
+    if runtime == "openvino":
+        from edge_agent.engines.openvino_engine import BATCHES  # noqa: PLC0415 (see `load_runtime`)
+
+        return BATCHES
+    return ()  # onnxruntime runs a model in the shape in which it was exported
+
+
 def load_engines(
     bundle: Bundle, spots: Spot | Mapping[str, Spot], parts: Sequence[Part] = (), cache: Path | None = None
 ) -> dict[str, Engine]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
 from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import ConfigError, DeviceFault, EdgeAgentError
+from edge_agent.inspection.golden import Sample, samples_of
 from edge_agent.inspection.piece import Piece, prepared_of
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
@@ -28,20 +29,11 @@ from models.errors import BundleRefused
 from models.flow import Flow, Tensors
 from models.source import FEATURES, SOURCES
 
-
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """One golden vector: its number, what it is made from and what it must come out as."""
-
-    number: int
-    tensors: Tensors
-    present: frozenset[Modality]
-    want: NDArray[np.float32]
-    tolerance: float
+if TYPE_CHECKING:
+    from edge_agent.engines.second import SecondThread
 
 
-Wide = dict[int, Mapping[str, Engine]]
-"""Engines by role that compute several pieces together, by how many."""
+Wide = dict[int, Mapping[str, Engine]]  # by how many pieces they compute together, and by role
 
 
 class Encoder:
@@ -51,15 +43,23 @@ class Encoder:
         bundle: what to run.
         engines: its loaded parts by role.
         wide: those that compute several pieces together; none where nobody gains by it.
+        second: runs the parts that can begin at once side by side; None where that gains nothing.
     """
 
-    def __init__(self, bundle: Bundle, engines: Mapping[str, Engine], wide: Wide | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engines: Mapping[str, Engine],
+        wide: Wide | None = None,
+        second: SecondThread | None = None,
+    ) -> None:
         self._bundle = bundle
         self._engines = engines
         self._wide: Wide = wide or {}
         self._proven: Wide = {}
+        self._second = second
         self._flow = Flow(bundle.manifest)
-        self._sample: _Sample | None = None
+        self._sample: Sample | None = None
         self._vouched = False
 
     @classmethod
@@ -94,6 +94,8 @@ class Encoder:
         cache: Path | None = None,
         load: LoadEngines = load_engines,
         batches: Iterable[Mapping[str, Spot]] = (),
+        *,
+        beside: bool = False,
     ) -> Self:
         """Load every part of `bundle` that judges, unproven; raises what `load` does.
 
@@ -103,6 +105,7 @@ class Encoder:
             cache: folder for compiled models; None for none.
             load: loads them.
             batches: where roles run for several pieces together; what cannot be loaded so is done without.
+            beside: whether the parts that can begin at once run side by side.
 
         Returns:
             An encoder.
@@ -116,7 +119,7 @@ class Encoder:
             parts = [part for part in bundle.manifest.judging if part.role in batch]
             with contextlib.suppress(BundleRefused, EdgeAgentError):
                 wide[max(spot.pieces for spot in batch.values())] = load(bundle, batch, parts, cache)
-        return cls(bundle, engines, wide)
+        return cls(bundle, engines, wide, _second_thread() if beside else None)
 
     def encode(
         self,
@@ -177,7 +180,7 @@ class Encoder:
             self._vouched = False
             self.prove_one()
             return 1
-        samples = self._samples()
+        samples = samples_of(self._bundle)
         for sample in samples:
             self._prove([sample], {})
             if self._sample is None or len(sample.present) > len(self._sample.present):
@@ -192,7 +195,7 @@ class Encoder:
             How many pieces it may be given together, beside one.
         """
         self._proven = {}
-        samples = self._samples() if self._wide else []
+        samples = samples_of(self._bundle) if self._wide else []
         most = max((len(sample.present) for sample in samples), default=0)
         whole = [sample for sample in samples if len(sample.present) == most]
         for size, engines in self._wide.items():
@@ -234,16 +237,10 @@ class Encoder:
         for engines in (self._engines, *self._wide.values()):
             for engine in engines.values():
                 engine.close()
+        if self._second is not None:
+            self._second.close()
 
-    def _samples(self) -> list[_Sample]:
-        golden, found = self._bundle.golden(), []
-        for i, want in enumerate(golden.z):
-            present = frozenset(Modality(b.modality) for b in self._bundle.blocks if np.any(want[b.start : b.stop]))
-            tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
-            found.append(_Sample(i, tensors, present, want, golden.tolerance))
-        return found
-
-    def _prove(self, samples: Sequence[_Sample], wide: Wide) -> list[NDArray[np.float64]]:
+    def _prove(self, samples: Sequence[Sample], wide: Wide) -> list[NDArray[np.float64]]:
         made = [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
         for sample, z in zip(samples, made, strict=True):
             distance = float(np.linalg.norm(z - sample.want))
@@ -264,13 +261,22 @@ class Encoder:
                 return parted(together.infer(joined(feeds)), len(feeds))
             return [self._engines[role].infer(feed) for feed in feeds]
 
-        flown = self._flow.run_together(pieces, infer)
+        if self._second is not None and len(pieces) == 1:
+            flown = [self._second.run(self._flow, pieces[0], lambda role, feed: self._engines[role].infer(feed))]
+        else:
+            flown = self._flow.run_together(pieces, infer)
         try:
             return [(assemble(self._bundle.blocks, each.raw), each.tensors) for each in flown]
         except ValueError as error:
             raise DeviceFault(
                 f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"
             ) from error
+
+
+def _second_thread() -> SecondThread:
+    from edge_agent.engines.second import SecondThread  # noqa: PLC0415 (most stations need none)
+
+    return SecondThread()
 
 
 def _embedding(given: Tensors, wrong: tuple[str, ...], z: NDArray[np.float64], seen: Tensors) -> Embedding:

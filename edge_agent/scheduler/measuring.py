@@ -8,16 +8,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge_agent.engines import DeviceName, Spot
+from edge_agent.engines.pool import batches_of
 from edge_agent.engines.spot import SHARED
 from edge_agent.errors import Unavailable
 from edge_agent.scheduler.latency import Timing
-from edge_agent.scheduler.placement import Candidate, with_measured
+from edge_agent.scheduler.placement import Candidate
 from edge_agent.scheduler.trial import Answer, Request, words_of
 from models import Bundle
 
@@ -39,6 +41,13 @@ def spots_to_try(devices: Iterable[DeviceName], cores: int) -> dict[DeviceName, 
     }
 
 
+def batches_to_try(spot: Spot, *, shared: bool) -> tuple[Spot, ...]:
+    """Give a spot for several pieces together, as far as its runtime can; none of a CPU, unless `shared`."""
+    if spot.device.kind == SHARED and not shared:
+        return ()
+    return tuple(spot._replace(pieces=pieces) for pieces in batches_of(spot.device.runtime))
+
+
 def measure_parts(
     bundle: Bundle, spots: Sequence[Spot], *, runs: int, cache: Path | None = None, timeout_s: float = TRIAL_TIMEOUT_S
 ) -> list[Timing]:
@@ -54,7 +63,8 @@ def measure_parts(
     Returns:
         One row for each part and spot; those that cannot run with the reason.
     """
-    request = Request(str(bundle.folder), tuple(map(words_of, spots)), (), runs, str(cache or ""))
+    asked = tuple((*words_of(spot), spot.pieces) for spot in spots)
+    request = Request(str(bundle.folder), asked, (), runs, str(cache or ""))
     answers, trouble = _tried(request, timeout_s)
     rows = [answer.timing() for answer in answers]
     known = {(row.role, row.spot) for row in rows}
@@ -83,7 +93,8 @@ def measure_ways(
         timeout_s: a device hangs when it takes longer [s].
 
     Returns:
-        The same with what was measured, in the same order.
+        The same with what was measured, in the same order: of those on several devices the quicker of two forms, one
+        part after the other or side by side.
 
     Raises:
         Unavailable: they do not run together, though each part did by itself.
@@ -97,7 +108,10 @@ def measure_ways(
         raise Unavailable(
             f"{', '.join(missing)} did not run as a whole: {why}", hint="see edge-agent bench --placement"
         )
-    return [with_measured(way, found[str(i)].p50_ms, found[str(i)].p99_ms) for i, way in enumerate(ways)]
+    return [
+        replace(way, measured_p50_ms=answer.p50_ms, measured_p99_ms=answer.p99_ms, beside=answer.beside)
+        for way, answer in zip(ways, (found[str(i)] for i in range(len(ways))), strict=True)
+    ]
 
 
 def _tried(request: Request, timeout_s: float) -> tuple[list[Answer], str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,7 @@ class ResourceAllocator:
         """Measure what is not known yet, and choose; takes some ten seconds the first time.
 
         Args:
-            progress: hears how many steps of how many are done.
+            progress: hears how many steps of how many are done; every few seconds, and before each step.
             again: whether what was outgrown may be measured anew now.
 
         Returns:
@@ -90,7 +91,7 @@ class ResourceAllocator:
         looked_at = candidates(roles, table, shares, cores(), self._parts_per_s)
         chosen = worth_running(looked_at)
         if chosen:
-            run = measure_ways(bundle, chosen, runs=RUNS, cache=cache)
+            run = measure_ways(bundle, chosen, runs=RUNS, cache=cache, waits=lambda: progress(9, 10))
             looked_at = (*run, *(candidate for candidate in looked_at if candidate not in chosen))
         name = f"{bundle.name} {bundle.manifest.version}"
         return replace(choose(name, looked_at, table, shares, cores(), self._parts_per_s), anew=anew)
@@ -115,9 +116,8 @@ class ResourceAllocator:
         trials = [(each, RUNS) for each in spots] + [(each, BATCH_RUNS) for each in wide if each]
         found: list[Timing] = []
         for i, (each, runs) in enumerate(trials):
-            progress(i, len(trials) + 1)
-            found += measure_parts(self._bundle, each, runs=runs, cache=cache)
-        progress(len(trials), len(trials) + 1)
+            goes_on = partial(progress, i, len(trials) + 1)
+            found += measure_parts(self._bundle, each, runs=runs, cache=cache, waits=goes_on)
         if disk is not None:
             records[digest] = replace(known, first=tuple(found), anew="")
             save_records(disk, machine, records)

@@ -5,6 +5,7 @@ A device whose driver hangs, dies or refuses costs its own answers and nothing e
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,12 @@ TRIAL_TIMEOUT_S: Final = 60.0
 MOST_THREADS: Final = 4
 """More threads than these gain nothing on models of this size."""
 
+WAIT_S: Final = 5.0
+"""How often whoever waits for a trial hears that it goes on [s]: systemd's watchdog wants to hear every half minute."""
+
 Progress = Callable[[int, int], None]
+
+Waits = Callable[[], object]
 
 
 def spots_to_try(devices: Iterable[DeviceName], cores: int) -> dict[DeviceName, tuple[Spot, ...]]:
@@ -49,7 +55,13 @@ def batches_to_try(spot: Spot, *, shared: bool) -> tuple[Spot, ...]:
 
 
 def measure_parts(
-    bundle: Bundle, spots: Sequence[Spot], *, runs: int, cache: Path | None = None, timeout_s: float = TRIAL_TIMEOUT_S
+    bundle: Bundle,
+    spots: Sequence[Spot],
+    *,
+    runs: int,
+    cache: Path | None = None,
+    timeout_s: float = TRIAL_TIMEOUT_S,
+    waits: Waits = lambda: None,
 ) -> list[Timing]:
     """Measure every part of a bundle on the spots of one device.
 
@@ -59,13 +71,14 @@ def measure_parts(
         runs: how often each is run.
         cache: folder for compiled models; None for none.
         timeout_s: the device hangs when it takes longer [s].
+        waits: is called every few seconds meanwhile.
 
     Returns:
         One row for each part and spot; those that cannot run with the reason.
     """
     asked = tuple((*words_of(spot), spot.pieces) for spot in spots)
     request = Request(str(bundle.folder), asked, (), runs, str(cache or ""))
-    answers, trouble = _tried(request, timeout_s)
+    answers, trouble = _tried(request, timeout_s, waits)
     rows = [answer.timing() for answer in answers]
     known = {(row.role, row.spot) for row in rows}
     for spot in spots:
@@ -82,6 +95,7 @@ def measure_ways(
     runs: int,
     cache: Path | None = None,
     timeout_s: float = TRIAL_TIMEOUT_S,
+    waits: Waits = lambda: None,
 ) -> list[Candidate]:
     """Run whole placements in turn.
 
@@ -91,6 +105,7 @@ def measure_ways(
         runs: how often each is run.
         cache: folder for compiled models; None for none.
         timeout_s: a device hangs when it takes longer [s].
+        waits: is called every few seconds meanwhile.
 
     Returns:
         The same with what was measured, in the same order: of those on several devices the quicker of two forms, one
@@ -100,7 +115,7 @@ def measure_ways(
         Unavailable: they do not run together, though each part did by itself.
     """
     asked = tuple({role: words_of(spot) for role, spot in way.spots.items()} for way in ways)
-    answers, trouble = _tried(Request(str(bundle.folder), (), asked, runs, str(cache or "")), timeout_s)
+    answers, trouble = _tried(Request(str(bundle.folder), (), asked, runs, str(cache or "")), timeout_s, waits)
     found = {answer.name: answer for answer in answers if not answer.error}
     missing = [str(way) for i, way in enumerate(ways) if str(i) not in found]
     if missing:
@@ -114,16 +129,20 @@ def measure_ways(
     ]
 
 
-def _tried(request: Request, timeout_s: float) -> tuple[list[Answer], str]:
+def _tried(request: Request, timeout_s: float, waits: Waits) -> tuple[list[Answer], str]:
     """Run a trial; give its answers, and what went wrong with the process."""
     command = [sys.executable, "-m", "edge_agent.scheduler.trial"]
-    try:
-        done = subprocess.run(
-            command, input=msgspec.json.encode(request), capture_output=True, timeout=timeout_s, check=False
-        )
-        out, said, code = done.stdout, done.stderr, done.returncode
-    except subprocess.TimeoutExpired as error:
-        out, said, code = error.stdout or b"", b"", None
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as trial:
+        try:
+            out, said = _heard(trial, msgspec.json.encode(request), timeout_s, waits)
+            code: int | None = trial.returncode
+        except subprocess.TimeoutExpired as error:
+            trial.kill()
+            out, said, code = error.output or b"", b"", None
+        except BaseException:
+            trial.kill()
+            raise
     answers = [msgspec.json.decode(line, type=Answer) for line in out.splitlines(keepends=True) if line.endswith(b"\n")]
     if code == 0:
         return answers, ""
@@ -133,3 +152,16 @@ def _tried(request: Request, timeout_s: float) -> tuple[list[Answer], str]:
         return answers, f"its driver died (signal {-code})"
     last = said.decode(errors="replace").strip().splitlines()
     return answers, last[-1] if last else f"the trial ended with code {code}"
+
+
+def _heard(trial: subprocess.Popen[bytes], asked: bytes, timeout_s: float, waits: Waits) -> tuple[bytes, bytes]:
+    """Ask a trial, and wait for its end; give what it wrote, or raise `TimeoutExpired`."""
+    turns = math.ceil(timeout_s / WAIT_S)
+    for turn in range(turns):
+        waits()
+        try:
+            return trial.communicate(None if turn else asked, min(WAIT_S, timeout_s))  # goes on where it was
+        except subprocess.TimeoutExpired:
+            if turn == turns - 1:
+                raise
+    raise AssertionError("a trial has some time")

@@ -213,3 +213,33 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(wrong: dict[
     with pytest.raises(ConfigError) as caught:
         ResourceAllocator({}, **wrong)  # type: ignore[arg-type]
     assert caught.value.hint
+
+
+def test_whoever_waits_for_a_trial_hears_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, castings: Bundle, tmp_path: Path
+) -> None:
+    fake = tmp_path / "python"
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import time; time.sleep(60)"\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    monkeypatch.setattr(measuring, "WAIT_S", 0.05)
+    heard: list[str] = []
+    rows = measuring.measure_parts(castings, [CPU], runs=1, timeout_s=0.3, waits=lambda: heard.append("goes on"))
+
+    assert len(heard) == 6
+    assert {row.error for row in rows} == {"did not answer within 0.3 s"}
+
+
+def test_what_a_trial_said_before_it_hung_counts_however_often_one_waited(
+    monkeypatch: pytest.MonkeyPatch, castings: Bundle, tmp_path: Path
+) -> None:
+    line = '{"name":"image","spot":["openvino","cpu",1],"p50_ms":5.0,"p99_ms":9.0,"runs":100}'
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\necho '{line}'\nsleep 0.2\nprintf '{line[:20]}'\nexec sleep 60\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    monkeypatch.setattr(measuring, "WAIT_S", 0.1)
+    image, *others = measuring.measure_parts(castings, [CPU], runs=1, timeout_s=0.5)
+
+    assert image == ROWS[0]
+    assert {row.error for row in others} == {"did not answer within 0.5 s"}

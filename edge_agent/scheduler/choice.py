@@ -33,10 +33,11 @@ def free_at_s(lane: Lane[H, R], now: float) -> float:
 
 def rescue_at_s(lane: Lane[H, R]) -> float:
     """Give when a lane's job may be given to a second lane as well [s, host monotonic]; infinite where it may not."""
-    tickets = () if lane.task is None else lane.task.tickets
-    if all(ticket.is_background or len(ticket.tried) > 1 for ticket in tickets):
-        return math.inf
-    return silent_at_s(lane)
+    if lane.task is not None:
+        for ticket in lane.task.tickets:
+            if len(ticket.tried) <= 1 and not ticket.is_background:
+                return silent_at_s(lane)
+    return math.inf
 
 
 def rescues(

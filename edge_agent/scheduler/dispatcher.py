@@ -178,8 +178,9 @@ class Dispatcher(Generic[H, R]):
                 place += 1
                 free_at[lane.name] += lane.pace(ticket.job.bundle).durations.p99_s
             else:
-                waiting = self._urgent.since(place) if kind is Kind.RUN and not ticket.alone else [ticket]
-                count = together(lane, waiting, now, self._rhythm.slack_s)
+                count = 1
+                if kind is Kind.RUN and not ticket.alone:
+                    count = together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
                 self._give(lane, Kind.TOGETHER if count > 1 else kind, self._urgent.take(place, count), now)
                 idle.remove(lane)
                 free_at[lane.name] += lane.usual_s

@@ -38,6 +38,7 @@ class Pace:
         self.before_s = 0.0
         self.singles += 1
         if self.singles >= SINGLES:
+            self.singles = 0
             self.batches.clear()
 
     def takes_s(self, measured_s: Mapping[int, float]) -> dict[int, float]:

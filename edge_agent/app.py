@@ -255,6 +255,7 @@ def _joined(
     entries = (
         Entry("dispatcher", dispatcher.open, dispatcher.close, RestartBudget.for_ever(), dispatcher.join),
         Entry("background", background.open, background.close, join=background.join),
+        Entry("timetable", lambda: None, timetable.close),
         *line.entries,
         Entry("inspection", lambda: None, inspector.close),
         Entry(

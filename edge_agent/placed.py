@@ -19,11 +19,12 @@ from edge_agent.runtime import systemd
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler import ResourceAllocator
 from edge_agent.scheduler.joint import joined
-from edge_agent.scheduler.lane import LOAD_TIMEOUT_S, Way
+from edge_agent.scheduler.lane import LOAD_TIMEOUT_S
 from edge_agent.scheduler.measuring import TRIAL_TIMEOUT_S
-from edge_agent.scheduler.placement import Placement
+from edge_agent.scheduler.placement import Candidate, Placement
 from edge_agent.scheduler.shares import Shares
 from edge_agent.scheduler.timetable import Timetable
+from edge_agent.scheduler.way import Way
 from models import Bundle
 
 STAND_IN_MB: Final = 70
@@ -36,8 +37,8 @@ NO_STAND_IN: Final = "it cannot do without the device that this lane stands in f
 
 OTHER: Final = {"openvino": "onnxruntime", "onnxruntime": "openvino"}
 
-Places = Mapping[str, Mapping[str, Spot] | None]
-"""Where each part of each bundle runs on a lane, by the bundle's digest and the part's role; None where it cannot."""
+Places = Mapping[str, Candidate | None]
+"""How each bundle runs on a lane, by its digest; None where it cannot."""
 
 
 def ways_of(
@@ -74,7 +75,7 @@ def ways_of(
     measured = config.runtime == "auto"
     lanes = _measured(bundles, config, state_dir, said, extend) if measured else _configured(bundles, config)
     names = _names_of(bundles)
-    placed = {b.digest: (name, lanes[0][b.digest] or {}) for b, name in zip(bundles, names, strict=True)}
+    placed = {b.digest: (name, _spots(lanes[0][b.digest])) for b, name in zip(bundles, names, strict=True)}
     timetable.open(placed, by_measuring=measured)
     begun = [ahead, *[None] * (len(lanes) - 1)]
     return [
@@ -110,17 +111,14 @@ def _measured(
         anew = f"; measured now: {placement.anew}" if placement.anew else ""
         said(f"{placement.bundle} runs on {placement.chain[0]}{anew}")
         placements.append(placement)
-    return [
-        {bundle.digest: None if way is None else way.spots for bundle, way in zip(bundles, lane, strict=True)}
-        for lane in joined(placements)
-    ]
+    return [{bundle.digest: way for bundle, way in zip(bundles, lane, strict=True)} for lane in joined(placements)]
 
 
 def _configured(bundles: Sequence[Bundle], config: EngineConfig) -> list[Places]:
     first = spot_of(config)
     runtime = OTHER[first.device.runtime] if first.device.kind == SHARED else "openvino"
     return [
-        {bundle.digest: {part.role: spot for part in bundle.manifest.judging} for bundle in bundles}
+        {b.digest: Candidate({part.role: spot for part in b.manifest.judging}, 0.0, 0.0, {}) for b in bundles}
         for spot in (first, Spot(DeviceName(runtime, SHARED), config.threads))
     ]
 
@@ -135,26 +133,27 @@ def _way(
     timetable: Timetable,
     ahead: HeadStart | None,
 ) -> Way[Encoders]:
-    placed = [spots for spots in places.values() if spots is not None]
+    placed = {digest: way for digest, way in places.items() if way is not None}
 
     def loaded() -> Encoders:
         def made(bundle: Bundle) -> Encoder:
-            spots = places[bundle.digest]
-            assert spots is not None, "whoever has it made has asked"
-            taken = None if ahead is None else ahead.take(bundle, spots)
+            way = placed[bundle.digest]
+            taken = None if ahead is None else ahead.take(bundle, way.spots)
             if taken is None:
-                return Encoder.at_spots(bundle, spots, state_dir / COMPILED, telling)
-            taken.put_around(lambda engines: watching(engines, bundle, spots, timetable.clock, begun, timetable.ran))
+                batches = [batch.spots for batch in way.batches.values()]
+                return Encoder.at_spots(bundle, way.spots, state_dir / COMPILED, telling, batches, beside=way.beside)
+            taken.put_around(
+                lambda engines: watching(
+                    engines, bundle, way.spots, timetable.clock, encoders.began, encoders.ended, timetable.ran
+                )
+            )
             return taken
 
         def refused(bundle: Bundle) -> str:
             return NO_STAND_IN if places[bundle.digest] is None else ""
 
-        def begun(spot: Spot) -> None:
-            encoders.at = str(spot.device)
-
-        telling = watched(load, timetable.clock, begun, timetable.ran)
         encoders = Encoders(made, lambda: has_room(config), evictions, refused)
+        telling = watched(load, timetable.clock, encoders.began, encoders.ended, timetable.ran)
         try:
             encoders.load(bundles)
         finally:
@@ -162,23 +161,33 @@ def _way(
                 ahead.close()
         return encoders
 
+    def batches_s(encoders: Encoders, digest: str) -> dict[int, float]:
+        batches = placed[digest].batches if digest in placed else {}
+        return {size: batches[size].p99_ms / 1e3 for size in encoders.sizes.get(digest, ())}
+
     return Way(
         name=_name_of(bundles, places),
-        devices=frozenset(str(spot.device) for spots in placed for spot in spots.values()),
+        devices=frozenset(str(device) for way in placed.values() for device in way.devices),
         load=loaded,
         prove=Encoders.prove,
         at=lambda encoders: encoders.at,
         loading=lambda encoders: encoders.loading,
-        p99_s=timetable.p99_s(bundles[0].digest, places[bundles[0].digest] or {}),
+        p99_s={digest: timetable.p99_s(digest, way.spots) for digest, way in placed.items()},
+        prove_together=Encoders.prove_together,
+        batches_s=batches_s,
     )
 
 
 def _name_of(bundles: Sequence[Bundle], places: Places) -> str:
     """Give a lane's name: its spots, by bundle where they differ."""
-    words = [whereabouts(places[bundle.digest] or {}) or "nowhere" for bundle in bundles]
+    words = [whereabouts(_spots(places[bundle.digest])) or "nowhere" for bundle in bundles]
     if len(set(words)) == 1:
         return words[0]
     return "; ".join(f"{name}: {said}" for name, said in zip(_names_of(bundles), words, strict=True))
+
+
+def _spots(way: Candidate | None) -> Mapping[str, Spot]:
+    return {} if way is None else way.spots
 
 
 def _names_of(bundles: Sequence[Bundle]) -> list[str]:

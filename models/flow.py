@@ -5,7 +5,7 @@ Pure: it is told how to run a part and runs none itself. The station and the des
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,22 @@ class Flow:
             needs |= dict.fromkeys((tensor.name for tensor in part.outputs), needed)
             self._steps.append((part, needed))
 
+    def beginnings(self, sources: Tensors) -> dict[str, Tensors]:
+        """Give the parts that wait for no other part, by role, with their inputs; in the order in which they run.
+
+        Args:
+            sources: source tensors by name; those of a modality are all there, or all missing.
+
+        Returns:
+            Those that run for what is there.
+        """
+        present = frozenset(SOURCES[name] for name in sources)
+        return {
+            part.role: {t.name: _given(t, sources, present) for t in part.inputs}
+            for part, needed in self._steps
+            if needed <= present and all(t.name in MASKS or t.name in self._manifest.sources for t in part.inputs)
+        }
+
     def run(self, sources: Tensors, infer: Callable[[str, Tensors], Tensors]) -> Flown:
         """Run every part that can and that the embedding comes from.
 
@@ -56,11 +72,30 @@ class Flow:
         Returns:
             The raw values of the block of each modality that is there, and every tensor on the way.
         """
-        known = dict(sources)
-        present = frozenset(SOURCES[name] for name in sources)
+        return self.run_together([sources], lambda role, feeds: [infer(role, feeds[0])])[0]
+
+    def run_together(
+        self, pieces: Sequence[Tensors], infer: Callable[[str, Sequence[Tensors]], Sequence[Tensors]]
+    ) -> list[Flown]:
+        """Do the same with several pieces, part by part.
+
+        Args:
+            pieces: the source tensors of each.
+            infer: runs the part of a role on the inputs of the pieces that it runs for; gives the outputs of each.
+
+        Returns:
+            What came of each piece, in the same order.
+        """
+        known = [dict(sources) for sources in pieces]
+        present = [frozenset(SOURCES[name] for name in sources) for sources in pieces]
         for part, needed in self._steps:
-            if needed <= present:
-                known |= infer(part.role, {t.name: _given(t, known, present) for t in part.inputs})
+            able = [at for at in range(len(pieces)) if needed <= present[at]]
+            feeds = [{t.name: _given(t, known[at], present[at]) for t in part.inputs} for at in able]
+            for at, made in zip(able, infer(part.role, feeds) if able else (), strict=True):
+                known[at] |= made
+        return [self._flown(each, there) for each, there in zip(known, present, strict=True)]
+
+    def _flown(self, known: Tensors, present: frozenset[str]) -> Flown:
         blocks = self._manifest.blocks
         raw: Tensors = {b.modality: known[b.output] for b in blocks if b.modality in present and b.output in known}
         return Flown(raw, known)

@@ -113,6 +113,8 @@ def threads_in(tree: ast.Module) -> Iterator[str]:
                 yield _constant(next((word.value for word in keywords if word.arg == "name"), None))
             case ast.Call(func=func, args=[name, *_]) if _last_name(func) in ("Worker", "_hire"):
                 yield _constant(name)
+            case ast.Call(func=func, args=[_, name]) if _last_name(func) == "ThreadPoolExecutor":
+                yield _constant(name)
             case ast.ClassDef(bases=bases) if "ThreadingMixIn" in map(_last_name, bases):
                 yield ""
 
@@ -199,7 +201,7 @@ def said_to_be_degraded() -> Iterator[str]:
     """Give the words that pairing, health of pictures, encoding and perceiving say about what a part is seen by."""
     said_in = (
         "inspection/pairing",
-        "inspection/encode",
+        "inspection/piece",
         "inspection/inspected",
         "sources/imagehealth",
         "sources/vibration",

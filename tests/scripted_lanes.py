@@ -11,7 +11,8 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.worker import Done, Failed
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
-from edge_agent.scheduler.lane import Kind, Task, Way
+from edge_agent.scheduler.lane import Kind, Task
+from edge_agent.scheduler.way import Way
 from edge_agent.testing.clock import ManualClock
 
 Result = str | EdgeAgentError
@@ -93,6 +94,7 @@ class Scripted:
     noted: list[tuple[str, str, str, dict[str, object]]] = field(default_factory=list)
     before_s: float = 0.0  #: the 99th percentile of jobs before this start [s]
     before: Mapping[str, float] = field(default_factory=dict)  #: the same of a lane that has another [s]
+    batches_s: Mapping[int, float] = field(default_factory=dict)  #: what lanes are measured to do together [s]
     loading: bool = False  #: what runs is loading something
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
@@ -115,17 +117,19 @@ class Scripted:
                 self.end(name)
         return self
 
-    def job(self, name: str, within_s: float = float("inf"), *, hurried: bool = False) -> bool:
+    def job(self, name: str, within_s: float = float("inf"), *, hurried: bool = False, bundle: str = "") -> bool:
         """Submit a job that answers `name` and the lane's name."""
-        return self.dispatcher.submit(self.made(name, self.clock.now() + within_s, hurried=hurried))
+        return self.dispatcher.submit(self.made(name, self.clock.now() + within_s, hurried=hurried, bundle=bundle))
 
-    def made(self, name: str, deadline_s: float, *, hurried: bool = False) -> Job[str, str]:
+    def made(self, name: str, deadline_s: float, *, hurried: bool = False, bundle: str = "") -> Job[str, str]:
         """Make a job that is due at a time [s, host monotonic]."""
         return Job(
             lambda held: f"{name} on {held}",
             lambda result, at_s: self.answers.append((name, result, at_s)),
             deadline_s,
             (lambda held: f"{name} in a hurry on {held}") if hurried else None,
+            bundle,
+            (lambda held, runs: [run(held) for run in runs]) if self.batches_s else None,
         )
 
     def on(self, name: str) -> str:
@@ -133,10 +137,10 @@ class Scripted:
         task = self.hands[name].task if name in self.hands else None
         if task is None:
             return ""
-        if task.ticket is None:
+        if not task.tickets:
             return str(task.kind)
-        said = task.ticket.job.run("")
-        return str(said).split(" on ")[0] + (" in a hurry" if task.kind is Kind.HURRY else "")
+        said = [str(ticket.job.run("")).split(" on ")[0] for ticket in task.tickets]
+        return " and ".join(said) + (" in a hurry" if task.kind is Kind.HURRY else "")
 
     def end(self, name: str, error: Exception | None = None, after_s: float = 0.0) -> None:
         """End what a lane is doing, some time from now, and have the dispatcher hear of it."""
@@ -179,5 +183,6 @@ class Scripted:
             prove,
             lambda held: devices[0],
             lambda held: self.loading,
-            self.before.get(name, self.before_s),
+            {"": self.before.get(name, self.before_s)},
+            batches_s=lambda held, bundle: self.batches_s,
         )

@@ -18,7 +18,8 @@ from edge_agent.runtime.machine import processor
 from edge_agent.runtime.worker import Done
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
-from edge_agent.scheduler.lane import Task, Way
+from edge_agent.scheduler.lane import Task
+from edge_agent.scheduler.way import Way
 from edge_agent.terminal.printing import say, say_json
 
 WAITING: Final = 1000

@@ -18,24 +18,28 @@ from edge_agent.terminal.printing import print_part_times, say, say_json
 from edge_agent.terminal.progressbar import progress_bar
 
 
-def run_placing(bundle: str, state: Path | None, *, as_json: bool) -> int:
+def run_placing(bundle: str, state: Path | None, *, as_json: bool, batches: bool = False) -> int:
     """Measure and print; give the exit code.
 
     Args:
         bundle: a shipped one, or its folder.
         state: state directory of a station whose times are shown beside it; None for none.
         as_json: print JSON.
+        batches: measure several pieces together on a CPU too.
 
     Returns:
         0; what cannot be measured raises.
     """
     times, why = ((), "") if state is None else _lived_in(state, bundle)
     with progress_bar("measuring") as progress:
-        placement = ResourceAllocator({}, bundle=bundle).optimize(progress)
+        placement = ResourceAllocator({}, bundle=bundle, batches=batches).optimize(progress)
     if as_json:
         say_json(_as_values(placement, times))
         return 0
     say(placement.explain())
+    for row in placement.batches:
+        said = f"cannot run: {row.error}" if row.error else f"p50 {row.p50_ms:.2f} ms, p99 {row.p99_ms:.2f} ms"
+        say(f"{row.role} on {row.spot}: {said}")
     if state is not None:
         say(f"the station in {state}: {why or 'this bundle did not run there'}" if not times else f"in {state}:")
     for each in times:
@@ -60,6 +64,10 @@ def _as_values(placement: Placement, times: tuple[PartTimes, ...]) -> dict[str, 
         "cores": placement.cores,
         "chain": [_values(candidate) for candidate in placement.chain],
         "candidates": [_values(candidate) for candidate in placement.candidates],
+        "batches": [
+            {"role": t.role, "spot": str(t.spot), "p50_ms": t.p50_ms, "p99_ms": t.p99_ms, "error": t.error}
+            for t in placement.batches
+        ],
         "failed": [
             {"role": timing.role, "spot": str(timing.spot), "error": timing.error} for timing in placement.failed
         ],
@@ -75,6 +83,8 @@ def _values(candidate: Candidate) -> dict[str, object]:
         "p99_ms": candidate.p99_ms,
         "measured_p50_ms": candidate.measured_p50_ms,
         "measured_p99_ms": candidate.measured_p99_ms,
+        "side_by_side": candidate.beside,
+        "together": {str(size): {"p99_ms": batch.p99_ms} for size, batch in candidate.batches.items()},
         "load": dict(candidate.load),
         "not_allowed": candidate.over,
     }

@@ -57,6 +57,9 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument(
         "--state", type=Path, metavar="DIR", help="with --placement: what the station with this state measured and took"
     )
+    verb.add_argument(
+        "--batches", action="store_true", help="with --placement: measure several pieces together on a CPU too"
+    )
     question.add_argument("--start", action="store_true", help="measure instead how soon the first verdict comes")
     question.add_argument(
         "--sharing", action="store_true", help="measure instead the memory of recipes that share a bundle"
@@ -104,10 +107,12 @@ def _bench(arguments: argparse.Namespace) -> int:
             raise BadData(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
     if arguments.state is not None and not arguments.placement:
         raise BadData("--state goes with --placement", hint="edge-agent bench --placement --state state")
+    if arguments.batches and not arguments.placement:
+        raise BadData("--batches goes with --placement", hint="edge-agent bench --placement --batches")
     if arguments.placement:
         from edge_agent.bench.placing import run_placing
 
-        return run_placing(arguments.bundle, arguments.state, as_json=arguments.json)
+        return run_placing(arguments.bundle, arguments.state, as_json=arguments.json, batches=arguments.batches)
     if arguments.start:
         from edge_agent.bench.starting import run_starting
 

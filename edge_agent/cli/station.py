@@ -80,9 +80,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.config.file import load_config
 
-    config = load_config(arguments.config)  # what is wrong with the file is said before anything begins
-
     def make() -> Agent:
+        config = load_config(arguments.config)  # what is wrong with the file is said before anything begins
         from edge_agent.inspection.headstart import HeadStart
 
         ahead = HeadStart(config)

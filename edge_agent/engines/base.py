@@ -5,7 +5,7 @@ No driver is known here; the engines translate theirs and share these checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,6 +76,22 @@ def finite(outputs: dict[str, Array], inputs: Mapping[str, Array], device: str =
             device=device,
         )
     return outputs
+
+
+def together(spec: TensorSpec, pieces: int) -> TensorSpec:
+    """Give a tensor that holds so many pieces, one after the other along its first axis."""
+    return TensorSpec(spec.name, (pieces * spec.shape[0], *spec.shape[1:]), spec.dtype)
+
+
+def joined(feeds: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Give the tensors of several pieces as those of all together."""
+    return {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+
+
+def parted(outputs: Mapping[str, Array], pieces: int) -> list[dict[str, Array]]:
+    """Give the tensors of several pieces that were computed together, piece by piece."""
+    rows = {name: np.split(array, pieces) for name, array in outputs.items()}
+    return [{name: each[at] for name, each in rows.items()} for at in range(pieces)]
 
 
 def _form(array: Array | None) -> str:

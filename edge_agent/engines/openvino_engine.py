@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 import openvino
+from openvino import opset1
 
-from edge_agent.engines.base import Array, checked, finite
+from edge_agent.engines.base import Array, checked, finite, together
 from edge_agent.engines.spot import DeviceName
 from edge_agent.errors import BadData, ConfigError, DeviceFault
 from models.saturation import saturates
@@ -37,6 +38,9 @@ _LOW_PRECISION: Final = "LP_TRANSFORMS_MODE"
 
 RUNTIME: Final = "openvino"
 
+BATCHES: Final = (2, 4, 8)
+"""Pieces that it can compute together, where a device gains by it."""
+
 
 def kinds() -> tuple[str, ...]:
     """Give the devices that OpenVINO finds on this machine: `cpu`, `gpu`, `npu`."""
@@ -52,6 +56,7 @@ class OpenVinoEngine:
         threads: how many threads compute, where the device is the CPU.
         cache: folder for compiled models, so that the next start need not compile; None for none.
         overflows: sums of its 8-bit products may not fit 16 bits, so that some processors need a slower way.
+        pieces: that are computed together; the model is for one.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class OpenVinoEngine:
         cache: Path | None = None,
         *,
         overflows: bool = True,
+        pieces: int = 1,
     ) -> None:
         core = openvino.Core()
         self._device = str(DeviceName(RUNTIME, kind))
@@ -79,6 +85,8 @@ class OpenVinoEngine:
                 settings[_LOW_PRECISION] = False
         try:
             network = core.read_model(io.BytesIO(model))
+            if pieces > 1:
+                _widen(network, pieces)
         except RuntimeError as error:
             raise BadData(f"OpenVINO cannot read the model: {_sentence(error)}") from error
         self.inputs: tuple[TensorSpec, ...] = tuple(map(_spec, network.inputs))
@@ -117,6 +125,22 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Release the compiled model."""
         self._request = None
+
+
+def _widen(network: Any, pieces: int) -> None:
+    """Have a model that was exported for one piece compute several; its reshapes name that one, and have to be freed.
+
+    The free size of a reshape is worked out from what comes in; where it has one already, that of the pieces is copied.
+    """
+    for op in network.get_ops():
+        if op.get_type_name() != "Reshape" or op.input_value(1).get_node().get_type_name() != "Constant":
+            continue
+        pattern, given = op.input_value(1).get_node().data.copy(), op.input_value(0).get_partial_shape()
+        if given.is_static and len(given) and given[0].get_length() == 1 and pattern.size and pattern[0] == 1:
+            pattern[0] = 0 if -1 in pattern else -1
+            op.input(1).replace_source_output(opset1.constant(pattern).output(0))
+    wide = {spec.name: list(together(spec, pieces).shape) for spec in map(_spec, network.inputs)}
+    network.reshape(wide)
 
 
 def _spec(port: Any) -> TensorSpec:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.engines.base import Engine
+from edge_agent.engines.base import Engine, together
 from edge_agent.engines.spot import DeviceName, Spot
 from edge_agent.errors import BadData, ConfigError
 from models import Bundle
@@ -33,6 +33,15 @@ def find_devices() -> tuple[DeviceName, ...]:
     return tuple(
         DeviceName(door.RUNTIME, kind) for door in (onnxruntime_engine, openvino_engine) for kind in door.kinds()
     )
+
+
+def batches_of(runtime: str) -> tuple[int, ...]:
+    """Give how many pieces a runtime can compute together, beside one; loads it."""
+    if runtime == "openvino":
+        from edge_agent.engines.openvino_engine import BATCHES  # noqa: PLC0415 (see `load_runtime`)
+
+        return BATCHES
+    return ()  # onnxruntime runs a model in the shape in which it was exported
 
 
 def load_engines(
@@ -64,7 +73,7 @@ def load_engines(
                 )
             except BadData as error:
                 raise BundleRefused(bundle.name, part.file, error.message) from error
-            if wrong := _differences(part, engines[part.role]):
+            if wrong := _differences(part, engines[part.role], spot.pieces):
                 raise BundleRefused(bundle.name, part.file, "; ".join(wrong))
     except BaseException:
         for engine in engines.values():
@@ -99,16 +108,17 @@ def load_runtime(runtime: str) -> LoadModel:
         from edge_agent.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 (see above)
 
         return lambda model, spot, cache, overflows: OpenVinoEngine(
-            model, spot.device.kind, spot.threads, cache, overflows=overflows
+            model, spot.device.kind, spot.threads, cache, overflows=overflows, pieces=spot.pieces
         )
     raise ConfigError(f"no runtime {runtime}", hint=f"[engine] runtime can be {' or '.join(RUNTIMES)}")
 
 
-def _differences(part: Part, engine: Engine) -> list[str]:
-    """Say how a model's tensors differ from the manifest's; their order does not matter."""
-    return _unlike("input", part.inputs, engine.inputs) + _unlike("output", part.outputs, engine.outputs)
+def _differences(part: Part, engine: Engine, pieces: int) -> list[str]:
+    """Say how a model's tensors differ from the manifest's for so many pieces; their order does not matter."""
+    inputs, outputs = ([together(spec, pieces) for spec in specs] for specs in (part.inputs, part.outputs))
+    return _unlike("input", inputs, engine.inputs) + _unlike("output", outputs, engine.outputs)
 
 
-def _unlike(what: str, declared: tuple[TensorSpec, ...], found: tuple[TensorSpec, ...]) -> list[str]:
+def _unlike(what: str, declared: Sequence[TensorSpec], found: Sequence[TensorSpec]) -> list[str]:
     wrong = [f"{what} {spec} is in the manifest and not in the model" for spec in declared if spec not in found]
     return wrong + [f"{what} {spec} is in the model and not in the manifest" for spec in found if spec not in declared]

@@ -36,18 +36,21 @@ class DeviceName(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where one part of a bundle runs.
+    """Where one part of a bundle runs, and for how many pieces at a time.
 
     Attributes:
         device: what computes.
         threads: how many threads of it; 1 where it is no CPU.
+        pieces: that are computed together.
     """
 
     device: DeviceName
     threads: int = 1
+    pieces: int = 1
 
     def __str__(self) -> str:
-        return f"{self.device} × {self.threads}" if self.device.kind == SHARED else str(self.device)
+        where = f"{self.device} × {self.threads}" if self.device.kind == SHARED else str(self.device)
+        return where if self.pieces == 1 else f"{where}, {self.pieces} together"
 
 
 def whereabouts(spots: Mapping[str, Spot]) -> str:

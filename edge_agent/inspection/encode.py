@@ -5,37 +5,35 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config import EngineConfig
 from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
+from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
-from edge_agent.errors import BadData, ConfigError, DeviceFault
+from edge_agent.errors import ConfigError, DeviceFault, EdgeAgentError
+from edge_agent.inspection.golden import Sample, samples_of
+from edge_agent.inspection.piece import Piece, prepared_of
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
 from models.bundle import TOKENS, shipped_names
 from models.embedding import assemble, quantise
 from models.errors import BundleRefused
-from models.features import prepare_picture, prepare_vibration
 from models.flow import Flow, Tensors
 from models.source import FEATURES, SOURCES
 
+if TYPE_CHECKING:
+    from edge_agent.engines.second import SecondThread
 
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """One golden vector: its number, what it is made from and what it must come out as."""
 
-    number: int
-    tensors: Tensors
-    present: frozenset[Modality]
-    want: NDArray[np.float32]
-    tolerance: float
+Wide = dict[int, Mapping[str, Engine]]  # by how many pieces they compute together, and by role
 
 
 class Encoder:
@@ -44,13 +42,24 @@ class Encoder:
     Args:
         bundle: what to run.
         engines: its loaded parts by role.
+        wide: those that compute several pieces together; none where nobody gains by it.
+        second: runs the parts that can begin at once side by side; None where that gains nothing.
     """
 
-    def __init__(self, bundle: Bundle, engines: Mapping[str, Engine]) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engines: Mapping[str, Engine],
+        wide: Wide | None = None,
+        second: SecondThread | None = None,
+    ) -> None:
         self._bundle = bundle
         self._engines = engines
+        self._wide: Wide = wide or {}
+        self._proven: Wide = {}
+        self._second = second
         self._flow = Flow(bundle.manifest)
-        self._sample: _Sample | None = None
+        self._sample: Sample | None = None
         self._vouched = False
 
     @classmethod
@@ -84,6 +93,9 @@ class Encoder:
         spots: Spot | Mapping[str, Spot],
         cache: Path | None = None,
         load: LoadEngines = load_engines,
+        batches: Iterable[Mapping[str, Spot]] = (),
+        *,
+        beside: bool = False,
     ) -> Self:
         """Load every part of `bundle` that judges, unproven; raises what `load` does.
 
@@ -92,14 +104,22 @@ class Encoder:
             spots: where each role runs, or where all do.
             cache: folder for compiled models; None for none.
             load: loads them.
+            batches: where roles run for several pieces together; what cannot be loaded so is done without.
+            beside: whether the parts that can begin at once run side by side.
 
         Returns:
             An encoder.
         """
         try:
-            return cls(bundle, load(bundle, spots, bundle.manifest.judging, cache))
+            engines = load(bundle, spots, bundle.manifest.judging, cache)
         except BundleRefused as error:
             raise refused(error) from error
+        wide: Wide = {}
+        for batch in batches:
+            parts = [part for part in bundle.manifest.judging if part.role in batch]
+            with contextlib.suppress(BundleRefused, EdgeAgentError):
+                wide[max(spot.pieces for spot in batch.values())] = load(bundle, batch, parts, cache)
+        return cls(bundle, engines, wide, _second_thread() if beside else None)
 
     def encode(
         self,
@@ -123,30 +143,29 @@ class Encoder:
             BadData: nothing usable is left.
             DeviceFault: the device failed, or gave numbers that are none.
         """
-        wrong = list(degraded)
-        tensors: dict[str, NDArray[Any]] = {}
-        if image is not None and self._bundle.manifest.picture is not None:
-            try:
-                tensors["picture"] = prepare_picture(image, self._bundle.manifest.picture)
-            except ValueError as error:
-                raise BadData(f"picture: {error}", hint="give pictures as BGR, (height, width, 3), uint8") from error
-        if samples is not None and self._bundle.manifest.vibration is not None:
-            try:
-                tensors |= prepare_vibration(samples, rate_hz, self._bundle.manifest)
-            except (ValueError, OverflowError) as error:
-                if not tensors:
-                    raise BadData(f"vibration: {error}", hint="record at least the whole ring-down") from error
-                wrong.append("bad_vibration")
-        if not tensors:
-            raise BadData(
-                "neither a picture nor a vibration window that this bundle can use",
-                hint="see what the source delivers: edge-agent status",
-            )
-        z, seen = self._run(tensors)
-        present = frozenset(Modality(SOURCES[name]) for name in tensors)
-        tokens, features = seen.get(TOKENS), tensors.get(FEATURES)
-        details = Details(None if tokens is None else tokens[0], None if features is None else features[0])
-        return Embedding(quantise(z), present, tuple(wrong), details)
+        return self.encode_together([Piece(image, samples, rate_hz, degraded)])[0]
+
+    def encode_together(self, pieces: Sequence[Piece]) -> list[Embedding]:
+        """Encode several parts, together where so many are proven to come out right, or else one after the other.
+
+        Args:
+            pieces: what there is of each.
+
+        Returns:
+            An embedding of each, in the same order.
+
+        Raises:
+            BadData: nothing usable is left of one of them.
+            DeviceFault: the device failed, or gave numbers that are none.
+        """
+        prepared = [prepared_of(piece, self._bundle.manifest) for piece in pieces]
+        made = self._run([tensors for tensors, _ in prepared], self._proven)
+        return [_embedding(*each, *own) for each, own in zip(prepared, made, strict=True)]
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """How many pieces it may be given together, beside one."""
+        return frozenset(self._proven)
 
     def prove(self) -> int:
         """Encode the golden vectors again; of one that was vouched for, the first time, one of them.
@@ -161,16 +180,31 @@ class Encoder:
             self._vouched = False
             self.prove_one()
             return 1
-        golden = self._bundle.golden()
-        for i, want in enumerate(golden.z):
-            present = frozenset(Modality(b.modality) for b in self._bundle.blocks if np.any(want[b.start : b.stop]))
-            tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
-            sample = _Sample(i, tensors, present, want, golden.tolerance)
-            self._prove(sample)
-            if self._sample is None or len(present) > len(self._sample.present):
-                copies = {name: array.copy() for name, array in tensors.items()}  # the rest of the rows may go
+        samples = samples_of(self._bundle)
+        for sample in samples:
+            self._prove([sample], {})
+            if self._sample is None or len(sample.present) > len(self._sample.present):
+                copies = {name: array.copy() for name, array in sample.tensors.items()}  # the rest of the rows may go
                 self._sample = replace(sample, tensors=copies)
-        return len(golden.z)
+        return len(samples)
+
+    def prove_together(self) -> frozenset[int]:
+        """Encode the completest golden vectors again, several together; what comes out differently is not used.
+
+        Returns:
+            How many pieces it may be given together, beside one.
+        """
+        self._proven = {}
+        samples = samples_of(self._bundle) if self._wide else []
+        most = max((len(sample.present) for sample in samples), default=0)
+        whole = [sample for sample in samples if len(sample.present) == most]
+        for size, engines in self._wide.items():
+            turns = [whole[at % len(whole)] for at in range(-(-len(whole) // size) * size)]
+            with contextlib.suppress(EdgeAgentError):
+                for at in range(0, len(turns), size):
+                    self._prove(turns[at : at + size], {size: engines})
+                self._proven[size] = engines
+        return self.sizes
 
     def put_around(self, wrap: Callable[[Mapping[str, Engine]], dict[str, Engine]]) -> None:
         """Let whoever takes it over put engines of its own around those that it runs.
@@ -195,36 +229,61 @@ class Encoder:
         """
         if self._sample is None:
             raise RuntimeError("nothing was proven yet")
-        return Embedding(quantise(self._prove(self._sample)), self._sample.present)
+        (z,) = self._prove([self._sample], {})
+        return Embedding(quantise(z), self._sample.present)
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""
-        for engine in self._engines.values():
-            engine.close()
+        for engines in (self._engines, *self._wide.values()):
+            for engine in engines.values():
+                engine.close()
+        if self._second is not None:
+            self._second.close()
 
-    def _prove(self, sample: _Sample) -> NDArray[np.float64]:
-        z = self._run(sample.tensors)[0]
-        distance = float(np.linalg.norm(z - sample.want))
-        if not distance <= sample.tolerance:
-            raise DeviceFault(
-                f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
-                f"desk's, at most {sample.tolerance:.2g} is allowed",
-                hint="try the other runtime: [engine] runtime",
-            )
-        return z
+    def _prove(self, samples: Sequence[Sample], wide: Wide) -> list[NDArray[np.float64]]:
+        made = [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
+        for sample, z in zip(samples, made, strict=True):
+            distance = float(np.linalg.norm(z - sample.want))
+            if not distance <= sample.tolerance:
+                raise DeviceFault(
+                    f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
+                    f"desk's, at most {sample.tolerance:.2g} is allowed",
+                    hint="try the other runtime: [engine] runtime",
+                )
+        return made
 
-    def _run(self, tensors: Tensors) -> tuple[NDArray[np.float64], Tensors]:
-        """Give z, and every tensor on the way."""
-        flown = self._flow.run(tensors, self._infer)
+    def _run(self, pieces: Sequence[Tensors], wide: Wide) -> list[tuple[NDArray[np.float64], Tensors]]:
+        """Give z of each piece, and every tensor on the way."""
+
+        def infer(role: str, feeds: Sequence[Tensors]) -> list[dict[str, NDArray[Any]]]:
+            together = wide.get(len(feeds), {}).get(role)
+            if together is not None:
+                return parted(together.infer(joined(feeds)), len(feeds))
+            return [self._engines[role].infer(feed) for feed in feeds]
+
+        if self._second is not None and len(pieces) == 1:
+            flown = [self._second.run(self._flow, pieces[0], lambda role, feed: self._engines[role].infer(feed))]
+        else:
+            flown = self._flow.run_together(pieces, infer)
         try:
-            return assemble(self._bundle.blocks, flown.raw), flown.tensors
+            return [(assemble(self._bundle.blocks, each.raw), each.tensors) for each in flown]
         except ValueError as error:
             raise DeviceFault(
                 f"bundle {self._bundle.name}: {error}", hint="try the other runtime: [engine] runtime"
             ) from error
 
-    def _infer(self, role: str, feed: Tensors) -> Tensors:
-        return self._engines[role].infer(feed)
+
+def _second_thread() -> SecondThread:
+    from edge_agent.engines.second import SecondThread  # noqa: PLC0415 (most stations need none)
+
+    return SecondThread()
+
+
+def _embedding(given: Tensors, wrong: tuple[str, ...], z: NDArray[np.float64], seen: Tensors) -> Embedding:
+    present = frozenset(Modality(SOURCES[name]) for name in given)
+    tokens, features = seen.get(TOKENS), given.get(FEATURES)
+    details = Details(None if tokens is None else tokens[0], None if features is None else features[0])
+    return Embedding(quantise(z), present, wrong, details)
 
 
 def load_bundle(folder: Path) -> Bundle:

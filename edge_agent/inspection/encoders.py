@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edge_agent.engines import Spot
 from edge_agent.errors import DeviceFault, EdgeAgentError
 from edge_agent.inspection.encode import Encoder
 from edge_agent.records import Embedding
@@ -52,8 +53,25 @@ class Encoders:
         self._evictions = evictions or Evictions()
         self._refused = refused
         self._first = ""
-        self.at = ""  #: the device that computes, or did last, "" before any did; any thread
+        self.sizes: dict[str, frozenset[int]] = {}  #: by bundle, how many pieces may be given together; any thread
+        self._last = ""
+        self._computing: list[str] = []
         self.loading = False  #: a bundle is being loaded or proven, which takes longer than any inference; any thread
+
+    @property
+    def at(self) -> str:
+        """The device that computes, or did last; "" before any did, or where two compute; any thread."""
+        computing = set(self._computing)
+        return self._last if not computing else computing.pop() if len(computing) == 1 else ""
+
+    def began(self, spot: Spot) -> None:
+        """Hear where a part begins to run; on the thread that runs it."""
+        self._last = str(spot.device)
+        self._computing.append(self._last)
+
+    def ended(self, spot: Spot) -> None:
+        """Hear that it has ended."""
+        self._computing.remove(str(spot.device))
 
     def load(self, bundles: Sequence[Bundle]) -> None:
         """Load bundles in advance: the first in any case, the others while there is room and as far as they are right.
@@ -116,6 +134,10 @@ class Encoders:
             raise nothing_loaded()
         return pieces
 
+    def prove_together(self) -> None:
+        """Prove of every loaded encoder how many pieces it may be given together."""
+        self.sizes = {digest: encoder.prove_together() for digest, encoder in self._loaded.items()}
+
     def prove_one(self) -> Embedding:
         """Prove the encoder that was used last on one golden vector; see `Encoder.prove_one`."""
         last = next(reversed(self._loaded.values()), None)
@@ -142,6 +164,7 @@ class Encoders:
             encoder = self._add(bundle)
             self.loading = True
             encoder.prove()
+            self.sizes[bundle.digest] = encoder.prove_together()
         except EdgeAgentError as error:
             if bundle.digest in self._loaded:
                 self._let_go(bundle.digest)
@@ -150,6 +173,7 @@ class Encoders:
             self.loading = False
 
     def _let_go(self, digest: str) -> None:
+        self.sizes.pop(digest, None)
         self._loaded.pop(digest).close()
         give_back_memory()
 

@@ -15,7 +15,7 @@ from edge_agent.config import PairingConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
 from edge_agent.inspection.encoders import Encoders
-from edge_agent.inspection.inspected import Inspected, perceive
+from edge_agent.inspection.inspected import Inspected, Perceiving, perceive_together
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.pairing import Needs, Pairer, PairingCounts, Skipped
 from edge_agent.ledger.items import Acted, Committed, Misses, Receipt, Rejected
@@ -227,10 +227,12 @@ class Inspector:
         judge, bundle, hurried = product.judge, product.bundle, product.config.hurried
         hurry = None if hurried == "none" else Modality(hurried)
         job = Job[Encoders, Embedding](
-            run=lambda encoders: judge.look(perceive(encoders.of(bundle), pair)),
+            run=Perceiving(judge, bundle, pair),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
-            hurried=None if hurry is None else lambda encoders: judge.look(perceive(encoders.of(bundle), pair, hurry)),
+            hurried=None if hurry is None else Perceiving(judge, bundle, pair, hurry),
+            bundle=bundle.digest,
+            together=perceive_together,
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1

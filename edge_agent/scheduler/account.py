@@ -5,11 +5,12 @@ A job is answered here and nowhere else, so that what was answered and what was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from edge_agent.errors import EdgeAgentError
-from edge_agent.scheduler.bank import LaneStatus
+from edge_agent.scheduler.bank import Bank, LaneStatus
 from edge_agent.scheduler.job import H, R, Ticket, TooLate
 from edge_agent.scheduler.latency import Recent
 
@@ -30,6 +31,8 @@ class DispatchCounts:
     rerun: int = 0  #: given to another lane after one failed
     rescued: int = 0  #: given to a second lane while the first was still at it
     in_vain: int = 0  #: results that came after another lane's, or after the part was answered
+    together: int = 0  #: given to a lane together with others
+    parted: int = 0  #: batches that failed, so that each job of them was run by itself
     background: int = 0  #: pieces of background work that were done
 
 
@@ -47,8 +50,9 @@ class Account(Generic[H, R]):
 
     def given(self, ticket: Ticket[H, R], now: float) -> None:
         """Hear that a lane gets a job; how long it waited counts the first time."""
-        if not ticket.is_background and not ticket.tried:
+        if not ticket.is_background and not ticket.given:
             self.waits.add(now - ticket.since_s)
+        ticket.given = True
 
     def ended(self, ticket: Ticket[H, R], result: R | EdgeAgentError, at_s: float) -> None:
         """Answer a job with what a lane made of it."""
@@ -70,6 +74,21 @@ class Account(Generic[H, R]):
         """Answer a job that no lane could do."""
         if ticket.answer(error, now) and not ticket.is_background:
             self.counts.faulted += 1
+
+    def status(self, bank: Bank[H, R], urgent: int, background: Sequence[Ticket[H, R]], now: float) -> DispatchStatus:
+        """Say how the lanes are, how many urgent jobs and which background jobs wait, and what became of the others."""
+        in_use = next((lane.name for lane in bank.usable()), "")
+        return DispatchStatus(
+            bool(in_use),
+            in_use,
+            bank.status(),
+            replace(self.counts),
+            urgent,
+            len(background),
+            now - background[0].since_s if background else 0.0,
+            1e3 * self.waits.p50_s,
+            1e3 * self.waits.p99_s,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from edge_agent.errors import ConfigError, StateDamaged
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.machine import cores
 from edge_agent.scheduler.latency import LatencyTable, Timing
-from edge_agent.scheduler.measuring import Progress, measure_parts, measure_ways, spots_to_try
+from edge_agent.scheduler.measuring import Progress, batches_to_try, measure_parts, measure_ways, spots_to_try
 from edge_agent.scheduler.placement import Placement, candidates, choose, worth_running
 from edge_agent.scheduler.shares import Shares
 from edge_agent.scheduler.tablefile import Record, Records, fingerprint, load_records, save_records
@@ -27,6 +28,9 @@ from models.errors import BundleRefused
 
 RUNS: Final = 100
 """How often each part is run: the second slowest is the 99th percentile."""
+
+BATCH_RUNS: Final = 30
+"""How often for several pieces together, each run of which takes longer: the slowest is the 99th percentile."""
 
 
 class ResourceAllocator:
@@ -38,6 +42,7 @@ class ResourceAllocator:
         bundle: a shipped one, or its folder.
         parts_per_s: the line's rate, which the shares are taken at [1/s].
         folder: where what was measured is kept, and compiled models; None to measure each time.
+        batches: whether several pieces together are tried on a CPU too, which gains nothing by it.
 
     Raises:
         ConfigError: a ratio makes no sense, or there is no such bundle.
@@ -50,12 +55,14 @@ class ResourceAllocator:
         bundle: str | Path | Bundle = "generic",
         parts_per_s: float = 10.0,
         folder: Path | None = None,
+        batches: bool = False,
     ) -> None:
         self._shares = ratios if isinstance(ratios, Shares) else Shares.of(ratios)
         if not parts_per_s > 0.0:
             raise ConfigError(f"parts_per_s must be more than 0, not {parts_per_s!r}", hint="10 is a usual line")
         self._parts_per_s = parts_per_s
         self._folder = folder
+        self._batches = batches
         try:
             self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(SHIPPED_BUNDLES / bundle)
         except BundleRefused as error:
@@ -66,7 +73,7 @@ class ResourceAllocator:
         """Measure what is not known yet, and choose; takes some ten seconds the first time.
 
         Args:
-            progress: hears how many steps of how many are done.
+            progress: hears how many steps of how many are done; every few seconds, and before each step.
             again: whether what was outgrown may be measured anew now.
 
         Returns:
@@ -84,7 +91,7 @@ class ResourceAllocator:
         looked_at = candidates(roles, table, shares, cores(), self._parts_per_s)
         chosen = worth_running(looked_at)
         if chosen:
-            run = measure_ways(bundle, chosen, runs=RUNS, cache=cache)
+            run = measure_ways(bundle, chosen, runs=RUNS, cache=cache, waits=lambda: progress(9, 10))
             looked_at = (*run, *(candidate for candidate in looked_at if candidate not in chosen))
         name = f"{bundle.name} {bundle.manifest.version}"
         return replace(choose(name, looked_at, table, shares, cores(), self._parts_per_s), anew=anew)
@@ -103,12 +110,14 @@ class ResourceAllocator:
         known = records.pop(digest, Record())
         if known.first and not (known.anew and again):
             return known.first, ""
-        spots = spots_to_try(find_devices(), cores())
+        spots = list(spots_to_try(find_devices(), cores()).values())
+        wide = [batches_to_try(spot, shared=self._batches) for each in spots for spot in each]
+        # Batches are tried apart: where they fail, what one piece takes is known.
+        trials = [(each, RUNS) for each in spots] + [(each, BATCH_RUNS) for each in wide if each]
         found: list[Timing] = []
-        for i, each in enumerate(spots.values()):
-            progress(i, len(spots) + 1)
-            found += measure_parts(self._bundle, each, runs=RUNS, cache=cache)
-        progress(len(spots), len(spots) + 1)
+        for i, (each, runs) in enumerate(trials):
+            goes_on = partial(progress, i, len(trials) + 1)
+            found += measure_parts(self._bundle, each, runs=runs, cache=cache, waits=goes_on)
         if disk is not None:
             records[digest] = replace(known, first=tuple(found), anew="")
             save_records(disk, machine, records)

@@ -13,7 +13,8 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Worker
 from edge_agent.scheduler.breaker import Breaker, DeviceBreaker, Happening
 from edge_agent.scheduler.job import H, R, Ticket
-from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState, Way
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, LaneState
+from edge_agent.scheduler.way import Way
 
 Noted = Callable[[str, str, str, dict[str, object]], None]
 """Hears what a person should know: severity, one word for it, a sentence, its values."""
@@ -42,8 +43,8 @@ class LaneStatus:
         busy_since_s: when its present task was given [s, host monotonic]; None without one.
         done: tasks that went well.
         failed: tasks that failed.
-        p50_ms: median of a job [ms].
-        p99_ms: 99th percentile of a job [ms].
+        p50_ms: median of a job [ms], of the bundle that takes longest.
+        p99_ms: 99th percentile of the same [ms].
     """
 
     name: str
@@ -194,7 +195,7 @@ class Bank(Generic[H, R]):
         for lane in self.lanes:
             lane.close()
         self._usable = None
-        return [task.ticket for task in tasks if task.ticket is not None]
+        return [ticket for task in tasks for ticket in task.tickets]
 
     def status(self) -> tuple[LaneStatus, ...]:
         """Say how every lane is."""
@@ -255,8 +256,8 @@ class Bank(Generic[H, R]):
             busy_since_s=None if lane.task is None else lane.since_s,
             done=lane.done,
             failed=lane.failed,
-            p50_ms=1e3 * lane.durations.p50_s,
-            p99_ms=1e3 * lane.durations.p99_s,
+            p50_ms=1e3 * lane.p50_s,
+            p99_ms=1e3 * lane.p99_s,
         )
 
 

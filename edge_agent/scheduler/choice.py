@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from edge_agent.scheduler.batch import Due, pieces_together
 from edge_agent.scheduler.job import H, R, Ticket
 from edge_agent.scheduler.lane import Kind, Lane
 
@@ -31,10 +33,59 @@ def free_at_s(lane: Lane[H, R], now: float) -> float:
 
 def rescue_at_s(lane: Lane[H, R]) -> float:
     """Give when a lane's job may be given to a second lane as well [s, host monotonic]; infinite where it may not."""
-    ticket = None if lane.task is None else lane.task.ticket
-    if ticket is None or ticket.is_background or len(ticket.tried) > 1:
-        return math.inf
-    return silent_at_s(lane)
+    if lane.task is not None:
+        for ticket in lane.task.tickets:
+            if len(ticket.tried) <= 1 and not ticket.is_background:
+                return silent_at_s(lane)
+    return math.inf
+
+
+def rescues(
+    lanes: Iterable[Lane[H, R]], usable: Sequence[Lane[H, R]], now: float
+) -> Iterator[tuple[Ticket[H, R], Lane[H, R]]]:
+    """Give jobs that run far too long, and the idle lane that would be in time with each.
+
+    Args:
+        lanes: all.
+        usable: those that work, in the order in which they are used.
+        now: host monotonic time [s].
+
+    Yields:
+        A job and a lane; whoever takes it gives the lane the job before asking for the next.
+    """
+    for lane in lanes:
+        for ticket in lane.task.tickets if lane.task is not None and now >= rescue_at_s(lane) else ():
+            idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
+            in_time = idle and now + idle[0].pace(ticket.job.bundle).durations.p99_s <= ticket.job.deadline_s
+            if in_time and len(ticket.tried) == 1:
+                yield ticket, idle[0]
+
+
+def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slack_s: float) -> int:
+    """Give how many of the jobs that wait an idle lane is to do together.
+
+    Args:
+        lane: is to do the first of them.
+        waiting: the jobs in the order of their deadlines.
+        now: host monotonic time [s].
+        slack_s: what a job that comes right after has until its deadline [s]; 0 where nobody knows.
+
+    Returns:
+        So many of the first; 1 where the device does not gain by more.
+    """
+    bundle = waiting[0].job.bundle
+    takes_s = lane.takes_s(bundle)
+    alike = 0
+    for ticket in waiting:
+        if ticket.alone or ticket.answered or ticket.job.bundle != bundle or lane.name in ticket.tried:
+            break
+        alike += 1
+    if len(takes_s) == 1 or alike < min(takes_s.keys() - {1}):
+        return 1
+    due = [Due(ticket.job.deadline_s, lane.pace(ticket.job.bundle).durations.p99_s) for ticket in waiting]
+    if slack_s:
+        insort(due, Due(now + slack_s, takes_s[1]), lo=alike)
+    return pieces_together(now, due, alike, takes_s)
 
 
 def choose(
@@ -58,8 +109,9 @@ def choose(
     deadline_s = ticket.job.deadline_s
     slow_before: Lane[H, R] | None = None
     for lane in lanes:
-        if free_at[lane.name] + lane.durations.p99_s <= deadline_s:
-            if free_at[lane.name] + lane.before_s <= deadline_s:
+        pace = lane.pace(ticket.job.bundle)
+        if free_at[lane.name] + pace.durations.p99_s <= deadline_s:
+            if free_at[lane.name] + pace.before_s <= deadline_s:
                 return lane, Kind.RUN
             slow_before = slow_before or lane
     if slow_before is not None:
@@ -67,10 +119,10 @@ def choose(
     idle = [lane for lane in lanes if lane.task is None]
     if ticket.job.hurried is not None:
         for lane in idle:
-            if free_at[lane.name] + lane.hurried.p99_s <= deadline_s:
+            if free_at[lane.name] + lane.pace(ticket.job.bundle).hurried.p99_s <= deadline_s:
                 return lane, Kind.HURRY
     for lane in idle:
-        if free_at[lane.name] + lane.durations.p50_s <= deadline_s:
+        if free_at[lane.name] + lane.pace(ticket.job.bundle).durations.p50_s <= deadline_s:
             return lane, Kind.RUN
     return None, Kind.RUN
 
@@ -81,6 +133,6 @@ def doubt(lanes: Sequence[Lane[H, R]], ticket: Ticket[H, R]) -> None:
     What was slow once may be quick now, and nobody would find out.
     """
     for lane in lanes:
-        if lane.task is None and ticket.since_s + lane.durations.p50_s > ticket.job.deadline_s:
-            lane.hurried.forget_all()
-            lane.durations.forget_all()
+        pace = lane.pace(ticket.job.bundle)
+        if lane.task is None and ticket.since_s + pace.durations.p50_s > ticket.job.deadline_s:
+            pace.doubt()

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Final, Generic, cast
+from typing import Final, Generic
 
 from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock
@@ -19,10 +18,11 @@ from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.account import Account, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
-from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, silent_at_s
+from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, rescues, silent_at_s, together
 from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket
-from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task, Way
+from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task
 from edge_agent.scheduler.rhythm import Rhythm
+from edge_agent.scheduler.way import Way
 
 URGENT: Final = 64
 """Parts that may wait; at 10 ms each, those behind them would be late anyway."""
@@ -130,18 +130,7 @@ class Dispatcher(Generic[H, R]):
 
     def status(self, now: float) -> DispatchStatus:
         """Say how every lane is, and what waits."""
-        oldest_s = now - self._background[0].since_s if self._background else 0.0
-        return DispatchStatus(
-            self.ready,
-            next((lane.name for lane in self._bank.usable()), ""),
-            self._bank.status(),
-            replace(self.counts),
-            len(self._urgent),
-            len(self._background),
-            oldest_s,
-            1e3 * self.waits.p50_s,
-            1e3 * self.waits.p99_s,
-        )
+        return self._account.status(self._bank, len(self._urgent), self._background, now)
 
     def close(self) -> None:
         """Take no more jobs; whoever waits for one hears that it will not be done, and the threads end."""
@@ -169,7 +158,7 @@ class Dispatcher(Generic[H, R]):
         self._rescue(usable, now)
         if self._background and self._piece_at_s(usable, now) <= now:
             self._rhythm.began(now)
-            self._give(usable[0], Kind.RUN, self._background.popleft(), now)
+            self._give(usable[0], Kind.RUN, [self._background.popleft()], now)
 
     def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
@@ -183,40 +172,43 @@ class Dispatcher(Generic[H, R]):
                 doubt(able, ticket)
                 self._urgent.take(place)
                 self._account.late(ticket, now)
-            elif lane is None or lane.task is not None:
+            elif lane is None:
                 place += 1
+            elif lane.task is not None:
+                place += 1
+                free_at[lane.name] += lane.pace(ticket.job.bundle).durations.p99_s
             else:
-                self._urgent.take(place)
-                self._give(lane, kind, ticket, now)
+                count = 1
+                if kind is Kind.RUN and not ticket.alone:
+                    count = together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
+                self._give(lane, Kind.TOGETHER if count > 1 else kind, self._urgent.take(place, count), now)
                 idle.remove(lane)
+                free_at[lane.name] += lane.usual_s
                 if lane is not able[0]:
                     self._bank.chose(lane, able, now)
-            if lane is not None:
-                free_at[lane.name] += lane.durations.p99_s
 
     def _piece_at_s(self, usable: Sequence[Lane[H, R]], now: float) -> float:
         """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
         if not self._background or self._urgent or not usable or usable[0].task is not None:
             return math.inf
-        return self._rhythm.may_begin_at_s(now, usable[0].pieces, usable[0].durations)
+        pieces = usable[0].pace(self._background[0].job.bundle).pieces
+        return self._rhythm.may_begin_at_s(now, pieces, usable[0].p99_s)
 
-    def _give(self, lane: Lane[H, R], kind: Kind, ticket: Ticket[H, R], now: float) -> None:
-        self._account.given(ticket, now)
-        ticket.tried.add(lane.name)
-        ticket.running.add(lane.name)
-        lane.give(kind, now, ticket)
+    def _give(self, lane: Lane[H, R], kind: Kind, tickets: Sequence[Ticket[H, R]], now: float) -> None:
+        for ticket in tickets:
+            self._account.given(ticket, now)
+            ticket.tried.add(lane.name)
+            ticket.running.add(lane.name)
+        self.counts.together += len(tickets) * (kind is Kind.TOGETHER)
+        lane.give(kind, now, tickets)
 
     def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
-        for lane in self._bank.lanes:
-            if lane.task is None or now < rescue_at_s(lane) or (ticket := lane.task.ticket) is None:
-                continue
+        for ticket, idle in rescues(self._bank.lanes, usable, now):
             if self.counts.rescued > RESCUES * self.counts.submitted:
                 return
-            idle = [other for other in usable if other.task is None and other.name not in ticket.tried]
-            if idle and now + idle[0].durations.p99_s <= ticket.job.deadline_s:
-                self.counts.rescued += 1
-                self._give(idle[0], Kind.RUN, ticket, now)
+            self.counts.rescued += 1
+            self._give(idle, Kind.RUN, [ticket], now)
 
     def _hear(self, answer: Answer[H, R], now: float) -> None:
         task, lane = answer.job, answer.job.lane
@@ -224,17 +216,20 @@ class Dispatcher(Generic[H, R]):
             return  # it was closed meanwhile
         lane.finished(answer)
         match answer:
-            case Done() if task.ticket is not None:
+            case Done() if task.tickets:
                 self.counts.hurried += task.kind is Kind.HURRY
-                self._end(task.ticket, lane, cast(R, answer.value), answer.ended_s)
+                for ticket, value in zip(task.tickets, answer.value, strict=True):
+                    self._end(ticket, lane, value, answer.ended_s)
             case Done():
                 self.settled = True
                 self._bank.passed(lane, now)
-            case Failed(_, BadData() as error) if task.ticket is not None:
-                self._end(task.ticket, lane, error, answer.ended_s)
-            case Failed(_, CannotRun() as error) if task.ticket is not None:
+            case Failed(_, EdgeAgentError() as error) if task.kind is Kind.TOGETHER:
+                self._part(lane, task, error)
+            case Failed(_, BadData() as error) if task.tickets:
+                self._end(task.tickets[0], lane, error, answer.ended_s)
+            case Failed(_, CannotRun() as error) if task.tickets:
                 self._bank.cannot(lane, error.message)
-                self._pass_on(lane, task.ticket, error, now)
+                self._pass_on(lane, task.tickets[0], error, now)
             case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and task.kind is Kind.LOAD:
                 self._hopeless = error
                 raise error
@@ -247,24 +242,30 @@ class Dispatcher(Generic[H, R]):
         ticket.running.discard(lane.name)
         self._account.ended(ticket, result, at_s)
 
+    def _part(self, lane: Lane[H, R], task: Task[H, R], error: EdgeAgentError) -> None:
+        """Have the jobs of a batch that failed run one by one, as if they had not been given to the lane yet."""
+        self.counts.parted += 1
+        if not isinstance(error, BadData):
+            lane.narrow()
+        for ticket in task.tickets:
+            ticket.alone = True
+            ticket.tried.discard(lane.name)
+            ticket.running.discard(lane.name)
+            if not ticket.answered and not ticket.running:
+                self._urgent.put(ticket, again=True)
+
     def _give_up(self, lane: Lane[H, R], now: float) -> None:
         """Leave a lane's thread behind that hangs."""
         assert lane.task is not None
         task = lane.task
-        taken_s = now - lane.since_s
-        fault = DeviceFault(
-            f"the device has not answered for {taken_s:.1f} s",
-            hint="it is started anew; if this returns, choose another [engine] device",
-            device=lane.abandon(),
-        )
-        self._fault(lane, task, fault, now)
+        self._fault(lane, task, lane.abandon(now), now)
 
     def _fault(self, lane: Lane[H, R], task: Task[H, R], error: EdgeAgentError, now: float) -> None:
         """Use a device no more, and have its job done by another lane, now or when one is loaded; or say so."""
         device = error.device if isinstance(error, DeviceFault) else ""
         self._bank.failed(lane, task.kind, device, error.message, now)
-        if task.ticket is not None:
-            self._pass_on(lane, task.ticket, error, now)
+        for ticket in task.tickets:
+            self._pass_on(lane, ticket, error, now)
         if not self._bank.hopeful(set()):
             self.settled = True
             for waiting in (*self._urgent.take_all(), *self._background):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -35,12 +35,17 @@ class Job(Generic[H, R]):
         then: hears what came of it and when that was ready [s, host monotonic], or why nothing did; loop thread.
         deadline_s: when it must be done [s, host monotonic]; infinite for background.
         hurried: a cheaper way to do it, taken where there is no time for `run`; None where there is none.
+        bundle: digest of the bundle that does it; jobs of one bundle take as long. "" where that does not matter.
+        together: does several of one bundle at a time: is given what a lane holds and `run` of each, and gives what
+            `run` of each would; None where that cannot be.
     """
 
     run: Callable[[H], R]
     then: Callable[[R | EdgeAgentError, float], None]
     deadline_s: float = math.inf
     hurried: Callable[[H], R] | None = None
+    bundle: str = ""
+    together: Callable[[H, Sequence[Callable[[H], R]]], Sequence[R]] | None = None
 
 
 @dataclass(eq=False)
@@ -52,7 +57,9 @@ class Ticket(Generic[H, R]):
         since_s: when it was submitted [s, host monotonic].
         tried: lanes that have had it.
         running: lanes that have it.
+        given: a lane has had it.
         answered: `then` has heard of it.
+        alone: it is not done together with others: a batch that it was in has failed, or its work knows no batches.
         is_background: it has no deadline.
     """
 
@@ -60,10 +67,13 @@ class Ticket(Generic[H, R]):
     since_s: float
     tried: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
+    given: bool = False
     answered: bool = False
+    alone: bool = field(init=False)
     is_background: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.alone = self.job.together is None
         self.is_background = self.job.deadline_s == math.inf
 
     def answer(self, result: R | EdgeAgentError, at_s: float) -> bool:
@@ -104,9 +114,15 @@ class DeadlineQueue(Generic[H, R]):
         """Look at the ticket before which so many are more urgent; None where no more wait."""
         return self._sorted[place][2] if place < len(self._sorted) else None
 
-    def take(self, place: int) -> None:
-        """Take the ticket at a place."""
-        del self._sorted[place]
+    def since(self, place: int) -> list[Ticket[H, R]]:
+        """Look at the ticket at a place and all that are less urgent."""
+        return [ticket for _, _, ticket in self._sorted[place:]]
+
+    def take(self, place: int, count: int = 1) -> list[Ticket[H, R]]:
+        """Take so many tickets from a place on."""
+        taken = [ticket for _, _, ticket in self._sorted[place : place + count]]
+        del self._sorted[place : place + count]
+        return taken
 
     def take_all(self) -> list[Ticket[H, R]]:
         """Take everything, the most urgent first."""

@@ -7,15 +7,18 @@ that hangs in a driver is left behind; the lane can be opened again with another
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic
 
+from edge_agent.errors import DeviceFault
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.job import H, R, Ticket
 from edge_agent.scheduler.latency import Recent
+from edge_agent.scheduler.pace import Pace
+from edge_agent.scheduler.way import Way
 
 LOAD_TIMEOUT_S: Final = 60.0
 """Loading compiles the models: seconds on a CPU, up to a minute on an NPU."""
@@ -26,6 +29,9 @@ PASSED_OVER: Final = 64
 PASSED_OVER_MOST: Final = 4096
 """The same at the most: the number doubles with each proof after which the lane did no job in time."""
 
+BUNDLES: Final = 64
+"""Bundles whose pace a lane remembers; the one that came first is forgotten for one more."""
+
 
 class Kind(StrEnum):
     """What a lane is given to do."""
@@ -34,6 +40,7 @@ class Kind(StrEnum):
     TRY = "try"
     RUN = "run"
     HURRY = "hurry"
+    TOGETHER = "together"
 
 
 class LaneState(StrEnum):
@@ -52,43 +59,19 @@ class Task(Generic[H, R]):
     Attributes:
         lane: whose.
         kind: what.
-        ticket: whose job it is; None where it is nobody's.
+        tickets: whose jobs it is; none where it is nobody's, several where they are done together.
     """
 
     lane: Lane[H, R]
     kind: Kind
-    ticket: Ticket[H, R] | None = None
+    tickets: Sequence[Ticket[H, R]] = ()
 
 
-Answer = Done[Task[H, R], R | None] | Failed[Task[H, R]]
+Answer = Done[Task[H, R], Sequence[R]] | Failed[Task[H, R]]
 
 
 Hire = Callable[..., Worker[Any, Any]]
 """Makes a worker from a name, its work, what hears the answers, a clock and a capacity."""
-
-
-@dataclass(frozen=True)
-class Way(Generic[H]):
-    """How a lane comes to what it holds.
-
-    Attributes:
-        name: of the lane, for people: where the parts run.
-        devices: those that it needs, as `runtime/kind`.
-        load: loads it, on the lane's thread; may take seconds.
-        prove: shows that it gives the right numbers and says how many pieces it looked at; on the lane's thread.
-        at: says which device computes, or did last, "" before any did; from any thread.
-        loading: says whether a job is loading something, which may take as long as a load; from any thread.
-        p99_s: what one job in a hundred exceeded before this start [s], to know which lane is the quicker; 0 where
-            nobody knows.
-    """
-
-    name: str
-    devices: frozenset[str]
-    load: Callable[[], H]
-    prove: Callable[[H], int]
-    at: Callable[[H], str]
-    loading: Callable[[H], bool] = lambda held: False
-    p99_s: float = 0.0
 
 
 class Lane(Generic[H, R]):
@@ -117,19 +100,47 @@ class Lane(Generic[H, R]):
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
-        self.before_s = way.p99_s  #: what one in a hundred exceeded before this start [s]; 0 once one was run since
-        self.durations = Recent()  #: of jobs with a deadline
-        self.hurried = Recent()  #: of those done in the cheaper way
-        self.pieces = Recent()  #: of background jobs
         self.done = self.failed = 0
         self._clock = clock
         self._answer = answer
         self._hire = hire
         self._held: list[H] = []
+        self._batches = True  # none has failed since it was loaded
         self._doubted = False
-        self._pace_s: list[float] = []
-        self._worker: Worker[Task[H, R], R | None] | None = None
-        self._left_behind: list[Worker[Task[H, R], R | None]] = []
+        self._paces: dict[str, Pace] = {}  # by bundle
+        self._proof_s: list[float] = []  # what a piece of the newest proof took
+        self._worker: Worker[Task[H, R], Sequence[R]] | None = None
+        self._left_behind: list[Worker[Task[H, R], Sequence[R]]] = []
+
+    @property
+    def p99_s(self) -> float:
+        """What one in a hundred of the jobs with a deadline exceeds, of the bundle that takes longest [s]."""
+        return max((pace.durations.p99_s for pace in self._paces.values()), default=self._proven_s)
+
+    @property
+    def p50_s(self) -> float:
+        """The same, the median [s]."""
+        return max((pace.durations.p50_s for pace in self._paces.values()), default=self._proven_s)
+
+    def pace(self, bundle: str) -> Pace:
+        """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
+        pace = self._paces.get(bundle)
+        if pace is None:
+            if len(self._paces) >= BUNDLES:
+                del self._paces[next(iter(self._paces))]
+            pace = self._paces[bundle] = Pace(self.way.p99_s.get(bundle, 0.0))
+            if self._proof_s:
+                pace.proven(self._proof_s[-1], anew=False)
+        return pace
+
+    def takes_s(self, bundle: str) -> dict[int, float]:
+        """Give what one in a hundred batches of a bundle's jobs exceeds [s], by how many; one alone is among them."""
+        usable = self._batches and self._held
+        return self.pace(bundle).takes_s(self.way.batches_s(self._held[0], bundle) if usable else {})
+
+    def narrow(self) -> None:
+        """Do no jobs together any more until it is loaded anew: the device failed at that."""
+        self._batches = False
 
     def open(self, now: float) -> None:
         """Start a thread that loads; a lane that loads already, or is ready, is left alone."""
@@ -137,37 +148,45 @@ class Lane(Generic[H, R]):
             return
         self.close()
         held: list[H] = []
-        pace_s = self._pace_s = []
+        proof_s: list[float] = []
+        self._proof_s = proof_s
 
-        def work(task: Task[H, R]) -> R | None:
+        def work(task: Task[H, R]) -> Sequence[R]:
             if task.kind in (Kind.LOAD, Kind.TRY):
                 try:
                     if task.kind is Kind.LOAD:
                         held.append(self.way.load())
                     began_s = self._clock.now()
                     pieces = self.way.prove(held[0])
+                    proof_s[:] = [(self._clock.now() - began_s) / max(pieces, 1)]
+                    self.way.prove_together(held[0])
                 except BaseException:
                     held.clear()  # it is loaded anew before it is used again
                     raise
-                pace_s.append((self._clock.now() - began_s) / max(pieces, 1))
-                return None
-            assert task.ticket is not None
-            job = task.ticket.job
+                return ()
+            job = task.tickets[0].job
+            if task.kind is Kind.TOGETHER and job.together is not None:
+                return job.together(held[0], [ticket.job.run for ticket in task.tickets])
             hurried = job.hurried if task.kind is Kind.HURRY else None
-            return (hurried or job.run)(held[0])
+            return ((hurried or job.run)(held[0]),)
 
         self._held = held
+        self._batches = True
         self._worker = self._hire(f"lane {self.name}", work, self._answer, self._clock, 1)
         self._worker.start()
         self.state = LaneState.LOADING
         self.give(Kind.LOAD, now)
 
-    def give(self, kind: Kind, now: float, ticket: Ticket[H, R] | None = None) -> None:
+    def give(self, kind: Kind, now: float, tickets: Sequence[Ticket[H, R]] = ()) -> None:
         """Give a task to a thread that has none."""
         assert self._worker is not None and self.task is None
-        self.task, self.since_s = Task(self, kind, ticket), now
-        self.usual_s = (self.pieces if ticket is not None and ticket.is_background else self.durations).p99_s
-        if not self._worker.submit(self.task):
+        task = self.task = Task(self, kind, tickets)
+        self.since_s = now
+        if kind is Kind.TOGETHER:
+            self.usual_s = self.takes_s(tickets[0].job.bundle)[len(tickets)]
+        else:
+            self.usual_s = self._recent(tickets, Kind.RUN).p99_s if tickets else self.p99_s
+        if not self._worker.submit(task):
             raise AssertionError(f"lane {self.name} had room and refused")
 
     def finished(self, answer: Answer[H, R]) -> None:
@@ -176,26 +195,24 @@ class Lane(Generic[H, R]):
         good = isinstance(answer, Done)
         self.done += good
         self.failed += not good
-        kind = answer.job.kind
-        ticket = answer.job.ticket
-        if ticket is None:
+        kind, tickets = answer.job.kind, answer.job.tickets
+        if not tickets:
             self.state = LaneState.READY if good else LaneState.FAILED
-            if self._doubted and good:
-                self.before_s = 0.0
-                self.durations.forget_all()
+            if good and self._proof_s:
+                for pace in self._paces.values():
+                    pace.proven(self._proof_s[-1], anew=self._doubted)
             self._doubted = False
-            if self._pace_s and not len(self.durations):
-                self.durations.add(self._pace_s.pop())  # until one was run, a job is taken to last as its proof
-            self._pace_s.clear()
         elif good:
-            recent = self.pieces if ticket.is_background else self.hurried if kind is Kind.HURRY else self.durations
+            pace, recent = self.pace(tickets[0].job.bundle), self._recent(tickets, kind)
             recent.add(answer.ended_s - answer.started_s)
-            if recent is self.durations:
-                self.before_s = 0.0
-            if kind is Kind.RUN and answer.ended_s <= ticket.job.deadline_s < math.inf:
+            if recent is pace.durations:
+                pace.single()
+            elif kind is Kind.TOGETHER:
+                pace.singles = 0
+            if kind is not Kind.HURRY and answer.ended_s <= tickets[0].job.deadline_s < math.inf:
                 self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:
-                self.durations.forget_oldest()  # what was slow once is tried again after a while
+                pace.durations.forget_oldest()  # what was slow once is tried again after a while
         self._forget_ended()
 
     def pass_over(self, now: float) -> None:
@@ -215,7 +232,7 @@ class Lane(Generic[H, R]):
         """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""
         if self.task is None:
             return math.inf
-        loads = self.task.ticket is None or any(map(self.way.loading, self._held))
+        loads = not self.task.tickets or any(map(self.way.loading, self._held))
         return self.since_s + (LOAD_TIMEOUT_S if loads else timeout_s)
 
     @property
@@ -224,8 +241,8 @@ class Lane(Generic[H, R]):
         self._forget_ended()
         return len(self._left_behind)
 
-    def abandon(self) -> str:
-        """Leave a thread behind that hangs; give the device it hangs on, "" where nobody can tell."""
+    def abandon(self, now: float) -> DeviceFault:
+        """Leave a thread behind that hangs; give what is to be said of its device, where anybody can tell which."""
         device = self.way.at(self._held[0]) if self._held else ""
         self.task, self.state = None, LaneState.FAILED
         if self._worker is not None:
@@ -234,7 +251,11 @@ class Lane(Generic[H, R]):
             self._worker = None
         self._held = []
         self._forget_ended()
-        return device
+        return DeviceFault(
+            f"the device has not answered for {now - self.since_s:.1f} s",
+            hint="it is started anew; if this returns, choose another [engine] device",
+            device=device,
+        )
 
     def close(self) -> None:
         """Take no more tasks and let the thread end; what it held goes with it."""
@@ -246,6 +267,19 @@ class Lane(Generic[H, R]):
             self._worker = None
         self.task, self.state, self._held = None, LaneState.COLD, []
         self._forget_ended()
+
+    @property
+    def _proven_s(self) -> float:
+        return self._proof_s[-1] if self._proof_s else 0.0
+
+    def _recent(self, tickets: Sequence[Ticket[H, R]], kind: Kind) -> Recent:
+        """Give the durations of such jobs."""
+        pace = self.pace(tickets[0].job.bundle)
+        if tickets[0].is_background:
+            return pace.pieces
+        if kind is Kind.TOGETHER:
+            return pace.batches[len(tickets)]
+        return pace.hurried if kind is Kind.HURRY else pace.durations
 
     def _forget_ended(self) -> None:
         """Keep no thread that has ended, and with it nothing that it held."""

@@ -96,7 +96,7 @@ class Timing:
 
 
 class LatencyTable:
-    """Timings by role and spot, of one bundle on one machine, one piece at a time.
+    """Timings by role and spot, of one bundle on one machine.
 
     Args:
         timings: what was measured.
@@ -115,8 +115,14 @@ class LatencyTable:
         return self._timings.get((role, spot))
 
     def runnable(self, role: str) -> tuple[Timing, ...]:
-        """Give the spots where a role runs."""
-        return tuple(timing for timing in self._timings.values() if timing.role == role and not timing.error)
+        """Give the spots where a role runs for one piece."""
+        rows = (timing for timing in self._timings.values() if timing.role == role and not timing.error)
+        return tuple(timing for timing in rows if timing.spot.pieces == 1)
+
+    def batched(self, role: str, spot: Spot) -> dict[int, Timing]:
+        """Give what a role takes on a spot for several pieces together, by how many."""
+        rows = (t for t in self._timings.values() if t.role == role and not t.error and t.spot.pieces > 1)
+        return {timing.spot.pieces: timing for timing in rows if timing.spot._replace(pieces=1) == spot}
 
     def failed(self) -> tuple[Timing, ...]:
         """Give what cannot run, with the reason."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
 
-from edge_agent.engines.spot import SHARED, DeviceName, Spot, whereabouts
+from edge_agent.engines.spot import SHARED, DeviceName, whereabouts
 from edge_agent.errors import ConfigError
 from edge_agent.scheduler.latency import LatencyTable, Timing
 from edge_agent.scheduler.shares import Shares
+from edge_agent.scheduler.together import Batch, Spots, batches_of
 
 NPU: Final = "npu"
 
@@ -24,9 +25,6 @@ MOST: Final = 20_000
 
 ALIKE: Final = 0.05
 """Candidates whose p99 differ by less are as quick: the one with fewer devices and less load is taken."""
-
-Spots = Mapping[str, Spot]
-"""Where each role runs."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,8 @@ class Candidate:
         over: why it is not allowed; "" where it is.
         measured_p50_ms: median of the whole way, where it was run [ms].
         measured_p99_ms: 99th percentile of the whole way, where it was run [ms].
+        beside: the parts that can begin at once run side by side, which was measured to be quicker.
+        batches: what several pieces take together, by how many, where that pays.
     """
 
     spots: Spots
@@ -50,6 +50,8 @@ class Candidate:
     over: str = ""
     measured_p50_ms: float | None = None
     measured_p99_ms: float | None = None
+    beside: bool = False
+    batches: Mapping[int, Batch] = field(default_factory=dict)
 
     @property
     def devices(self) -> frozenset[DeviceName]:
@@ -62,7 +64,8 @@ class Candidate:
         return self.p99_ms if self.measured_p99_ms is None else self.measured_p99_ms
 
     def __str__(self) -> str:
-        return whereabouts(self.spots)
+        together = f", up to {max(self.batches)} together" if self.batches else ""
+        return whereabouts(self.spots) + ", side by side" * self.beside + together
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Placement:
         parts_per_s: the line's rate that the loads are for [1/s].
         cores: of the CPU.
         anew: why it was measured now and not read; "" where it was read, or is never kept.
+        batches: what parts take for several pieces together, as far as that was measured.
     """
 
     bundle: str
@@ -86,6 +90,7 @@ class Placement:
     parts_per_s: float
     cores: int
     anew: str = ""
+    batches: tuple[Timing, ...] = ()
 
     @property
     def spots(self) -> Spots:
@@ -163,7 +168,7 @@ def candidates(
                 f"no device can run part {role} of the bundle ({reasons or 'none was found'})",
                 hint="install the bundle again, or another one; see edge-agent bench --placement",
             )
-        stuck = [t for t in table.failed() if t.role == role and t.spot.device.kind == NPU]
+        stuck = [t for t in table.failed() if t.role == role and t.spot.device.kind == NPU and t.spot.pieces == 1]
         if stuck and not shares.npu_fallback:
             raise ConfigError(
                 f"part {role} cannot run on {stuck[0].spot}: {stuck[0].error}",
@@ -172,7 +177,9 @@ def candidates(
         places.append(runnable)
     if math.prod(map(len, places)) > MOST:
         places = [tuple(sorted(each, key=lambda t: t.p99_ms)[:8]) for each in places]
-    made = [_candidate(dict(zip(roles, each, strict=True)), shares, cores, parts_per_s) for each in product(*places)]
+    made = [
+        _candidate(dict(zip(roles, each, strict=True)), table, shares, cores, parts_per_s) for each in product(*places)
+    ]
     return tuple(sorted(made, key=lambda c: (c.p99_ms, sum(c.load.values()))))
 
 
@@ -215,7 +222,9 @@ def choose(
         if others and quickest(others) not in chain and (shares.npu_fallback or device.kind != NPU):
             chain.append(quickest(others))
     listed = sorted(looked_at, key=lambda c: (bool(c.over), c.measured_p99_ms is None, c.best_p99_ms))
-    return Placement(bundle, tuple(chain), tuple(listed), table.failed(), parts_per_s, cores)
+    batches = tuple(timing for timing in table.timings if timing.spot.pieces > 1)
+    failed = tuple(timing for timing in table.failed() if timing.spot.pieces == 1)
+    return Placement(bundle, tuple(chain), tuple(listed), failed, parts_per_s, cores, batches=batches)
 
 
 def quickest(among: Sequence[Candidate]) -> Candidate:
@@ -244,12 +253,9 @@ def worth_running(looked_at: Sequence[Candidate], most: int = 4) -> tuple[Candid
     return tuple(best[:most])
 
 
-def with_measured(candidate: Candidate, p50_ms: float, p99_ms: float) -> Candidate:
-    """Give the candidate with what was measured of its whole way [ms]."""
-    return replace(candidate, measured_p50_ms=p50_ms, measured_p99_ms=p99_ms)
-
-
-def _candidate(timings: Mapping[str, Timing], shares: Shares, cores: int, parts_per_s: float) -> Candidate:
+def _candidate(
+    timings: Mapping[str, Timing], table: LatencyTable, shares: Shares, cores: int, parts_per_s: float
+) -> Candidate:
     load: dict[str, float] = {}
     for timing in timings.values():
         kind, threads = timing.spot.device.kind, timing.spot.threads
@@ -262,4 +268,4 @@ def _candidate(timings: Mapping[str, Timing], shares: Shares, cores: int, parts_
     )
     spots = {role: timing.spot for role, timing in timings.items()}
     p50_ms, p99_ms = (sum(getattr(t, name) for t in timings.values()) for name in ("p50_ms", "p99_ms"))
-    return Candidate(spots, p50_ms, p99_ms, load, over)
+    return Candidate(spots, p50_ms, p99_ms, load, over, batches=batches_of(timings, table))

@@ -45,11 +45,16 @@ class Rhythm:
         self.came_s = now
         self._slacks.add(slack_s)
 
+    @property
+    def slack_s(self) -> float:
+        """What parts have until their deadline, all but a few of them [s]; 0 where nobody knows."""
+        return self._slacks.quantile_s(SOON)
+
     def began(self, now: float) -> None:
         """Hear that a piece of background work has begun."""
         self.piece_s = now
 
-    def may_begin_at_s(self, now: float, pieces: Recent, durations: Recent) -> float:
+    def may_begin_at_s(self, now: float, pieces: Recent, part_s: float) -> float:
         """Give when a piece may begin [s, host monotonic]; `now` where it may at once.
 
         It may where a part that comes right after it could still wait for it and be done in time; or where it is over
@@ -58,13 +63,13 @@ class Rhythm:
         Args:
             now: host monotonic time [s].
             pieces: what pieces took.
-            durations: what parts took.
+            part_s: what one part in a hundred exceeds [s].
 
         Returns:
             When.
         """
-        takes_s = pieces.quantile_s(LONG) if len(pieces) else durations.p99_s
-        fits = takes_s + durations.p99_s <= self._slacks.quantile_s(SOON)
+        takes_s = pieces.quantile_s(LONG) if len(pieces) else part_s
+        fits = takes_s + part_s <= self.slack_s
         over_before = now + takes_s <= self.came_s + self._gaps.quantile_s(SOON)
         if not len(self._slacks) or fits or over_before:
             return now

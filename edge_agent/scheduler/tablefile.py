@@ -127,7 +127,7 @@ def load_records(disk: Disk, machine: Mapping[str, str]) -> tuple[Records, str]:
 
 
 def _answers(rows: tuple[Timing, ...]) -> tuple[Answer, ...]:
-    return tuple(Answer(t.role, words_of(t.spot), t.p50_ms, t.p99_ms, t.runs, t.error) for t in rows)
+    return tuple(Answer(t.role, words_of(t.spot), t.p50_ms, t.p99_ms, t.runs, t.error, t.spot.pieces) for t in rows)
 
 
 def _timings(answers: tuple[Answer, ...]) -> tuple[Timing, ...]:

@@ -6,12 +6,13 @@ something else than it was chosen by says so, and is measured anew at one of the
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from edge_agent.engines import Spot
-from edge_agent.errors import EdgeAgentError, StateDamaged
+from edge_agent.errors import EdgeAgentError, StateDamaged, Unavailable
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.disk import Disk
@@ -114,13 +115,24 @@ class Timetable:
         Returns:
             When to look again [s, host monotonic].
         """
+        self._look()
+        if self._worth_storing(now):
+            self._store(now)
+        return now + LOOK_S
+
+    def close(self) -> None:
+        """Store what has changed since it was stored, at the end of a run; where the disk fails, that is lost."""
+        self._look()
+        if not self._storing and self._has_changed():
+            with contextlib.suppress(Unavailable):
+                save_records(self._disk, self._machine, self._records)
+                self._stored = dict(self._records)
+
+    def _look(self) -> None:
         for digest, rows in self._lived.rows().items():
             record = self._looked(digest, rows)
             self._records.pop(digest, None)
             self._records[digest] = record  # the one that changed last stands last
-        if self._worth_storing(now):
-            self._store(now)
-        return now + LOOK_S
 
     def _looked(self, digest: str, rows: Sequence[Timing]) -> Record:
         """Give what is known of a bundle with what ran; say where that left what its placement was chosen by."""
@@ -149,10 +161,13 @@ class Timetable:
         if self._storing:
             return False
         due = now - self._stored_s >= STORE_S
-        pairs = [(self._stored.get(digest, Record()), record) for digest, record in self._records.items()]
-        if any(stored.anew != record.anew for stored, record in pairs):
+        if any(self._stored.get(digest, Record()).anew != record.anew for digest, record in self._records.items()):
             return due or not self._fails
-        return due and any(differs(stored.lived, record.lived) for stored, record in pairs)
+        return due and self._has_changed()
+
+    def _has_changed(self) -> bool:
+        pairs = [(self._stored.get(digest, Record()), record) for digest, record in self._records.items()]
+        return any(was.anew != record.anew or differs(was.lived, record.lived) for was, record in pairs)
 
     def _store(self, now: float) -> None:
         records = dict(self._records)

@@ -7,9 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edge_agent.engines.base import Array, Engine, checked, finite
+from edge_agent.engines.base import Array, Engine, checked, finite, joined, parted
 from edge_agent.engines.onnxruntime_engine import OnnxEngine
-from edge_agent.engines.openvino_engine import OpenVinoEngine
+from edge_agent.engines.openvino_engine import BATCHES, OpenVinoEngine
 from edge_agent.errors import BadData, ConfigError, DeviceFault
 from edge_agent.testing.engine import TableEngine
 from models.tensor import TensorSpec
@@ -288,3 +288,33 @@ def test_a_device_that_is_not_here_is_named_with_those_that_are() -> None:
         OpenVinoEngine(model(), "abacus")
 
     assert "cpu" in caught.value.hint
+
+
+def reshaped() -> bytes:
+    """A model whose reshapes name one piece: first as they are exported, then with a free size beside it."""
+    nodes = [
+        helper.make_node("Reshape", ["picture", "flat"], ["made"]),
+        helper.make_node("Reshape", ["made", "rows"], ["level"]),
+    ]
+    constants = [
+        helper.make_tensor("flat", TensorProto.INT64, [3], [1, 12, 5]),
+        helper.make_tensor("rows", TensorProto.INT64, [3], [1, -1, 3]),
+    ]
+    ports = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+        for n, s in (("picture", [1, 3, 4, 5]), ("level", [1, 20, 3]))
+    ]
+    graph = helper.make_graph(nodes, "reshaped", ports[:1], ports[1:], constants)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(made.SerializeToString())
+
+
+@pytest.mark.parametrize("pieces", BATCHES)
+def test_openvino_computes_pieces_together_as_it_does_alone(pieces: int) -> None:
+    alone, wide = (OpenVinoEngine(reshaped(), pieces=count) for count in (1, pieces))
+    feeds = [{"picture": tensors(seed)["picture"]} for seed in range(pieces)]
+    made = parted(wide.infer(joined(feeds)), pieces)
+
+    assert wide.inputs == (TensorSpec("picture", (pieces, 3, 4, 5), "float32"),)
+    for own, feed in zip(made, feeds, strict=True):
+        np.testing.assert_array_equal(own["level"], alone.infer(feed)["level"])

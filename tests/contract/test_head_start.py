@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent import cli, running
 from edge_agent.config import Config, EngineConfig
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import DeviceFault
+from edge_agent.inspection import headstart
 from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.encoders import Evictions
 from edge_agent.inspection.headstart import HeadStart
@@ -163,3 +165,27 @@ def test_the_first_way_takes_it_proves_one_vector_then_all_and_knows_how_long_th
     assert proven == [1, len(bundle.golden().z)]
     assert timetable.roles == {part.role for part in bundle.manifest.judging}
     assert encoders.at == "openvino/cpu"
+
+
+def test_each_start_in_a_process_begins_by_what_the_file_says_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = tmp_path / "station.toml", []
+
+    class Remembers:
+        def __init__(self, config: Config) -> None:
+            asked.append(config.recipe.bundle)
+
+        def begin(self) -> None: ...
+
+    def serve(make: Any) -> int:
+        for bundle in ("castings", "steel"):
+            path.write_text(f'[recipe]\nname = "parts"\nbundle = "{bundle}"\n')
+            make()
+        return 0
+
+    monkeypatch.setattr(headstart, "HeadStart", Remembers)
+    monkeypatch.setattr(running, "begin", lambda path, ahead: None)
+
+    assert cli.main(["run", "-c", str(path)], serve) == 0
+    assert asked == ["castings", "steel"]

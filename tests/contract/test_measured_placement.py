@@ -24,7 +24,11 @@ from edge_agent.scheduler.tablefile import MOST_BYTES, TABLE_FILE, Record, finge
 from models import Bundle
 
 CPU = Spot(DeviceName("openvino", "cpu"), 1)
-ROWS = (Timing("image", CPU, 5.0, 9.0, 100), Timing("vibration", CPU, error="no such layer"))
+ROWS = (
+    Timing("image", CPU, 5.0, 9.0, 100),
+    Timing("vibration", CPU, error="no such layer"),
+    Timing("image", CPU._replace(pieces=4), 15.0, 19.0, 100),
+)
 KNOWN = {"a" * 64: Record(ROWS), "b" * 64: Record(ROWS, ROWS[:1], 70.0, "it became slower")}
 
 
@@ -163,6 +167,35 @@ def test_a_damaged_table_is_said_and_never_believed(tmp_path: Path, damage: str)
         load_records(disk, here)
 
 
+def test_batches_are_measured_apart_on_what_is_no_cpu_or_where_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, castings: Bundle
+) -> None:
+    asked: list[tuple[Spot, ...]] = []
+    gpu, ort = Spot(DeviceName("openvino", "gpu")), DeviceName("onnxruntime", "cuda")
+    monkeypatch.setattr(allocator, "find_devices", lambda: (CPU.device, gpu.device, ort))
+    monkeypatch.setattr(allocator, "measure_parts", lambda bundle, spots, **more: asked.append(spots) or ROWS)
+
+    def batches(shared: bool) -> list[tuple[Spot, ...]]:
+        asked.clear()
+        ResourceAllocator({}, bundle=castings, batches=shared)._measured(lambda *done: None, None, True)
+        return [spots for spots in asked if spots[0].pieces > 1]
+
+    wide = tuple(gpu._replace(pieces=size) for size in (2, 4, 8))
+    assert batches(False) == [wide]
+    *on_cpu, on_gpu = batches(True)  # apart for each number of threads
+    assert on_gpu == wide
+    assert [[spot.pieces for spot in each] for each in on_cpu] == [[2, 4, 8]] * len(on_cpu)
+    assert {spot.device for each in on_cpu for spot in each} == {CPU.device}
+
+
+def test_a_part_is_tried_for_one_piece_and_for_two_together(castings: Bundle) -> None:
+    rows = measuring.measure_parts(castings, [CPU, CPU._replace(pieces=2)], runs=2)
+
+    assert [(row.role, row.spot.pieces) for row in rows if not row.error] == [
+        (role, pieces) for pieces in (1, 2) for role in ("image", "vibration", "fusion")
+    ]
+
+
 def test_a_device_that_is_not_there_is_a_row_with_its_reason(castings: Bundle) -> None:
     rows = measuring.measure_parts(castings, [Spot(DeviceName("openvino", "npu"))], runs=1)
 
@@ -196,3 +229,33 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(wrong: dict[
     with pytest.raises(ConfigError) as caught:
         ResourceAllocator({}, **wrong)  # type: ignore[arg-type]
     assert caught.value.hint
+
+
+def test_whoever_waits_for_a_trial_hears_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, castings: Bundle, tmp_path: Path
+) -> None:
+    fake = tmp_path / "python"
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import time; time.sleep(60)"\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    monkeypatch.setattr(measuring, "WAIT_S", 0.05)
+    heard: list[str] = []
+    rows = measuring.measure_parts(castings, [CPU], runs=1, timeout_s=0.3, waits=lambda: heard.append("goes on"))
+
+    assert len(heard) == 6
+    assert {row.error for row in rows} == {"did not answer within 0.3 s"}
+
+
+def test_what_a_trial_said_before_it_hung_counts_however_often_one_waited(
+    monkeypatch: pytest.MonkeyPatch, castings: Bundle, tmp_path: Path
+) -> None:
+    line = '{"name":"image","spot":["openvino","cpu",1],"p50_ms":5.0,"p99_ms":9.0,"runs":100}'
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\necho '{line}'\nsleep 0.2\nprintf '{line[:20]}'\nexec sleep 60\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    monkeypatch.setattr(measuring, "WAIT_S", 0.1)
+    image, *others = measuring.measure_parts(castings, [CPU], runs=1, timeout_s=0.5)
+
+    assert image == ROWS[0]
+    assert {row.error for row in others} == {"did not answer within 0.5 s"}

@@ -10,10 +10,13 @@ import onnx
 import pytest
 
 from edge_agent.config import EngineConfig
+from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encode import Encoder, load_bundle
+from edge_agent.inspection.piece import Piece
 from models import Bundle
 from models.bundle import SHIPPED, shipped_bundle
+from models.embedding import dequantise
 from models.workshop.pack import largest_weight
 
 MOST_BYTES = 6_000_000
@@ -72,6 +75,28 @@ def test_what_it_says_of_its_weights_is_so(bundle: Bundle) -> None:
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_both_runtimes_give_the_golden_vectors(bundle: Bundle, runtime: str) -> None:
     Encoder.load(bundle, msgspec.structs.replace(EngineConfig(), runtime=runtime)).close()
+
+
+@pytest.mark.parametrize("name", ["castings", "generic"])  # a fused one, and one that pools its regions
+def test_openvino_gives_the_golden_vectors_of_two_and_four_together_as_well(name: str) -> None:
+    bundle = load_bundle(shipped_bundle(name))
+    spot = Spot(DeviceName("openvino", "cpu"), 1)
+    batches = [{p.role: spot._replace(pieces=size) for p in bundle.manifest.judging} for size in (2, 4)]
+    encoder = Encoder.at_spots(bundle, spot, batches=batches)
+    rng = np.random.default_rng(4)
+    pieces = [
+        Piece(
+            rng.integers(0, 255, (300, 400, 3), np.uint8), rng.normal(0.0, 5.0, (3000, 3)).astype(np.float32), 26_667.0
+        )
+        for _ in range(4)
+    ]
+    assert encoder.prove_together() == {2, 4}
+    alone = [dequantise(encoder.encode(*each).q) for each in pieces]
+    together = [dequantise(each.q) for size in (2, 4) for each in encoder.encode_together(pieces[:size])]
+    encoder.close()
+
+    off = np.linalg.norm(np.array(together) - np.array([*alone[:2], *alone]), axis=1)
+    assert off.max() <= bundle.manifest.golden.tolerance
 
 
 def test_a_projection_that_lost_a_dimension_is_caught(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

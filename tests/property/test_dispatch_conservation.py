@@ -33,8 +33,9 @@ ACTIONS = st.lists(
 class Told:
     """What was accepted, and what was heard of it."""
 
-    def __init__(self, lanes: int, warm: bool, kind: type[Dispatcher[Any, Any]]) -> None:
-        self.bench = Scripted(NAMES[:lanes], timeout_s=TIMEOUT_S, warm=warm, kind=kind)
+    def __init__(self, lanes: int, warm: bool, kind: type[Dispatcher[Any, Any]], batches: bool) -> None:
+        batches_s = {2: 0.011, 4: 0.013} if batches else {}
+        self.bench = Scripted(NAMES[:lanes], timeout_s=TIMEOUT_S, warm=warm, kind=kind, batches_s=batches_s)
         self.accepted: dict[str, float] = {}
 
     def do(self, action: tuple[Any, ...]) -> None:
@@ -64,8 +65,10 @@ class Told:
             self.bench.wait(0.01)
 
 
-def is_conserved(lanes: int, warm: bool, actions: list[tuple[Any, ...]], kind: type[Dispatcher[Any, Any]]) -> bool:
-    told = Told(lanes, warm, kind)
+def is_conserved(
+    lanes: int, warm: bool, actions: list[tuple[Any, ...]], kind: type[Dispatcher[Any, Any]], batches: bool = False
+) -> bool:
+    told = Told(lanes, warm, kind, batches)
     for action in actions:
         told.do(action)
     told.drain()
@@ -85,9 +88,11 @@ def is_conserved(lanes: int, warm: bool, actions: list[tuple[Any, ...]], kind: t
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(1, 3), st.booleans(), ACTIONS)
-def test_each_job_is_answered_once_whatever_devices_do(lanes: int, warm: bool, actions: list[tuple[Any, ...]]) -> None:
-    assert is_conserved(lanes, warm, actions, Dispatcher)
+@given(st.integers(1, 3), st.booleans(), ACTIONS, st.booleans())
+def test_each_job_is_answered_once_whatever_devices_do(
+    lanes: int, warm: bool, actions: list[tuple[Any, ...]], batches: bool
+) -> None:
+    assert is_conserved(lanes, warm, actions, Dispatcher, batches)
 
 
 class Forgets(Dispatcher[Any, Any]):

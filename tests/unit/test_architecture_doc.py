@@ -26,8 +26,9 @@ class Server(socketserver.ThreadingMixIn): ...
 Thread(target=run, name="one")
 threading.Thread(target=run)
 Worker[Job, None]("two", work, answer, clock, 1)
+ThreadPoolExecutor(1, "three")
 """
-    assert sorted(threads_in(ast.parse(source))) == ["", "", "one", "two"]
+    assert sorted(threads_in(ast.parse(source))) == ["", "", "one", "three", "two"]
 
 
 def test_each_source_names_the_thread_that_delivers_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from edge_agent.engines import DeviceName, Spot
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.runtime.background import Chore
 from edge_agent.scheduler.job import CannotRun
-from edge_agent.scheduler.lane import Way
 from edge_agent.scheduler.latency import Timing
 from edge_agent.scheduler.placement import Candidate, Placement
 from edge_agent.scheduler.tablefile import Record, fingerprint, save_records
 from edge_agent.scheduler.timetable import Timetable
+from edge_agent.scheduler.together import Batch
+from edge_agent.scheduler.way import Way
 from edge_agent.testing.clock import ManualClock
 from edge_agent.testing.disk import FakeDisk
 
@@ -57,15 +59,21 @@ class Allocator:
 class Loaded:
     """An encoder that only knows where it was loaded."""
 
-    def __init__(self, bundle: Bundle, spots: dict[str, Spot]) -> None:
-        self.at = f"{bundle.name} on {spots['image']}"
+    def __init__(self, bundle: Bundle, spots: dict[str, Spot], sizes: frozenset[int], beside: bool) -> None:
+        self.at = f"{bundle.name} on {spots['image']}" + " beside" * beside
+        self.sizes = sizes
 
     @classmethod
-    def at_spots(cls, bundle: Bundle, spots: dict[str, Spot], cache: Path, load: object) -> Loaded:
-        return cls(bundle, spots)
+    def at_spots(
+        cls, bundle: Bundle, spots: dict[str, Spot], cache: Path, load: object, batches: list[Any], *, beside: bool
+    ) -> Loaded:
+        return cls(bundle, spots, frozenset(each["image"].pieces for each in batches), beside)
 
     def prove(self) -> int:
         return 1
+
+    def prove_together(self) -> frozenset[int]:
+        return self.sizes - {4}  # four come out wrong
 
     def close(self) -> None: ...
 
@@ -129,7 +137,7 @@ def test_as_configured_all_run_at_one_spot_and_the_other_runtime_stands_in(monke
     assert not said
 
 
-def test_a_lane_knows_what_the_first_of_its_bundles_took_before_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_knows_what_each_of_its_bundles_took_before_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
     first, other = Bundle("first", OV, ORT), Bundle("other", OV, ORT)
     disk = FakeDisk()
     rows = (Timing("image", OV, 20.0, 30.0, 100), Timing("image", ORT, 50.0, 60.0, 100))
@@ -137,7 +145,26 @@ def test_a_lane_knows_what_the_first_of_its_bundles_took_before_this_start(monke
     save_records(disk, fingerprint(), {first.digest: Record(rows), other.digest: Record(rows, slow)})
     (best, stand_in), _ = ways(monkeypatch, [first, other], disk=disk)
 
-    assert (best.p99_s, stand_in.p99_s) == (pytest.approx(0.030), pytest.approx(0.060))
+    assert best.p99_s == {first.digest: pytest.approx(0.030), other.digest: pytest.approx(0.450)}
+    assert stand_in.p99_s == {first.digest: pytest.approx(0.060), other.digest: pytest.approx(0.060)}
+
+
+def test_what_was_measured_to_gain_reaches_the_lane_as_far_as_it_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Spot(DeviceName("openvino", "gpu"))
+    batches = {size: Batch({"image": gpu._replace(pieces=size)}, 1.0, 3.0 + size) for size in (2, 4)}
+    first = Bundle("first", gpu, OV)
+    first.chain = (replace(first.chain[0], batches=batches, beside=True), first.chain[1])
+    (best, stand_in), said = ways(monkeypatch, [first])
+    encoders = best.load()
+    assert best.batches_s(encoders, first.digest) == {}
+    best.prove_together(encoders)
+
+    assert best.batches_s(encoders, first.digest) == {2: pytest.approx(0.005)}
+    assert encoders.of(first).at.endswith("beside")  # type: ignore[arg-type, attr-defined]
+    assert said == ["first runs on openvino/gpu, side by side, up to 4 together; measured now: new here"]
+    other = stand_in.load()
+    stand_in.prove_together(other)
+    assert stand_in.batches_s(other, first.digest) == {}
 
 
 def test_two_bundles_of_one_name_are_told_apart_and_no_lane_is_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

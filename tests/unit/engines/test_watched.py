@@ -32,6 +32,7 @@ class Bench:
             lambda bundle, spots, parts, cache: {"image": self.engine},
             self.clock,
             lambda spot: self.told.append(("at", spot)),
+            lambda spot: self.told.append(("ended at", spot)),
             lambda bundle, role, spot, took_s: self.told.append((bundle.name, role, spot, round(took_s, 6))),
         )
         bundle: Any = SimpleNamespace(name="tiny")
@@ -48,7 +49,8 @@ def test_it_says_where_before_it_computes_and_how_long_after_it_is_warm(spots: A
     for _ in range(WARM_UP + 1):
         np.testing.assert_array_equal(bench.watching.infer(FEED)["y"], [[2.0, 2.0]])
 
-    assert bench.told == [("at", GPU), ("computes",)] * (WARM_UP + 1) + [("tiny", "image", GPU, 0.005)]
+    run = [("at", GPU), ("computes",), ("ended at", GPU)]
+    assert bench.told == run * (WARM_UP + 1) + [("tiny", "image", GPU, 0.005)]
 
 
 def test_what_failed_took_no_time() -> None:
@@ -58,7 +60,7 @@ def test_what_failed_took_no_time() -> None:
     with pytest.raises(DeviceFault):
         bench.watching.infer(FEED)
 
-    assert bench.told[-2:] == [("at", GPU), ("computes",)]
+    assert bench.told[-3:] == [("at", GPU), ("computes",), ("ended at", GPU)]
 
 
 def test_it_declares_and_closes_what_is_behind_it() -> None:

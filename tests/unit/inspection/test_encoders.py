@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.scheduler.job import CannotRun
@@ -35,6 +36,9 @@ class Loaded:
         if not self.right:
             raise DeviceFault("other numbers than the desk")
         return 3
+
+    def prove_together(self) -> frozenset[int]:
+        return frozenset({2} if self.name == "a" else ())
 
     def prove_one(self) -> Any:
         return self.name
@@ -163,3 +167,26 @@ def test_where_nothing_is_loaded_nothing_is_proven() -> None:
         bench.encoders.prove()
     with pytest.raises(DeviceFault, match="no bundle is loaded"):
         bench.encoders.prove_one()
+
+
+def test_how_many_pieces_go_together_is_known_of_what_is_loaded_and_proven() -> None:
+    bench = Bench(room=2)
+    bench.encoders.load([Made("a")])  # type: ignore[list-item]
+    assert bench.encoders.sizes == {}
+    bench.encoders.prove_together()
+    bench.use("b")
+    assert bench.encoders.sizes == {"digest of a": {2}, "digest of b": frozenset()}
+    bench.use("a", "c")  # for which b is let go
+
+    assert set(bench.encoders.sizes) == {"digest of a", "digest of c"}
+
+
+def test_where_two_devices_compute_nobody_can_tell_which_hangs_until_one_has_ended() -> None:
+    encoders = Bench(room=1).encoders
+    cpu, gpu = Spot(DeviceName("openvino", "cpu")), Spot(DeviceName("openvino", "gpu"))
+    seen = [encoders.at]
+    for happens, spot in (("began", cpu), ("began", gpu), ("ended", gpu), ("ended", cpu), ("began", gpu)):
+        getattr(encoders, happens)(spot)
+        seen.append(encoders.at)
+
+    assert seen == ["", "openvino/cpu", "", "openvino/cpu", "openvino/gpu", "openvino/gpu"]

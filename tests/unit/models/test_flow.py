@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,27 @@ def test_a_missing_modality_is_masked_and_has_no_block(
     assert not fused[f"{missing}_tokens"].any()
     assert {name: tensor.dtype for name, tensor in fused.items()} == dict.fromkeys(fused, np.float32)
     assert set(raw) == {there}
+
+
+def test_pieces_flow_together_as_they_do_alone() -> None:
+    manifest = parse_manifest(FUSED)
+    pieces: list[Tensors] = [{"picture": PICTURE, "vibration": VIBRATION}, {"picture": PICTURE}, {}]
+    asked: list[tuple[str, int]] = []
+    parts = Parts(manifest)
+
+    def infer(role: str, feeds: Sequence[Tensors]) -> list[Tensors]:
+        asked.append((role, len(feeds)))
+        return [parts.infer(role, feed) for feed in feeds]
+
+    together = Flow(manifest).run_together(pieces, infer)
+    alone = [Flow(manifest).run(sources, Parts(manifest).infer) for sources in pieces]
+
+    assert asked == [("image", 2), ("vibration", 1), ("fusion", 3)]
+    assert (
+        [set(each.raw) for each in together]
+        == [set(each.raw) for each in alone]
+        == [{"image", "vibration"}, {"image"}, set()]
+    )
 
 
 def test_without_a_mask_a_missing_modality_leaves_the_part_out() -> None:

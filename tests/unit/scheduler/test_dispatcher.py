@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,8 +116,8 @@ class BelievesThePast(Dispatcher[Any, Any]):
     def _hear(self, answer: Any, now: float) -> None:
         super()._hear(answer, now)
         lane = answer.job.lane
-        lane.durations.forget_all()
-        lane.durations.add(lane.way.p99_s)
+        lane.pace("").durations.forget_all()
+        lane.pace("").durations.add(lane.way.p99_s[""])
 
 
 def test_whoever_loses_a_part_to_the_past_is_noticed() -> None:
@@ -129,6 +130,34 @@ def test_until_parts_were_run_the_lane_that_was_quick_before_this_start_is_the_q
     bench.job("loose", 0.2)
 
     assert (bench.on("a/x"), bench.on("b/y")) == ("loose", "tight")
+
+
+def slow_for_one_bundle_is_slow_for_that_alone(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(kind=kind).ready()
+    for bundle, took_s in (("large", 0.100), ("small", 0.010), ("large", 0.100), ("small", 0.010)):
+        bench.job(f"a {bundle} one", 0.9, bundle=bundle)
+        bench.end("a/x", after_s=took_s)
+    bench.answers.clear()
+    for bundle in ("small", "large"):
+        bench.job(bundle, 0.050, bundle=bundle)
+        if bench.on("a/x"):
+            bench.end("a/x", after_s=0.010)
+    return bench.words() == ["small on a/x", "large: TooLate"]
+
+
+def test_what_parts_of_one_bundle_take_says_nothing_of_another() -> None:
+    assert slow_for_one_bundle_is_slow_for_that_alone(Dispatcher)
+
+
+class MixesBundles(Dispatcher[Any, Any]):
+    """Wrong: one window of durations for all bundles."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        return super().submit(replace(job, bundle=""))
+
+
+def test_whoever_mixes_the_paces_of_bundles_is_noticed() -> None:
+    assert not slow_for_one_bundle_is_slow_for_that_alone(MixesBundles)
 
 
 def test_no_two_lanes_have_one_name() -> None:

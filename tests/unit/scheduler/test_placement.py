@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import ConfigError
 from edge_agent.scheduler.latency import LatencyTable, Timing
-from edge_agent.scheduler.placement import Candidate, Placement, candidates, choose, with_measured, worth_running
+from edge_agent.scheduler.placement import Candidate, Placement, candidates, choose, worth_running
 from edge_agent.scheduler.shares import Shares
 
 CPU = Spot(DeviceName("openvino", "cpu"), 1)
@@ -107,16 +109,61 @@ def test_what_was_measured_as_a_whole_counts_more_than_what_is_predicted() -> No
     times = table(image={CPU: 5.0, GPU: 4.0}, vibration={CPU: 1.0, GPU: 1.0})
     looked_at = candidates(ROLES, times, Shares(), 4, 10.0)
     slow_together = {frozenset({GPU.device}): 50.0, frozenset({CPU.device}): 12.0}
-    measured = [with_measured(c, 1.0, slow_together.get(c.devices, 40.0)) for c in worth_running(looked_at)]
+    measured = [
+        replace(c, measured_p50_ms=1.0, measured_p99_ms=slow_together.get(c.devices, 40.0))
+        for c in worth_running(looked_at)
+    ]
     placement = choose("tiny 1", measured, times, Shares(), 4, 10.0)
 
     assert placement.chain[0].devices == {CPU.device}
     assert {c.devices for c in measured} == {c.devices for c in looked_at}
 
 
+def with_batches(times: LatencyTable, **rows: dict[int, float | str]) -> LatencyTable:
+    """Add what a role takes on the GPU for so many pieces together."""
+    more = table(**{r: {GPU._replace(pieces=n): took for n, took in each.items()} for r, each in rows.items()})
+    return LatencyTable((*times.timings, *more.timings))
+
+
+@pytest.mark.parametrize(
+    ("rows", "batches"),
+    [
+        ({"image": {2: 3.5, 4: 4.5}}, {2: 2 * (3.5 + 0.4), 4: 2 * (4.5 + 0.8)}),
+        ({"image": {2: 6.0, 4: 12.0}}, {}),  # as long as one by one
+        ({"image": {2: 3.5, 4: "no memory"}}, {2: 2 * (3.5 + 0.4)}),
+        ({"image": {4: 4.5}, "vibration": {4: 0.3}}, {4: 2 * (4.5 + 0.8)}),  # that on the GPU is no row of the CPU's
+        ({}, {}),
+    ],
+)
+def test_batches_are_those_that_pay_and_the_other_parts_run_for_each(
+    rows: dict[str, dict[int, float | str]], batches: dict[int, float]
+) -> None:
+    placement = placed(with_batches(table(image={GPU: 3.0, CPU: 30.0}, vibration={CPU: 0.2}), **rows))
+
+    assert dict(placement.spots) == {"image": GPU, "vibration": CPU}
+    assert {size: batch.p99_ms for size, batch in placement.chain[0].batches.items()} == pytest.approx(batches)
+    for size, batch in placement.chain[0].batches.items():
+        assert dict(batch.spots) == {"image": GPU._replace(pieces=size)}
+    assert not any(candidate.batches for candidate in placement.chain[1:])
+
+
+def test_a_disturbance_that_a_long_run_bears_better_is_no_gain() -> None:
+    one, four = Timing("image", CPU, 30.0, 90.0, 100), Timing("image", CPU._replace(pieces=4), 119.0, 190.0, 30)
+    (found,) = candidates(("image",), LatencyTable((one, four)), Shares(), 4, 10.0)
+
+    assert not found.batches
+
+
+def test_an_npu_that_computes_no_batch_is_no_error_without_fallback() -> None:
+    times = table(image={NPU: 2.0, CPU: 8.0}, vibration={CPU: 0.2, NPU: 0.1})
+    stuck = Timing("image", NPU._replace(pieces=4), error="no such shape")
+
+    assert placed(LatencyTable((*times.timings, stuck)), Shares(npu_fallback=False)).spots["image"] == NPU
+
+
 def test_the_explanation_shows_predicted_and_measured_times_and_what_failed() -> None:
     placement = placed(table(**STATION))
-    run = with_measured(placement.chain[0], 2.5, 4.5)
+    run = replace(placement.chain[0], measured_p50_ms=2.5, measured_p99_ms=4.5)
     shown = Placement(
         "tiny 1", (run, *placement.fallbacks), (run, *placement.candidates[1:]), placement.failed, 10.0, 4
     )

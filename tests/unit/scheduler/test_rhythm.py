@@ -26,19 +26,19 @@ def line(gap_s: float, slack_s: float, parts: int = 20) -> Rhythm:
 
 
 def test_without_parts_it_may_at_once() -> None:
-    assert Rhythm().may_begin_at_s(5.0, taking(0.04), taking(0.04)) == 5.0
+    assert Rhythm().may_begin_at_s(5.0, taking(0.04), 0.04) == 5.0
 
 
 def test_where_a_part_can_wait_for_it_it_may_at_once() -> None:
-    assert line(0.05, slack_s=0.2).may_begin_at_s(100.03, taking(0.04), taking(0.04)) == 100.03
+    assert line(0.05, slack_s=0.2).may_begin_at_s(100.03, taking(0.04), 0.04) == 100.03
 
 
 def test_where_it_is_over_before_the_next_part_it_may_at_once() -> None:
-    assert line(0.10, slack_s=0.07).may_begin_at_s(100.05, taking(0.04), taking(0.04)) == 100.05
+    assert line(0.10, slack_s=0.07).may_begin_at_s(100.05, taking(0.04), 0.04) == 100.05
 
 
 def test_where_it_would_make_a_part_late_it_waits_but_not_for_ever() -> None:
-    at_s = line(0.05, slack_s=0.07).may_begin_at_s(100.03, taking(0.04), taking(0.04))
+    at_s = line(0.05, slack_s=0.07).may_begin_at_s(100.03, taking(0.04), 0.04)
 
     assert at_s == pytest.approx(100.0 + TRICKLE_S)
 
@@ -47,7 +47,7 @@ def test_when_the_parts_have_stopped_coming_it_goes_on() -> None:
     rhythm = line(0.05, slack_s=0.07)
     rhythm.began(105.0)
 
-    assert rhythm.may_begin_at_s(105.1, taking(0.04), taking(0.04)) == 105.1
+    assert rhythm.may_begin_at_s(105.1, taking(0.04), 0.04) == 105.1
 
 
 def test_a_line_that_leaves_no_time_makes_no_part_late_for_background_work_that_still_goes_on() -> None:

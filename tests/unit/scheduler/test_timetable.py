@@ -101,6 +101,43 @@ def test_what_runs_is_stored_and_the_next_start_expects_it() -> None:
     assert (image.p99_ms, image.runs, image.first_p99_ms) == (pytest.approx(25.0), 0, None)
 
 
+def keeps_an_hour_at_a_stop(kind: type[Timetable]) -> bool:
+    bench = Bench(kind=kind)
+    bench.run(25.0, minutes=3)
+    assert bench.record() == Record()
+    bench.timetable.close()
+    return Bench(bench.disk).timetable.p99_s(Bundle.digest, SPOTS) == pytest.approx(0.0252)
+
+
+def test_what_ran_is_stored_at_a_clean_stop() -> None:
+    assert keeps_an_hour_at_a_stop(Timetable)
+
+
+class EndsSilently(Timetable):
+    """Wrong: what ran since it was stored the last time is forgotten."""
+
+    def close(self) -> None:
+        return
+
+
+def test_whoever_forgets_what_ran_at_a_stop_is_noticed() -> None:
+    assert not keeps_an_hour_at_a_stop(EndsSilently)
+
+
+def test_a_stop_writes_nothing_that_has_not_changed_and_minds_no_disk_that_fails() -> None:
+    bench = Bench()
+    bench.run(25.0, minutes=11)
+    bench.disk.remove(TABLE_FILE)
+    bench.timetable.close()
+    assert not bench.disk.exists(TABLE_FILE)
+    failing = Bench()
+    failing.run(25.0, minutes=3)
+    failing.disk.full = True
+    failing.timetable.close()
+
+    assert not failing.disk.exists(TABLE_FILE)
+
+
 def test_before_anything_ran_the_next_start_expects_what_was_measured() -> None:
     assert Bench(measured()).timetable.p99_s(Bundle.digest, SPOTS) == pytest.approx(0.0303)
 

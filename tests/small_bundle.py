@@ -147,7 +147,7 @@ def small_explainer(*, frames: bool = False, shares: bool = True, bend: float = 
     }
     if shares:
         engines["shares"] = TableEngine(fused, shared, share)
-    bundle = Bundle(Path("nowhere"), _manifest(engines), "0" * 64)
+    bundle = Bundle(Path("nowhere"), manifest_of(engines), "0" * 64)
     return Explainer(bundle, Tracer(bundle, engines))
 
 
@@ -167,7 +167,8 @@ def _spec(name: str, *shape: int) -> TensorSpec:
     return TensorSpec(name, (1, *shape), "float32")
 
 
-def _manifest(engines: dict[str, TableEngine]) -> Manifest:
+def manifest_of(engines: dict[str, TableEngine]) -> Manifest:
+    """Give the manifest of a bundle with these parts."""
     lines = [HEADER]
     for role, engine in engines.items():
         lines += ["[[part]]", f'role = "{role}"', f'file = "{role}.onnx"', f'sha256 = "{"ab" * 32}"', "bytes = 1"]

@@ -51,6 +51,7 @@ class Lessons:
         self._reader = reader
         self._clock = clock
         self._proven: tuple[Known, ProofSheet] | None = None
+        self._going_on: tuple[str, str, float] | None = None
 
     def begin(
         self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False, following: int = 0
@@ -88,13 +89,19 @@ class Lessons:
             recipe.check_free()
         return lesson
 
-    def propose(self, lesson: Lesson, who: str) -> None:
-        """Propose what an encoded lesson teaches; see `Recipe.propose`."""
-        self._recipe.propose(lesson, who, self._clock.utc())
+    def propose(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> None:
+        """Propose what an encoded lesson teaches; see `Recipe.propose`.
 
-    def learn(self, lesson: Lesson, who: str) -> Teaching:
-        """Judge by what an encoded lesson teaches from now on, without proof; see `Recipe.learn`."""
-        return _row(self._recipe.learn(lesson, who, self._clock.utc()))
+        Args:
+            lesson: every variant of it encoded.
+            who: the person who teaches.
+            goes_on: more examples of it follow, which are taught at the same time and are of the same lot.
+        """
+        self._recipe.propose(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on))
+
+    def learn(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Teaching:
+        """Judge by what an encoded lesson teaches from now on, without proof; see `propose` and `Recipe.learn`."""
+        return _row(self._recipe.learn(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on)))
 
     def sheet(self, progress: Callable[[int, int], None] = lambda done, total: None) -> ProofSheet:
         """Prove the candidate; a second or more, the second time at once.
@@ -241,6 +248,14 @@ class Lessons:
     def classes(self) -> list[ClassKnown]:
         """Give everything that is known, class by class, the good parts first."""
         return classes_of(self._recipe.learned, self._recipe.bundle.normal)
+
+    def _taught_utc(self, lesson: Lesson, who: str, *, goes_on: bool) -> float:
+        """Give when a lesson counts as taught: where it goes on with the one before, when that did [s since epoch]."""
+        before, utc = self._going_on, self._clock.utc()
+        if before is not None and before[:2] == (lesson.label, who):
+            utc = before[2]
+        self._going_on = (lesson.label, who, utc) if goes_on else None
+        return utc
 
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate

@@ -244,9 +244,9 @@ class Teacher:
         """Solve, prove and save, on the background thread; the line hears of it in `_made`."""
         lessons, plan = running.product.lessons, running.plan
         if plan.now:
-            rows, sheet = [lessons.learn(lesson, plan.who)], None
+            rows, sheet = [lessons.learn(lesson, plan.who, goes_on=plan.goes_on)], None
         else:
-            lessons.propose(lesson, plan.who)
+            lessons.propose(lesson, plan.who, goes_on=plan.goes_on)
             rows, sheet = [], None if plan.goes_on else lessons.sheet()
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows

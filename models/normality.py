@@ -32,13 +32,13 @@ covariances add nothing that was measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.moments import Floats, Moments, standardised
 from models.source import PictureSpec
@@ -86,14 +86,41 @@ class Seen:
         Raises:
             ValueError: too few, too many, of another shape, or not finite.
         """
+        seen, _, distances = cls._learned(pictures, grid)
+        return seen, [standardised(own, *seen.usual) for own in distances]
+
+    @classmethod
+    def of_lots(
+        cls, pictures: Tokens, grid: tuple[int, int], lots: Sequence[int]
+    ) -> tuple[Self, Callable[[int, Tokens], Floats]]:
+        """Learn good pictures of several lots.
+
+        Args:
+            pictures: as `learned` takes them.
+            grid: rows and columns.
+            lots: number of the lot that each picture is from.
+
+        Returns:
+            What they look like; and what gives the anomaly of a picture of a lot, (rows, columns), as the pictures of
+            the other lots see it. Without a lot, three pictures or more must be left.
+        """
+        seen, owners, _ = cls._learned(pictures, grid)
+        bank = Bank(seen.tokens, np.where(owners < 0, owners, np.asarray(lots, np.int64)[owners]))
+
+        def anomaly(lot: int, tokens: Tokens) -> Floats:
+            return standardised(bank.distances(rounded(placed(tokens, grid)), lot), *seen.usual)
+
+        return seen, anomaly
+
+    @classmethod
+    def _learned(cls, pictures: Tokens, grid: tuple[int, int]) -> tuple[Self, NDArray[np.int64], list[Floats]]:
         if not FEWEST <= len(pictures) <= MAX_PICTURES:
             raise ValueError(f"{len(pictures)} good pictures, from {FEWEST} to {MAX_PICTURES} can be learned together")
         by_place = np.stack([rounded(placed(tokens, grid)) for tokens in pictures])
         kept, owners = chosen(by_place)
         bank = Bank(kept, owners)
         distances = [bank.distances(tokens, number) for number, tokens in enumerate(by_place)]
-        seen = cls(kept, Moments.of(distances))
-        return seen, [standardised(own, *seen._smooth) for own in distances]
+        return cls(kept, Moments.of(distances)), owners, distances
 
     def merged(self, other: Self) -> Self:
         """Give what both know, of at most `KEPT` tokens a place; raise `ValueError` where they do not fit together."""
@@ -115,7 +142,7 @@ class Seen:
         Raises:
             ValueError: tokens of another shape, or not finite.
         """
-        mean, variance = self._smooth
+        mean, variance = self.usual
         rows, columns, _, width = self.tokens.shape
         if tokens.shape != (rows * columns, width):
             raise ValueError(f"want tokens {(rows * columns, width)}, got {tokens.shape}")
@@ -126,7 +153,8 @@ class Seen:
         return Bank(self.tokens)
 
     @cached_property
-    def _smooth(self) -> tuple[Floats, Floats]:
+    def usual(self) -> tuple[Floats, Floats]:
+        """Mean and variance of the distance of a good token at each place, smoothed, (rows, columns)."""
         return smoothed(self.scale.mean), smoothed(self.scale.variance)
 
 

@@ -16,8 +16,22 @@ from numpy.typing import NDArray
 
 from edge_agent.inspection.decision import likelihood_ratio
 from edge_agent.inspection.ring import Ring
+from models import Knowledge
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lot:
+    """Held-out parts that were taught at one time.
+
+    Attributes:
+        which: of the held-out parts they are, (n,), bool.
+        others: what is known without what was learned of their lot.
+    """
+
+    which: NDArray[np.bool_]
+    others: Knowledge
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +41,12 @@ class HeldOut:
     Attributes:
         rows: their embeddings, shape (n, d), int16.
         anomaly: how unlike other good parts their picture and their window are, shape (n, 2); NaN where nobody knows.
+        lots: those that are held against the other lots, as a part of a lot never shown will be.
     """
 
     rows: NDArray[np.int16]
     anomaly: Floats
+    lots: tuple[Lot, ...] = ()
 
     @classmethod
     def of(cls, rows: NDArray[np.int16], anomaly: Floats | None = None) -> HeldOut:

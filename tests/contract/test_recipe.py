@@ -231,3 +231,18 @@ def test_what_examples_were_made_from_is_kept_whatever_they_are_for(disk: FakeDi
 
     assert {e.role for e in again.learned.exemplars} == set(Role)
     assert all(again.example_of(e).id == e.id for e in again.learned.exemplars)
+
+
+def test_good_parts_taught_at_two_times_are_held_against_each_other(disk: FakeDisk) -> None:
+    running = recipe(disk)
+    assert running.held_out.lots == () and running.judge.promise().unshown is None
+    running.learn(lesson(running, "good", range(200, 240)), "ann", UTC + 3600.0)
+
+    first, second = running.held_out.lots
+    assert (first.which.sum(), second.which.sum()) == (20, 20) and not (first.which & second.which).any()
+    assert first.others.samples("good") == second.others.samples("good") == 20
+    assert first.others.merge(second.others).digest == running.learned.knowledge.digest
+    assert running.judge.promise().lots == 2
+    ids = [e.id for e in running.learned.lessons[1].exemplars]
+    finished(running.forget(ids, "ann", UTC))
+    assert running.held_out.lots == () and running.judge.promise().held_out == 20

@@ -34,7 +34,12 @@ def lots_of(learned: Iterable[Exemplar]) -> dict[float, int]:
         By when it was taught [s since the epoch], the number of each lot without which enough is left; none where
         all were taught at one time.
     """
-    sizes = sorted(Counter(exemplar.utc for exemplar in learned).items())
+    return apart(Counter(exemplar.utc for exemplar in learned))
+
+
+def apart(counted: Mapping[float, int]) -> dict[float, int]:
+    """Say the same of lots whose good parts were counted, by when each was taught."""
+    sizes = sorted(counted.items())
     total = sum(size for _, size in sizes)
     numbers: dict[float, int] = {}
     before = 0

@@ -25,6 +25,7 @@ from edge_agent.learning.outcome import ClassKnown, SampleKnown
 from edge_agent.learning.slots import Change
 from edge_agent.learning.state import State
 from edge_agent.records import Embedding
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle
 
 
@@ -46,7 +47,7 @@ class Known:
 
     @classmethod
     def of(cls, state: State, bundle: Bundle, config: RecipeConfig, drawn: Sequence[Embedding]) -> Self:
-        """Make the judge of a state, which takes some 10 ms.
+        """Make the judge of a state.
 
         Args:
             state: what was learned.
@@ -57,12 +58,18 @@ class Known:
         Returns:
             The state with its judge.
         """
+        return finished(cls.making(state, bundle, config, drawn))
+
+    @classmethod
+    def making(cls, state: State, bundle: Bundle, config: RecipeConfig, drawn: Sequence[Embedding]) -> Steps[Self]:
+        """Do what `of` does in parts of some 10 ms."""
         learned = state.learned
         good = learned.good if config.normality else None
         normality = None if good is None else good.normality
         space = space_of(bundle, learned.guiding)
         judge = Judge(space, learned.knowledge, held_out(learned, drawn, bundle.normal), config, normality)
-        judge.prepare()
+        for _ in judge.preparing():
+            yield None
         return cls(learned, judge, state.change, space)
 
 

@@ -189,9 +189,9 @@ class Lessons:
             raise recipe.learned.unknown(what)
         return _rows((yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())))
 
-    def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
-        """Go back to what was known before the last change; raises as `Recipe.undo` does."""
-        return _rows(self._recipe.undo(who, self._clock.utc()))
+    def undo(self, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
+        """Go back to what was known before the last change, in parts; raises as `Recipe.undo` does."""
+        return _rows((yield from self._recipe.undo(who, self._clock.utc())))
 
     def cross(self) -> tuple[str, list[Teaching]] | None:
         """Go on with the bundle that is configured, where what is known was learned with another one.
@@ -219,11 +219,7 @@ class Lessons:
         return f"judged with {used}{was} from now on, by what was known with it{lacks}", [row]
 
     def settle(self) -> tuple[str, list[Teaching]] | None:
-        """Have on the disk what is judged by, where the recipe looks at pictures otherwise than it did.
-
-        Returns:
-            What happened, in one sentence, and the rows that the audit needs; None where nothing had to.
-        """
+        """Have on the disk what is judged by, where pictures are looked at otherwise now; it gives what `cross` does."""
         turn = self._recipe.settle(self._clock.utc())
         if turn is None:
             return None

@@ -21,6 +21,7 @@ of its picture and features of its window as well; all of these are weighed toge
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -104,10 +105,17 @@ class Judge:
 
     def prepare(self) -> None:
         """Solve now what the recipe's parts will need, whatever they may lack: some 10 ms that no part waits for."""
+        for _ in self.preparing():
+            pass
+
+    def preparing(self) -> Iterator[None]:
+        """Do what `prepare` does in parts, one for each classifier that is solved."""
         for count in range(1, len(self._recipe.modalities) + 1):
             for present in map(frozenset, combinations(self._recipe.modalities, count)):
+                yield from self._solving(present)
                 self._view(present, ())
                 self._view(present, self._known_of(present))
+                yield
         self.promise()
 
     def look(self, embedding: Embedding) -> Embedding:
@@ -201,25 +209,29 @@ class Judge:
         return self._views[key]
 
     def _make_view(self, present: frozenset[Modality], anomalies: tuple[int, ...]) -> View | None:
-        if present not in self._heads:
-            self._heads[present] = self._head(present, self._knowledge)
+        for _ in self._solving(present):
+            pass
         head = self._heads[present]
         if head is None:
             return None
-        if present not in self._distances:
-            self._distances[present] = self._far_from(head, present)
         known, anomalies = self._held_out_with(present, anomalies)
         anomaly = self._held_out.anomaly[known][:, anomalies]
         return View.of(head, self._bundle.normal, self._distances[present][known], anomaly, anomalies)
 
-    def _far_from(self, head: Head, present: frozenset[Modality]) -> Floats:
-        """Give the distances of the held-out parts to each class of `head`, without what was learned of their lot."""
-        distances = head.distances(dequantise(self._held_out.rows))
-        for lot in self._held_out.lots:
-            others = self._head(present, lot.others)
-            if others is not None and others.classes == head.classes:
-                distances[lot.which] = others.distances(dequantise(self._held_out.rows[lot.which]))
-        return distances
+    def _solving(self, present: frozenset[Modality]) -> Iterator[None]:
+        """Solve the classifier, and how far from each class held-out parts are without those of their lot."""
+        if present in self._heads:
+            return
+        head = self._head(present, self._knowledge)
+        if head is not None:
+            distances = head.distances(dequantise(self._held_out.rows))
+            for lot in self._held_out.lots:
+                yield
+                others = self._head(present, lot.others)
+                if others is not None and others.classes == head.classes:
+                    distances[lot.which] = others.distances(dequantise(self._held_out.rows[lot.which]))
+            self._distances[present] = distances
+        self._heads[present] = head
 
     def _head(self, present: frozenset[Modality], knowledge: Knowledge) -> Head | None:
         """Solve the classifier for parts that are seen so; None where that knows no good parts."""

@@ -23,6 +23,7 @@ from edge_agent.learning.example import encode_npy
 from edge_agent.learning.exemplar import MAX_EXEMPLARS, Exemplar, Role
 from edge_agent.learning.lot import FEWEST_LEFT, lots_of, signature_of
 from edge_agent.records import Details
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle, bnk
 from models.errors import KnowledgeDamaged
 from models.joined import joined, parted
@@ -36,6 +37,9 @@ so that of a further lesson only what is held out is asked about."""
 
 MAX_SCORED: Final = MAX_EXEMPLARS
 """Held-out good parts that are held against these, each in a millisecond or two: all that count."""
+
+PART: Final = 16
+"""Held-out parts that are held against the others before something else is let in."""
 
 DETAILED: Final = (Role.FIT, Role.RING)
 """Good parts are learned from, or tell how far others lie from those."""
@@ -90,6 +94,17 @@ class GoodParts:
         Returns:
             What is known; None where fewer than two fitted ones have details.
         """
+        return finished(cls.learning(bundle, good, read, before))
+
+    @classmethod
+    def learning(
+        cls,
+        bundle: Bundle,
+        good: Iterable[Exemplar],
+        read: Callable[[str], Details | None],
+        before: GoodParts | None = None,
+    ) -> Steps[Self | None]:
+        """Do what `of` does in parts of a tenth of a second."""
         fitted, held_out = members(good)
         learned, lots = tuple(sorted(e.id for e in fitted)), lots_of(fitted)
         signature = signature_of(fitted, lots)
@@ -100,11 +115,13 @@ class GoodParts:
         new = [e for e in held_out if e.id not in anomalies]
         if same is not None and not any(e.utc in lots for e in new):
             made = _Made(same.normality)
-        elif (anew := _made(bundle, _with_lots(fitted, lots, read))) is not None:
+        elif (anew := (yield from _making(bundle, _with_lots(fitted, lots, read)))) is not None:
             made = anew
         else:
             return None
-        for e in new:
+        for number, e in enumerate(new):
+            if number % PART == 0:
+                yield None
             one = read(e.details)
             anomalies[e.id] = (None, None) if one is None else made.scores(one, lots.get(e.utc, -1))
         return cls(made.normality, learned, dict(sorted(anomalies.items())), signature)
@@ -187,7 +204,7 @@ class _Made:
         return picture, window
 
 
-def _made(bundle: Bundle, details: Sequence[tuple[Details, int]]) -> _Made | None:
+def _making(bundle: Bundle, details: Sequence[tuple[Details, int]]) -> Steps[_Made | None]:
     """Learn good parts, each with the number of its lot; None where they are too few."""
     tokens = [(rounded(one.tokens), lot) for one, lot in details if one.tokens is not None]
     features = [(one.features, lot) for one, lot in details if one.features is not None]
@@ -196,7 +213,8 @@ def _made(bundle: Bundle, details: Sequence[tuple[Details, int]]) -> _Made | Non
     heard_by_others: dict[int, Heard] = {}
     if bundle.grid and len(tokens) >= FEWEST:
         lots = [lot for _, lot in tokens]
-        seen, by_others = Seen.of_lots(np.stack([one for one, _ in tokens]), bundle.grid, lots)
+        made = yield from Seen.learning(np.stack([one for one, _ in tokens]), bundle.grid)
+        seen, by_others = made.seen, made.by_others(lots)
         seen_by_others = {lot: partial(by_others, lot) for lot in _enough_without(lots)}
     if len(features) >= FEWEST:
         heard, lots = Heard.of(np.stack([one for one, _ in features])), [lot for _, lot in features]

@@ -219,7 +219,7 @@ class Lessons:
         return f"judged with {used}{was} from now on, by what was known with it{lacks}", [row]
 
     def settle(self) -> tuple[str, list[Teaching]] | None:
-        """Have on the disk what is judged by, where pictures are looked at otherwise now; it gives what `cross` does."""
+        """Have on the disk what is judged by, where pictures are looked at otherwise now; gives what `cross` does."""
         turn = self._recipe.settle(self._clock.utc())
         if turn is None:
             return None

@@ -21,7 +21,7 @@ from edge_agent.evaluate.conditions import Conditions, conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
 from edge_agent.evaluate.goodtokens import Folder, Looked, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.inspection.joint import Joint
+from edge_agent.inspection.joint import Joint, set_aside, usual
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.learning.lot import apart
 from edge_agent.runtime.clock import SystemClock
@@ -42,7 +42,7 @@ class Episode:
 
     Attributes:
         own: of the held-out parts, held against their own lot as well.
-        others: of the same, held against the other lots.
+        others: held against the other lots, but for lots that are set aside.
         good: of the good parts of each lot never shown.
         faulty: of the defects.
     """
@@ -124,7 +124,7 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         episodes.append(episode(folder, {lot: lots[lot] for lot in known}, lots))
         progress.advance(task)
     tested = sum(len(one.faulty) + sum(map(len, one.good.values())) for one in episodes)
-    fewest = min(len(one.own) for one in episodes)
+    fewest = min(len(one.others) for one in episodes)
     facts = conditions(
         replace(options, shots=0), folder.bundle, names, folder.left_out, tested, clock.now() - started_s
     )
@@ -133,7 +133,9 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         lots=len(lots),
         known_lots=known_lots,
         calibrated_on=fewest,
-        promised={str(rate): of_another_lot(promised(fewest, rate), known_lots) for rate in RATES},
+        promised={
+            str(rate): of_another_lot(promised(fewest, rate), known_lots, set_aside(known_lots)) for rate in RATES
+        },
         others=unshown(episodes, [one.others for one in episodes]),
         own=unshown(episodes, [one.own for one in episodes]),
     )
@@ -180,9 +182,11 @@ def episode(folder: Folder, known: Mapping[str, Sequence[str]], lots: Mapping[st
         return picture_score(by_others(number, one.tokens)), heads[number](one)
 
     faulty = [one for slug, of_class in folder.pictures.items() if slug != bundle.normal for one in of_class.values()]
+    of = np.array([numbers.get(lot, -1) for _, lot in held_out])
+    others = np.array([scores_by_others(one, lot) for one, lot in held_out])
     return Episode(
         np.array([scores(one) for one, _ in held_out]),
-        np.array([scores_by_others(one, lot) for one, lot in held_out]),
+        others[usual(others, [of == number for number in heads])],
         {lot: np.array([scores(good[name]) for name in names]) for lot, names in lots.items() if lot not in known},
         np.array([scores(one) for one in faulty]),
     )

@@ -12,8 +12,9 @@ out of too few parts: how far the unknown reaches is then so uncertain that such
 
 **Another lot** of good parts differs from those that were taught by more than these do from each other. So held-out
 parts are held against the other lots only, where good parts were taught at several times: then they lie as far from
-good as parts of the next lot will, and not as near as those that lay beside them. It takes several lots to know how
-lots differ; `Promise.unshown` says what as many as there are can promise of the next one.
+good as parts of the next lot will, and not as near as those that lay beside them. One lot in five, the most unusual,
+sets no limit: one strange lot would put it where no defect lies. It takes several lots to know how lots differ;
+`Promise.unshown` says what as many as there are can promise of the next one.
 
 **How far from good** a part is says its embedding, and where enough is known of good parts, the most unusual regions
 of its picture and features of its window as well; all of these are weighed together (`joint`).
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
 from edge_agent.inspection.decision import Thresholds
-from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.joint import HeldOut, set_aside, usual
 from edge_agent.inspection.look import Look
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.inspection.view import Evidence, View, log_sum
@@ -160,7 +161,7 @@ class Judge:
         n = len(evidence.p_normal)
         ok = self._may_be_ok(evidence.p_normal, n) & (evidence.p_defective <= self._thresholds.ok)
         possible, lots = promised(n, asked), len(self._held_out.lots)
-        unshown = of_another_lot(possible, lots) if lots > 1 else None
+        unshown = of_another_lot(possible, lots, set_aside(lots)) if lots > 1 else None
         return Promise(n, asked, possible, (1 + n - int(ok.sum())) / (n + 1), lots, unshown)
 
     def _answer(self, view: View, distances: Floats, evidence: Evidence | None) -> Verdict:
@@ -215,8 +216,10 @@ class Judge:
         if head is None:
             return None
         known, anomalies = self._held_out_with(present, anomalies)
-        anomaly = self._held_out.anomaly[known][:, anomalies]
-        return View.of(head, self._bundle.normal, self._distances[present][known], anomaly, anomalies)
+        distances, anomaly = self._distances[present][known], self._held_out.anomaly[known][:, anomalies]
+        scores = np.column_stack([distances[:, head.classes.index(self._bundle.normal)], anomaly])
+        kept = usual(scores, [lot.which[known] for lot in self._held_out.lots])
+        return View.of(head, self._bundle.normal, distances[kept], anomaly[kept], anomalies)
 
     def _solving(self, present: frozenset[Modality]) -> Iterator[None]:
         """Solve the classifier, and how far from each class held-out parts are without those of their lot."""

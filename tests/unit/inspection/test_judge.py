@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.config import CostsConfig, RecipeConfig
+from edge_agent.inspection import joint
 from edge_agent.inspection.joint import HeldOut, Lot
 from edge_agent.inspection.judge import Judge
 from edge_agent.records import Anomaly, Details, Embedding, Modality, Outcome, Verdict
@@ -227,9 +228,32 @@ def test_of_a_lot_never_shown_no_more_is_stopped_than_lots_can_promise() -> None
     wrong = np.mean([not_normal_of_new_lots(lots(6, seed, left_out=False), seed) for seed in seeds])
     promise = right[0].promise()
 
-    assert promise.lots == 6 and promise.unshown == pytest.approx((1.0 + 6 * promise.possible) / 7.0)
+    assert promise.lots == 6 and promise.held_out == 5 * 25
+    assert promise.unshown == pytest.approx((2.0 + 5 * promise.possible) / 7.0)
     assert stopped <= promise.unshown < wrong
     assert lots(6, 0, left_out=False).promise().unshown is None
+
+
+def test_one_strange_lot_does_not_hide_the_defects(monkeypatch: pytest.MonkeyPatch) -> None:
+    knowledge, kept, own = Knowledge.empty("r", "0" * 64, BLOCKS), [], []
+    for lot in range(6):
+        shifted = of_lot(50, (1, lot)) + (6000 if lot == 3 else 0) * np.array([0, 0, 0, 1, 0, 0, 0, 0], np.int16)
+        own.append(Knowledge.empty("r", "0" * 64, BLOCKS))
+        for row in shifted[::2]:
+            own[-1] = own[-1].learn("good", row[None])
+        knowledge, kept = knowledge.merge(own[-1]), [*kept, shifted[1::2]]
+    number = np.repeat(np.arange(6), 25)
+    apart = tuple(Lot(number == lot, knowledge.without(one)) for lot, one in enumerate(own))
+    held_out = HeldOut(np.concatenate(kept), np.full((150, 2), np.nan), apart)
+
+    def found() -> float:
+        knows = Judge(SmallBundle(), knowledge, held_out, RecipeConfig())
+        p = [knows.judge(embedding(row)).p_normal for row in rows(40, "scratch", seed=5)]
+        return float(np.mean([one is not None and one <= 0.01 for one in p]))
+
+    assert found() > 0.9
+    monkeypatch.setattr(joint, "ASIDE", 100)
+    assert found() < 0.6, "where every lot sets the limit"
 
 
 def unsureness(p: np.ndarray, defective: np.ndarray) -> float:

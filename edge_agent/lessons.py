@@ -6,7 +6,7 @@ records nothing: rows for the audit are what it gives back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -158,7 +158,7 @@ class Lessons:
         turn = self._recipe.promote()
         row = replace(_row(turn), who=who, utc=self._clock.utc())
         overruled = [replace(row, action="overrule", sources=refused)] if refused else []
-        return _changed(turn, refused), [*overruled, row]
+        return _changed(turn, self._recipe.learned.names, refused), [*overruled, row]
 
     def cancel(self, who: str) -> Teaching:
         """Drop the candidate; raise `BadData` without one. Gives the row that the audit needs."""
@@ -180,18 +180,21 @@ class Lessons:
         Raises:
             BadData: there is no such thing, or a change waits to be promoted.
         """
-        recipe = self._recipe
-        slugs = {what, *(slug for slug, name in recipe.learned.names.items() if name == what)}
+        recipe, names = self._recipe, self._recipe.learned.names
+        slugs = {what, *(slug for slug, name in names.items() if name == what)}
         found = recipe.learned.find(what)
         if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
-            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())))
+            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())), names)
         if not found:
             raise recipe.learned.unknown(what)
-        return _rows((yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())))
+        turn = yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())
+        return _rows(turn, names)
 
     def undo(self, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
         """Go back to what was known before the last change, in parts; raises as `Recipe.undo` does."""
-        return _rows((yield from self._recipe.undo(who, self._clock.utc())))
+        names = self._recipe.learned.names
+        turn = yield from self._recipe.undo(who, self._clock.utc())
+        return _rows(turn, {**names, **self._recipe.learned.names})
 
     def cross(self) -> tuple[str, list[Teaching]] | None:
         """Go on with the bundle that is configured, where what is known was learned with another one.
@@ -295,10 +298,10 @@ def _row(turn: Turn) -> Teaching:
     return Teaching(change.utc, change.action, change.slug, turn.before, turn.after, change.sources, change.who)
 
 
-def _rows(turn: Turn) -> tuple[Changed, list[Teaching]]:
-    return _changed(turn), [_row(turn)]
+def _rows(turn: Turn, names: Mapping[str, str]) -> tuple[Changed, list[Teaching]]:
+    return _changed(turn, names), [_row(turn)]
 
 
-def _changed(turn: Turn, overruled: tuple[str, ...] = ()) -> Changed:
-    change = turn.change
-    return Changed(change.action, change.slug, change.sources, turn.before, turn.after, overruled)
+def _changed(turn: Turn, names: Mapping[str, str], overruled: tuple[str, ...] = ()) -> Changed:
+    change, name = turn.change, names.get(turn.change.slug, turn.change.slug)
+    return Changed(change.action, change.slug, change.sources, turn.before, turn.after, overruled, name)

@@ -189,3 +189,14 @@ def test_batches_of_one_command_are_one_lot_and_two_commands_are_two(station: St
     assert len(taught_in_batches(station, goes_on=True)) == 1
     station.lessons.cancel("ann")
     assert len(taught_in_batches(station, goes_on=False)) == 2
+
+
+def test_what_is_forgotten_or_taken_back_is_called_what_people_called_it(station: Station) -> None:
+    lesson = station.lessons.begin("Pit Mark", [example(900)])
+    while lesson.next_variant() is not None:
+        lesson.take(embedding(station, 30_000 + lesson.done))
+    station.lessons.learn(lesson, "ann")
+
+    assert station.forget("Pit Mark", "ann").name == "Pit Mark"
+    assert station.undo("ann").name == "Pit Mark"
+    assert [one.name for one in station.lessons.classes()] == ["good", "Pit Mark"]

@@ -34,7 +34,7 @@ from edge_agent.learning.stage import Step
 from edge_agent.ledger import Reader, Teaching, Word
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
-from edge_agent.runtime.steps import Paused, in_parts
+from edge_agent.runtime.steps import Done, Paused, in_parts
 from edge_agent.scheduler.job import Job
 from edge_agent.selfanswers import SelfAnswers
 from edge_agent.status import Drawn, Status, Trouble, drawn_of
@@ -185,13 +185,13 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, ForgetArguments)
         lessons = self._agent.station.lessons
-        self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)))
+        self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)), arguments.what)
 
     def _undo(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, UndoArguments)
         lessons = self._agent.station.lessons
-        self._change(request, lambda: lessons.undo(arguments.who))
+        self._change(request, in_parts(lessons.undo(arguments.who)))
 
     def _use(self, request: Request, now: float) -> None:
         """Have the device ready for the product, then change to it; the parts of the old one go on meanwhile."""
@@ -244,18 +244,31 @@ class Answers:
 
         self._later(request, lambda: line.bypass.save(bypassed), kept)
 
-    def _change(self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused]) -> None:
-        product = self._agent.station.products.in_use
-        self._later(request, work, lambda made: request.done(self._agent.teacher.apply(product, made)))
+    def _change(
+        self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused], what: str = ""
+    ) -> None:
+        product, teacher = self._agent.station.products.in_use, self._agent.teacher
 
-    def _later(self, request: Request, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        def paused(done: Done) -> None:
+            teacher.changing = None if done is None else (what, *done)
+
+        self._later(request, work, lambda made: request.done(teacher.apply(product, made)), paused)
+
+    def _later(
+        self,
+        request: Request,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        paused: Callable[[Done], None] = lambda done: None,
+    ) -> None:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""
 
         def finish(result: Any) -> None:
+            paused(None)
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
             else:
                 then(result)
 
-        if not self._agent.background.submit(Chore(work, finish)):
+        if not self._agent.background.submit(Chore(work, finish, paused)):
             request.failed(Unavailable("the station has too much to do", hint="ask again in a moment"))

@@ -6,7 +6,7 @@ Values only: which state is the active one is the recipe's business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,16 +14,18 @@ import numpy as np
 from edge_agent.config import RecipeConfig
 from edge_agent.errors import ConfigError
 from edge_agent.inspection.encode import load_bundle
-from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.joint import HeldOut, Lot
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.look import DIGITS
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import MAX_CALIBRATION, Learned
+from edge_agent.learning.lot import lots_of
 from edge_agent.learning.outcome import ClassKnown, SampleKnown
 from edge_agent.learning.slots import Change
 from edge_agent.learning.state import State
 from edge_agent.records import Embedding
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle
 
 
@@ -45,7 +47,7 @@ class Known:
 
     @classmethod
     def of(cls, state: State, bundle: Bundle, config: RecipeConfig, drawn: Sequence[Embedding]) -> Self:
-        """Make the judge of a state, which takes some 10 ms.
+        """Make the judge of a state.
 
         Args:
             state: what was learned.
@@ -56,12 +58,18 @@ class Known:
         Returns:
             The state with its judge.
         """
+        return finished(cls.making(state, bundle, config, drawn))
+
+    @classmethod
+    def making(cls, state: State, bundle: Bundle, config: RecipeConfig, drawn: Sequence[Embedding]) -> Steps[Self]:
+        """Do what `of` does in parts of some 10 ms."""
         learned = state.learned
         good = learned.good if config.normality else None
         normality = None if good is None else good.normality
         space = space_of(bundle, learned.guiding)
-        judge = Judge(space, learned.knowledge, held_out(learned, drawn), config, normality)
-        judge.prepare()
+        judge = Judge(space, learned.knowledge, held_out(learned, drawn, bundle.normal), config, normality)
+        for _ in judge.preparing():
+            yield None
         return cls(learned, judge, state.change, space)
 
 
@@ -126,12 +134,13 @@ def classes_of(learned: Learned, normal: str) -> list[ClassKnown]:
     ]
 
 
-def held_out(learned: Learned, drawn: Sequence[Embedding]) -> HeldOut:
+def held_out(learned: Learned, drawn: Sequence[Embedding], normal: str) -> HeldOut:
     """Give the good parts that parts are ranked among: those that were taught, and those that were drawn.
 
     Args:
         learned: what is known.
         drawn: parts that were drawn at random and that people called good.
+        normal: slug of the class of good parts.
 
     Returns:
         The newest of them.
@@ -144,4 +153,34 @@ def held_out(learned: Learned, drawn: Sequence[Embedding]) -> HeldOut:
     ]
     rows = np.concatenate([learned.calibration, *(one.q[np.newaxis] for one in untaught)])
     known = np.concatenate([learned.anomaly, np.array(anomaly, np.float64).reshape(-1, 2)])
-    return HeldOut(rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:])
+    rows, known = rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:]
+    return HeldOut(rows, known, _lots(learned, len(rows) - len(untaught), len(rows), normal))
+
+
+def _lots(learned: Learned, taught: int, count: int, normal: str) -> tuple[Lot, ...]:
+    """Give the lots of good parts that can be held against each other.
+
+    Args:
+        learned: what is known.
+        taught: how many of the held-out parts that count were taught; these come first.
+        count: how many count.
+        normal: slug of the class of good parts.
+
+    Returns:
+        Those with held-out parts among them.
+    """
+    fitted = [e for e in learned.exemplars if e.role is Role.FIT and e.label == normal]
+    numbers = lots_of(fitted)
+    if not numbers:
+        return ()
+    ring = [e for e in learned.exemplars if e.role is Role.RING][-taught:] if taught > 0 else []
+    of = np.full(count, -1)
+    of[: len(ring)] = [numbers.get(e.utc, -1) for e in ring]
+    lots = []
+    for number in sorted(set(of.tolist()) - {-1}):
+        own = replace(learned.knowledge, groups={})
+        for exemplar in fitted:
+            if numbers.get(exemplar.utc) == number:
+                own = own.learn(exemplar.label, exemplar.rows)
+        lots.append(Lot(of == number, learned.knowledge.without(own)))
+    return tuple(lots)

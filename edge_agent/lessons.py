@@ -6,7 +6,7 @@ records nothing: rows for the audit are what it gives back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -51,6 +51,7 @@ class Lessons:
         self._reader = reader
         self._clock = clock
         self._proven: tuple[Known, ProofSheet] | None = None
+        self._going_on: tuple[str, str, float] | None = None
 
     def begin(
         self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False, following: int = 0
@@ -88,13 +89,19 @@ class Lessons:
             recipe.check_free()
         return lesson
 
-    def propose(self, lesson: Lesson, who: str) -> None:
-        """Propose what an encoded lesson teaches; see `Recipe.propose`."""
-        self._recipe.propose(lesson, who, self._clock.utc())
+    def propose(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> None:
+        """Propose what an encoded lesson teaches; see `Recipe.propose`.
 
-    def learn(self, lesson: Lesson, who: str) -> Teaching:
-        """Judge by what an encoded lesson teaches from now on, without proof; see `Recipe.learn`."""
-        return _row(self._recipe.learn(lesson, who, self._clock.utc()))
+        Args:
+            lesson: every variant of it encoded.
+            who: the person who teaches.
+            goes_on: more examples of it follow, which are taught at the same time and are of the same lot.
+        """
+        self._recipe.propose(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on))
+
+    def learn(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Teaching:
+        """Judge by what an encoded lesson teaches from now on, without proof; see `propose` and `Recipe.learn`."""
+        return _row(self._recipe.learn(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on)))
 
     def sheet(self, progress: Callable[[int, int], None] = lambda done, total: None) -> ProofSheet:
         """Prove the candidate; a second or more, the second time at once.
@@ -151,7 +158,7 @@ class Lessons:
         turn = self._recipe.promote()
         row = replace(_row(turn), who=who, utc=self._clock.utc())
         overruled = [replace(row, action="overrule", sources=refused)] if refused else []
-        return _changed(turn, refused), [*overruled, row]
+        return _changed(turn, self._recipe.learned.names, refused), [*overruled, row]
 
     def cancel(self, who: str) -> Teaching:
         """Drop the candidate; raise `BadData` without one. Gives the row that the audit needs."""
@@ -173,18 +180,21 @@ class Lessons:
         Raises:
             BadData: there is no such thing, or a change waits to be promoted.
         """
-        recipe = self._recipe
-        slugs = {what, *(slug for slug, name in recipe.learned.names.items() if name == what)}
+        recipe, names = self._recipe, self._recipe.learned.names
+        slugs = {what, *(slug for slug, name in names.items() if name == what)}
         found = recipe.learned.find(what)
         if slug := next((slug for slug in recipe.learned.classes if slug in slugs), ""):
-            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())))
+            return _rows((yield from recipe.forget_class(slug, who, self._clock.utc())), names)
         if not found:
             raise recipe.learned.unknown(what)
-        return _rows((yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())))
+        turn = yield from recipe.forget([exemplar.id for exemplar in found], who, self._clock.utc())
+        return _rows(turn, names)
 
-    def undo(self, who: str) -> tuple[Changed, list[Teaching]]:
-        """Go back to what was known before the last change; raises as `Recipe.undo` does."""
-        return _rows(self._recipe.undo(who, self._clock.utc()))
+    def undo(self, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
+        """Go back to what was known before the last change, in parts; raises as `Recipe.undo` does."""
+        names = self._recipe.learned.names
+        turn = yield from self._recipe.undo(who, self._clock.utc())
+        return _rows(turn, {**names, **self._recipe.learned.names})
 
     def cross(self) -> tuple[str, list[Teaching]] | None:
         """Go on with the bundle that is configured, where what is known was learned with another one.
@@ -212,11 +222,7 @@ class Lessons:
         return f"judged with {used}{was} from now on, by what was known with it{lacks}", [row]
 
     def settle(self) -> tuple[str, list[Teaching]] | None:
-        """Have on the disk what is judged by, where the recipe looks at pictures otherwise than it did.
-
-        Returns:
-            What happened, in one sentence, and the rows that the audit needs; None where nothing had to.
-        """
+        """Have on the disk what is judged by, where pictures are looked at otherwise now; gives what `cross` does."""
         turn = self._recipe.settle(self._clock.utc())
         if turn is None:
             return None
@@ -241,6 +247,14 @@ class Lessons:
     def classes(self) -> list[ClassKnown]:
         """Give everything that is known, class by class, the good parts first."""
         return classes_of(self._recipe.learned, self._recipe.bundle.normal)
+
+    def _taught_utc(self, lesson: Lesson, who: str, *, goes_on: bool) -> float:
+        """Give when a lesson counts as taught: where it goes on with the one before, when that did [s since epoch]."""
+        before, utc = self._going_on, self._clock.utc()
+        if before is not None and before[:2] == (lesson.label, who):
+            utc = before[2]
+        self._going_on = (lesson.label, who, utc) if goes_on else None
+        return utc
 
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate
@@ -284,10 +298,10 @@ def _row(turn: Turn) -> Teaching:
     return Teaching(change.utc, change.action, change.slug, turn.before, turn.after, change.sources, change.who)
 
 
-def _rows(turn: Turn) -> tuple[Changed, list[Teaching]]:
-    return _changed(turn), [_row(turn)]
+def _rows(turn: Turn, names: Mapping[str, str]) -> tuple[Changed, list[Teaching]]:
+    return _changed(turn, names), [_row(turn)]
 
 
-def _changed(turn: Turn, overruled: tuple[str, ...] = ()) -> Changed:
-    change = turn.change
-    return Changed(change.action, change.slug, change.sources, turn.before, turn.after, overruled)
+def _changed(turn: Turn, names: Mapping[str, str], overruled: tuple[str, ...] = ()) -> Changed:
+    change, name = turn.change, names.get(turn.change.slug, turn.change.slug)
+    return Changed(change.action, change.slug, change.sources, turn.before, turn.after, overruled, name)

@@ -28,7 +28,7 @@ from edge_agent.learning.state import State
 from edge_agent.learning.store import WHO, KnowledgeStore
 from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
-from edge_agent.runtime.steps import Steps
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle
 
 
@@ -94,7 +94,7 @@ class Recipe:
     @property
     def held_out(self) -> HeldOut:
         """The good parts that parts are ranked among: those that were taught, and those that were drawn."""
-        return held_out(self.learned, self._drawn)
+        return held_out(self.learned, self._drawn, self.bundle.normal)
 
     def hold_out(self, drawn: Sequence[Embedding]) -> None:
         """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.
@@ -236,15 +236,15 @@ class Recipe:
         labels = {exemplar.label for exemplar in exemplars}
         slug = labels.pop() if len(labels) == 1 else ""
         change = Change("forget", slug, tuple(e.source for e in exemplars), who, utc)
-        return self._changed((yield from self._completed(self.learned.without(gone))), change)
+        return (yield from self._left(self.learned.without(gone), change))
 
     def forget_class(self, slug: str, who: str, utc: float) -> Steps[Turn]:
         """Forget a class and all its exemplars; raises as `forget` does."""
         change = Change("forget", slug, (), who, utc)
-        return self._changed((yield from self._completed(self.learned.without_class(slug))), change)
+        return (yield from self._left(self.learned.without_class(slug), change))
 
-    def undo(self, who: str, utc: float) -> Turn:
-        """Go back to the state before the last change.
+    def undo(self, who: str, utc: float) -> Steps[Turn]:
+        """Go back to the state before the last change, in parts.
 
         Args:
             who: the person who asks for it.
@@ -254,13 +254,16 @@ class Recipe:
             The change; class and examples are those of the change that was undone.
 
         Raises:
-            BadData: there is no earlier state, or a candidate waits.
+            BadData: there is no earlier state, a candidate waits, or something was learned between two parts.
             ConfigError: the state before was learned with another bundle.
             StateDamaged: the state before cannot be read.
             Unavailable: the disk is full or failing.
         """
-        undone = self._active.change
-        known = self._known(self._store.undo())
+        before, undone = self.learned, self._active.change
+        state = yield from self._store.before()
+        known = yield from self._making(state)
+        self._check_still(before)
+        self._store.undo(state)
         slug, sources = (undone.slug, undone.sources) if undone is not None else ("", ())
         return self._turn(known, Change("undo", slug, sources, who, utc))
 
@@ -269,14 +272,20 @@ class Recipe:
         learned = self._store.completed(known.with_exemplars(lesson.name, kept))
         return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
 
-    def _completed(self, left: Learned) -> Steps[Learned]:
-        """Complete what is left of what is known, which must not change meanwhile."""
+    def _left(self, left: Learned, change: Change) -> Steps[Turn]:
+        """Judge by what is left of what is known, which must not change meanwhile."""
         self._store.check_free()
         before = self.learned
         completed = yield from self._store.completing(left)
+        yield None
+        known = yield from self._making(State(completed, change))
+        self._check_still(before)
+        self._store.save(completed, change)
+        return self._turn(known, change)
+
+    def _check_still(self, before: Learned) -> None:
         if self.learned is not before:
             raise BadData("what is known has changed meanwhile", hint="do it again")
-        return completed
 
     def _changed(self, learned: Learned, change: Change) -> Turn:
         known = self._known(State(learned, change))
@@ -290,5 +299,8 @@ class Recipe:
         return Turn(change, before, known.judge.digest)
 
     def _known(self, state: State) -> Known:
+        return finished(self._making(state))
+
+    def _making(self, state: State) -> Steps[Known]:
         seen_alike = not self._drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
-        return Known.of(state, self.bundle, self.config, self._drawn if seen_alike else ())
+        return (yield from Known.making(state, self.bundle, self.config, self._drawn if seen_alike else ()))

@@ -290,13 +290,28 @@ class Station:
         """Drop what was proposed; see `Lessons.cancel`."""
         self._committed(self.lessons.cancel(who))
 
-    def forget(self, what: str, who: str = "program") -> Changed:
-        """Forget a class or samples as if they had never been learned; see `Lessons.forget`."""
-        return self._changed(finished(self.lessons.forget(what, who)))
+    def forget(
+        self,
+        what: str,
+        who: str = "program",
+        *,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Changed:
+        """Forget a class or samples as if they had never been learned; see `Lessons.forget`.
+
+        Args:
+            what: a class by name or slug, an id, or what a sample was taught from.
+            who: name of the person or the program, for the audit.
+            progress: hears how many examples of how many were looked at anew, where they have to be.
+
+        Returns:
+            The change.
+        """
+        return self._changed(finished(self.lessons.forget(what, who), progress))
 
     def undo(self, who: str = "program") -> Changed:
         """Go back to what was known before the last change; see `Lessons.undo`."""
-        return self._changed(self.lessons.undo(who))
+        return self._changed(finished(self.lessons.undo(who)))
 
     def label(self, part_id: int, label: str | None, who: str) -> Part:
         """Record a person's word on a part.

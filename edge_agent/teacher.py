@@ -71,6 +71,10 @@ class _Running:
 class Teacher:
     """Gives one lesson at a time. A component; every method belongs to the loop thread.
 
+    Attributes:
+        changing: what is being forgotten, examples that were looked at anew and how many there are; None where
+            nothing is, or nobody knows.
+
     Args:
         station: what is taught.
         dispatcher: encodes.
@@ -96,6 +100,7 @@ class Teacher:
         self._poke = poke
         self._stage = Stage.IDLE
         self._running: _Running | None = None
+        self.changing: tuple[str, int, int] | None = None
 
     @property
     def stage(self) -> Stage:
@@ -106,10 +111,10 @@ class Teacher:
 
     @property
     def progress(self) -> tuple[str, int, int] | None:
-        """The class being taught, encodings (or parts of the line) done and in all; None when nothing is."""
+        """The class being taught, encodings (or parts of the line) done and in all; or what `changing` says."""
         running = self._running
         if running is None:
-            return None
+            return self.changing
         if running.lesson is None:
             return running.plan.name, len(running.examples), running.wanted
         return running.lesson.label, running.lesson.done, running.lesson.total
@@ -244,9 +249,9 @@ class Teacher:
         """Solve, prove and save, on the background thread; the line hears of it in `_made`."""
         lessons, plan = running.product.lessons, running.plan
         if plan.now:
-            rows, sheet = [lessons.learn(lesson, plan.who)], None
+            rows, sheet = [lessons.learn(lesson, plan.who, goes_on=plan.goes_on)], None
         else:
-            lessons.propose(lesson, plan.who)
+            lessons.propose(lesson, plan.who, goes_on=plan.goes_on)
             rows, sheet = [], None if plan.goes_on else lessons.sheet()
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows

@@ -87,6 +87,11 @@ class Guide:
         if bundle.grid is None:
             raise ValueError(f"bundle {bundle.name} gives no tokens of pictures")
         seen, own = Seen.learned(np.stack(pictures), bundle.grid)
+        return cls.that_saw(bundle, pictures, seen, own), own
+
+    @classmethod
+    def that_saw(cls, bundle: Bundle, pictures: Sequence[Small], seen: Seen, own: Sequence[Floats]) -> Self:
+        """Make a guide from good pictures that were learned: `seen`, and the anomaly of each as the others see it."""
         steps = sum(np.rint(_directions(tokens) * SCALE).astype(np.int64).sum(axis=0) for tokens in pictures)
         centre = np.rint(steps / (len(pictures) * len(pictures[0]))).astype(np.int16)
         blind = cls(bundle.digest, seen, centre, np.zeros(len(centre)))
@@ -95,7 +100,7 @@ class Guide:
         q = np.stack(rows).astype(np.int64)
         count, totals, squares = len(q), q.sum(axis=0), np.square(q).sum(axis=0)
         scatter = (count * squares - np.square(totals)) / (count * (count - 1) * float(SCALE) ** 2)
-        return cls(bundle.digest, seen, centre, np.maximum(scatter, FLOOR)), own
+        return cls(bundle.digest, seen, centre, np.maximum(scatter, FLOOR))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -96,9 +97,25 @@ class Head:
             Shape (..., classes); comparable between classes, however few samples each was taught with.
         """
         values = np.asarray(z, dtype=np.float64)[..., self.dims]
-        away = (values[..., np.newaxis, :] - self.means) / np.sqrt(self.inflation)
-        distances: Floats = np.square(away @ self.whitening.T).sum(axis=-1)
+        rows = values.reshape(-1, values.shape[-1])
+        away = np.zeros((len(rows), *self.means.shape))
+        for span, mean in zip(self._spans, self._whitened_means, strict=True):
+            whitened = rows[:, span] @ self.whitening[:, span].T
+            away += (whitened[:, np.newaxis] - mean) / np.sqrt(self.inflation[:, span.start, np.newaxis])
+        distances: Floats = np.square(away).sum(axis=-1).reshape(*values.shape[:-1], len(self.classes))
         return distances
+
+    @cached_property
+    def _spans(self) -> tuple[slice, ...]:
+        """Neighbouring dimensions in which no class's inflation changes: mostly those of one modality."""
+        changes = np.flatnonzero((np.diff(self.inflation, axis=1) != 0.0).any(axis=0)) + 1
+        edges = [0, *changes.tolist(), self.inflation.shape[1]]
+        return tuple(map(slice, edges[:-1], edges[1:]))
+
+    @cached_property
+    def _whitened_means(self) -> tuple[Floats, ...]:
+        """What each span adds to the whitened mean of each class, (classes, k)."""
+        return tuple(self.means[:, span] @ self.whitening[:, span].T for span in self._spans)
 
     def logits(self, z: ArrayLike) -> Floats:
         """Give the log density of z in each class but for a constant, shape (..., classes)."""

@@ -32,13 +32,13 @@ covariances add nothing that was measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.moments import Floats, Moments, standardised
 from models.source import PictureSpec
@@ -49,6 +49,12 @@ HIGHEST_FEATURES: Final = 0.05
 
 FEWEST: Final = 2
 """Good parts that a spread needs."""
+
+_IN_A_PART: Final = 8
+"""Pictures whose distances are measured before others are let in."""
+
+S = TypeVar("S", bound="Seen")
+T = TypeVar("T")
 
 MAX_PICTURES: Final = 1000
 """Pictures of one call: 50 MB of tokens on their way, some seconds."""
@@ -86,14 +92,43 @@ class Seen:
         Raises:
             ValueError: too few, too many, of another shape, or not finite.
         """
+        return _at_once(cls.learning(pictures, grid)).as_the_others_see_it
+
+    @classmethod
+    def of_lots(
+        cls, pictures: Tokens, grid: tuple[int, int], lots: Sequence[int]
+    ) -> tuple[Self, Callable[[int, Tokens], Floats]]:
+        """Learn good pictures of several lots.
+
+        Args:
+            pictures: as `learned` takes them.
+            grid: rows and columns.
+            lots: number of the lot that each picture is from.
+
+        Returns:
+            What they look like; and what gives the anomaly of a picture of a lot, (rows, columns), as the pictures of
+            the other lots see it. Without a lot, three pictures or more must be left.
+        """
+        made = _at_once(cls.learning(pictures, grid))
+        return made.seen, made.by_others(lots)
+
+    @classmethod
+    def learning(cls, pictures: Tokens, grid: tuple[int, int]) -> Generator[None, None, SeenInTurn[Self]]:
+        """Do what `learned` does in parts of some 10 ms, so that others may come in between."""
         if not FEWEST <= len(pictures) <= MAX_PICTURES:
             raise ValueError(f"{len(pictures)} good pictures, from {FEWEST} to {MAX_PICTURES} can be learned together")
         by_place = np.stack([rounded(placed(tokens, grid)) for tokens in pictures])
-        kept, owners = chosen(by_place)
-        bank = Bank(kept, owners)
-        distances = [bank.distances(tokens, number) for number, tokens in enumerate(by_place)]
-        seen = cls(kept, Moments.of(distances))
-        return seen, [standardised(own, *seen._smooth) for own in distances]
+        rows = []
+        for row in range(grid[0]):
+            rows.append(chosen(by_place[:, row : row + 1]))
+            yield
+        kept, owners = (np.concatenate(part) for part in zip(*rows, strict=True))
+        bank, distances = Bank(kept, owners), []
+        for number, tokens in enumerate(by_place):
+            distances.append(bank.distances(tokens, number))
+            if number % _IN_A_PART == 0:
+                yield
+        return SeenInTurn(cls(kept, Moments.of(distances)), owners, distances)
 
     def merged(self, other: Self) -> Self:
         """Give what both know, of at most `KEPT` tokens a place; raise `ValueError` where they do not fit together."""
@@ -115,7 +150,7 @@ class Seen:
         Raises:
             ValueError: tokens of another shape, or not finite.
         """
-        mean, variance = self._smooth
+        mean, variance = self.usual
         rows, columns, _, width = self.tokens.shape
         if tokens.shape != (rows * columns, width):
             raise ValueError(f"want tokens {(rows * columns, width)}, got {tokens.shape}")
@@ -126,8 +161,49 @@ class Seen:
         return Bank(self.tokens)
 
     @cached_property
-    def _smooth(self) -> tuple[Floats, Floats]:
+    def usual(self) -> tuple[Floats, Floats]:
+        """Mean and variance of the distance of a good token at each place, smoothed, (rows, columns)."""
         return smoothed(self.scale.mean), smoothed(self.scale.variance)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenInTurn(Generic[S]):
+    """Good pictures that were learned, and each of them as the others see it.
+
+    Attributes:
+        seen: what they look like.
+        owners: number of the picture that each kept token is from, (rows, columns, kept); -1 where several have it.
+        distances: of the tokens of each picture from those of the others, (rows, columns).
+    """
+
+    seen: S
+    owners: NDArray[np.int64]
+    distances: Sequence[Floats]
+
+    @property
+    def as_the_others_see_it(self) -> tuple[S, list[Floats]]:
+        """What they look like, and the anomaly of each as the others see it, (rows, columns)."""
+        return self.seen, [standardised(own, *self.seen.usual) for own in self.distances]
+
+    def by_others(self, lots: Sequence[int]) -> Callable[[int, Tokens], Floats]:
+        """Give what `Seen.of_lots` gives second, where these are the lots of the pictures."""
+        numbers = np.asarray(lots, np.int64)
+        bank = Bank(self.seen.tokens, np.where(self.owners < 0, self.owners, numbers[self.owners]))
+        grid = self.seen.tokens.shape[0], self.seen.tokens.shape[1]
+
+        def anomaly(lot: int, tokens: Tokens) -> Floats:
+            return standardised(bank.distances(rounded(placed(tokens, grid)), lot), *self.seen.usual)
+
+        return anomaly
+
+
+def _at_once(parts: Generator[None, None, T]) -> T:
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.learned import Learned
+from edge_agent.learning.state import State
+from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Details
+from edge_agent.runtime.steps import finished
 from models import Knowledge
 from models.manifest import Block
 
@@ -73,3 +76,10 @@ def identity(learned: Learned) -> tuple[object, ...]:
         tuple(lesson.to_bytes() for lesson in learned.lessons),
         dict(learned.names),
     )
+
+
+def undone(store: KnowledgeStore) -> State:
+    """Go back to the state before, as a recipe does in parts; give it."""
+    state = finished(store.before())
+    store.undo(state)
+    return state

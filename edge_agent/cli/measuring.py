@@ -45,6 +45,12 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument(
         "--train-good", type=count, metavar="N", help="good pictures that --good-only learns (default: 100, or half)"
     )
+    verb.add_argument(
+        "--lots",
+        type=count,
+        metavar="K",
+        help="with --good-only: learn K lots, named LOT_NUMBER.png; do good parts of the other lots stand out?",
+    )
     add_json(verb)
 
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
@@ -97,6 +103,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         unknown=tuple(arguments.unknown),
         good_only=arguments.good_only,
         train_good=arguments.train_good,
+        lots=arguments.lots,
     )
     return run_evaluate(options)
 

@@ -17,6 +17,10 @@ ALL: Final = "all"
 """Instead of a class that is unknown: each in turn."""
 
 
+FEWEST_LOTS: Final = 2
+"""So that each has another one to be held against."""
+
+
 @dataclass(frozen=True)
 class EvaluateOptions:
     """What a person may choose.
@@ -32,6 +36,7 @@ class EvaluateOptions:
         unknown: classes that are never taught and asked all the same; `all` for each in turn.
         good_only: only good parts are learned, and defects must stand out.
         train_good: how many of them; None for what `goodonly` takes.
+        lots: instead, so many lots are learned, and the good parts of the others must not stand out; None for no lots.
     """
 
     folder: Path
@@ -44,6 +49,7 @@ class EvaluateOptions:
     unknown: tuple[str, ...] = ()
     good_only: bool = False
     train_good: int | None = None
+    lots: int | None = None
 
     @property
     def known_at_least(self) -> int:
@@ -63,6 +69,13 @@ class EvaluateOptions:
             raise BadData("at least one shot and one episode are needed", hint="--shots 5 --episodes 20")
         if self.train_good is not None and not self.good_only:
             raise BadData("--train-good says how much --good-only learns", hint="add --good-only, or leave it out")
+        if self.lots is not None and (not self.good_only or self.train_good is not None):
+            raise BadData(
+                "--lots says of how many lots --good-only learns good parts",
+                hint="--good-only --lots 8, without --train-good",
+            )
+        if self.lots is not None and self.lots < FEWEST_LOTS:
+            raise BadData(f"{self.lots} lot{'s' * (self.lots != 1)} cannot be held against each other", hint="--lots 2")
         if self.incremental and self.unknown:
             raise BadData("--incremental and --unknown are two questions", hint="ask one after the other")
         if ALL in self.unknown and ALL in classes:

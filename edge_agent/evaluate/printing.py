@@ -6,6 +6,7 @@ import math
 
 from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Interval
+from edge_agent.evaluate.goodlots import LotsEvaluation
 from edge_agent.evaluate.goodonly import Detection, GoodOnlyEvaluation
 from edge_agent.evaluate.incremental import IncrementalEvaluation
 from edge_agent.evaluate.shots import Evaluation
@@ -75,6 +76,26 @@ def print_good_only(evaluation: GoodOnlyEvaluation) -> None:
             f"false alarms asked for {float(rate):.1%}, came to {false.mean:.1%} ({false.low:.1%} – {false.high:.1%}); "
             f"limit from {facts.calibrated_on} good pictures by {by}"
         )
+
+
+def print_lots(evaluation: LotsEvaluation) -> None:
+    """Print what becomes of good parts of lots never shown."""
+    facts = evaluation
+    say(
+        f"{facts.known_lots} of {facts.lots} lots known, {facts.episodes} episodes, seed {facts.seed}, "
+        f"{facts.tested} pictures tested, {facts.seconds:.0f} s; limit from {facts.calibrated_on} held-out parts"
+    )
+    for how, figures in (("the other lots", facts.others), ("their own lot too", facts.own)):
+        say(f"held-out parts held against {how}: AUROC {_text(figures.auroc).strip()}")
+        for rate, false in figures.fpr.items():
+            found = figures.recall_at_fpr[rate]
+            say(
+                f"  asked for {float(rate):.0%}: of a lot never shown {false.mean:.1%} not normal "
+                f"({false.low:.0%} – {false.high:.0%} of the lots); found of the defects {found.mean:.1%} "
+                f"({found.low:.0%} – {found.high:.0%})"
+            )
+    promised = ", ".join(f"{share:.1%} where {float(rate):.0%} is asked for" for rate, share in facts.promised.items())
+    say(f"what {facts.known_lots} lots can promise of the next one: {promised}")
 
 
 def _say_detection(name: str, detection: Detection, width: int, pictures: str) -> None:

@@ -10,12 +10,19 @@ would be to keep to the share that was asked for by guessing how far good parts 
 a station with few parts is one that was just set up, and there a second look costs less than an escape. NG is no way
 out of too few parts: how far the unknown reaches is then so uncertain that such parts are mostly UNSURE.
 
+**Another lot** of good parts differs from those that were taught by more than these do from each other. So held-out
+parts are held against the other lots only, where good parts were taught at several times: then they lie as far from
+good as parts of the next lot will, and not as near as those that lay beside them. One lot in five, the most unusual,
+sets no limit: one strange lot would put it where no defect lies. It takes several lots to know how lots differ;
+`Promise.unshown` says what as many as there are can promise of the next one.
+
 **How far from good** a part is says its embedding, and where enough is known of good parts, the most unusual regions
 of its picture and features of its window as well; all of these are weighed together (`joint`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -25,9 +32,9 @@ from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
 from edge_agent.inspection.decision import Thresholds
-from edge_agent.inspection.joint import HeldOut
+from edge_agent.inspection.joint import HeldOut, set_aside, usual
 from edge_agent.inspection.look import Look
-from edge_agent.inspection.ring import promised
+from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.inspection.view import Evidence, View, log_sum
 from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Verdict
 from models import Bundle, Knowledge
@@ -51,12 +58,17 @@ class Promise:
         asked: share of good parts that may be found not normal.
         possible: share that is: what was asked for, or more where they are too few to promise that.
         expected: share of good parts that are not OK, for whatever reason; None without held-out parts.
+        lots: how many lots they are from that are held against each other; 0 where all were taught at one time.
+        unshown: share of good parts of a lot never shown that may be found not normal, on average over lots; None
+            where all were taught at one time, from which nothing follows.
     """
 
     held_out: int
     asked: float
     possible: float
     expected: float | None
+    lots: int = 0
+    unshown: float | None = None
 
 
 class Judge:
@@ -87,16 +99,24 @@ class Judge:
         self._prior = bundle.prior()
         self._thresholds = Thresholds.of(recipe.costs)
         self._heads: dict[frozenset[Modality], Head | None] = {}
+        self._distances: dict[frozenset[Modality], Floats] = {}
         self._views: dict[tuple[frozenset[Modality], tuple[int, ...]], View | None] = {}
         self._promise: Promise | None = None
         self.digest = knowledge.digest if knowledge.classes else ""
 
     def prepare(self) -> None:
         """Solve now what the recipe's parts will need, whatever they may lack: some 10 ms that no part waits for."""
+        for _ in self.preparing():
+            pass
+
+    def preparing(self) -> Iterator[None]:
+        """Do what `prepare` does in parts, one for each classifier that is solved."""
         for count in range(1, len(self._recipe.modalities) + 1):
             for present in map(frozenset, combinations(self._recipe.modalities, count)):
+                yield from self._solving(present)
                 self._view(present, ())
                 self._view(present, self._known_of(present))
+                yield
         self.promise()
 
     def look(self, embedding: Embedding) -> Embedding:
@@ -140,7 +160,9 @@ class Judge:
             return Promise(0, asked, 1.0, None)
         n = len(evidence.p_normal)
         ok = self._may_be_ok(evidence.p_normal, n) & (evidence.p_defective <= self._thresholds.ok)
-        return Promise(n, asked, promised(n, asked), (1 + n - int(ok.sum())) / (n + 1))
+        possible, lots = promised(n, asked), len(self._held_out.lots)
+        unshown = of_another_lot(possible, lots, set_aside(lots)) if lots > 1 else None
+        return Promise(n, asked, possible, (1 + n - int(ok.sum())) / (n + 1), lots, unshown)
 
     def _answer(self, view: View, distances: Floats, evidence: Evidence | None) -> Verdict:
         """Give outcome, label, score and cause of one part, whatever it may lack."""
@@ -188,25 +210,44 @@ class Judge:
         return self._views[key]
 
     def _make_view(self, present: frozenset[Modality], anomalies: tuple[int, ...]) -> View | None:
-        if present not in self._heads:
-            self._heads[present] = self._head(present)
+        for _ in self._solving(present):
+            pass
         head = self._heads[present]
         if head is None:
             return None
-        return View.of(head, self._bundle.normal, *self._held_out_with(present, anomalies))
+        known, anomalies = self._held_out_with(present, anomalies)
+        distances, anomaly = self._distances[present][known], self._held_out.anomaly[known][:, anomalies]
+        scores = np.column_stack([distances[:, head.classes.index(self._bundle.normal)], anomaly])
+        kept = usual(scores, [lot.which[known] for lot in self._held_out.lots])
+        return View.of(head, self._bundle.normal, distances[kept], anomaly[kept], anomalies)
 
-    def _head(self, present: frozenset[Modality]) -> Head | None:
+    def _solving(self, present: frozenset[Modality]) -> Iterator[None]:
+        """Solve the classifier, and how far from each class held-out parts are without those of their lot."""
+        if present in self._heads:
+            return
+        head = self._head(present, self._knowledge)
+        if head is not None:
+            distances = head.distances(dequantise(self._held_out.rows))
+            for lot in self._held_out.lots:
+                yield
+                others = self._head(present, lot.others)
+                if others is not None and others.classes == head.classes:
+                    distances[lot.which] = others.distances(dequantise(self._held_out.rows[lot.which]))
+            self._distances[present] = distances
+        self._heads[present] = head
+
+    def _head(self, present: frozenset[Modality], knowledge: Knowledge) -> Head | None:
         """Solve the classifier for parts that are seen so; None where that knows no good parts."""
         try:
-            head = self._knowledge.head(self._prior, sorted(present), self._bundle.normal)
+            head = knowledge.head(self._prior, sorted(present), self._bundle.normal)
         except NotTaught:
             return None
         return head if self._bundle.normal in head.classes else None
 
     def _held_out_with(
         self, present: frozenset[Modality], anomalies: tuple[int, ...]
-    ) -> tuple[HeldOut, tuple[int, ...]]:
-        """Give the held-out parts that parts seen so are ranked among, and the anomalies that are weighed then.
+    ) -> tuple[NDArray[np.bool_], tuple[int, ...]]:
+        """Say which held-out parts parts seen so are ranked among, and which anomalies are weighed then.
 
         Where most held-out parts lack an anomaly, because they were taught by a release that did not know it, none is
         weighed: few parts promise less than many by their embeddings.
@@ -219,7 +260,7 @@ class Judge:
         known = there & np.isfinite(anomaly[:, anomalies]).all(axis=1)
         if 2 * known.sum() < there.sum():
             known, anomalies = there, ()
-        return HeldOut(rows[known], anomaly[known]), anomalies
+        return known, anomalies
 
 
 def _nearest_kind(view: View, distances: Floats) -> tuple[int, float]:

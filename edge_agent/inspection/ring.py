@@ -125,3 +125,22 @@ def promised(held_out: int, asked: float) -> float:
     near = int(asked * (held_out + 1))  # rounding may have put the product just below or above a whole number
     lowest = max(rank for rank in (near - 1, near, near + 1) if rank / (held_out + 1) <= asked)
     return max(lowest, 1) / (held_out + 1)
+
+
+def of_another_lot(possible: float, lots: int, aside: int) -> float:
+    """Give the share of good parts of a lot never shown that may be found not normal, on average over lots.
+
+    The next lot is exchangeable with those that are known, not with their parts: with probability
+    (aside + 1) / (lots + 1) it is more unusual than all that set the limit, and nothing is known of how far it lies
+    then. Else as many of its parts lie out as of theirs (after the p-value over lots of Dunn, Wasserman and Ramdas,
+    Distribution-free prediction sets for two-layer hierarchical models, JASA 118, 2023).
+
+    Args:
+        possible: share of the parts of the lots that are known.
+        lots: how many lots are known.
+        aside: how many of them set no limit, the most unusual ones.
+
+    Returns:
+        The share.
+    """
+    return (1.0 + aside + (lots - aside) * possible) / (lots + 1.0)

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.inspection.decision import likelihood_ratio, p_defective
-from edge_agent.inspection.joint import HeldOut, Joint
+from edge_agent.inspection.joint import Joint
 from edge_agent.inspection.ring import Ring
-from models.embedding import dequantise
 from models.head import Head
 
 Floats = NDArray[np.float64]
@@ -57,14 +56,24 @@ class View:
     contrast: Ring | None
 
     @classmethod
-    def of(cls, head: Head, normal: str, held_out: HeldOut, anomalies: tuple[int, ...]) -> View:
-        """Make it from held-out good parts, all of which have the `anomalies`."""
+    def of(cls, head: Head, normal: str, distances: Floats, anomaly: Floats, anomalies: tuple[int, ...]) -> View:
+        """Make it from held-out good parts.
+
+        Args:
+            head: the classifier.
+            normal: slug of the class of good parts.
+            distances: theirs to each class, shape (n, classes).
+            anomaly: theirs, shape (n, len(anomalies)), all known.
+            anomalies: which these are.
+
+        Returns:
+            What is known.
+        """
         at = head.classes.index(normal)
-        distances = head.distances(dequantise(held_out.rows))
         if not len(distances):
             return cls(head, at, distances, anomalies, None, None)
         contrast = None if len(head.classes) == 1 else Ring(_contrast(head.logits_at(distances), at))
-        scores = np.column_stack([distances[:, at], held_out.anomaly[:, anomalies]])
+        scores = np.column_stack([distances[:, at], anomaly])
         return cls(head, at, distances, anomalies, Joint(scores), contrast)
 
     def evidence(self, distances: Floats, anomaly: Floats, defect_share: float) -> Evidence | None:

@@ -160,15 +160,16 @@ def look_alikes(
 def _seen(escape: Part, learned: Learned, slug: str, normal: str) -> Embedding:
     """Give what was seen of the escape, where others can be compared with it; raise `BadData` otherwise."""
     seen = escape.embedding
+    hint = "name another part like it: `edge-agent export` lists them, those with a score were judged"
     if slug == normal:
-        why = f"{normal} is no defect"
+        why, hint = f"{normal} is no defect", "name the class of the defect: --class"
     elif seen is None:
         why = "nothing of it is stored"
     elif len(seen.q) != learned.knowledge.d:
         why = f"its embedding has {len(seen.q)} dimensions: made by another bundle than today, or looked at otherwise"
     else:
         return seen
-    raise BadData(f"part {escape.id} cannot be compared with others: {why}", hint="see docs/teaching.md")
+    raise BadData(f"part {escape.id} cannot be compared with others: {why}", hint=hint)
 
 
 def _is_of(exemplar: Exemplar, part: int, q: NDArray[np.int16]) -> bool:

@@ -25,6 +25,7 @@ from models import Bundle
 from models.errors import KnowledgeDamaged
 from models.guide import MEMBERS, Guide, GuidedBundle, can_be_guided
 from models.joined import joined, parted
+from models.normality import Seen
 from models.tokenbank import rounded
 
 PART: Final = 32
@@ -105,10 +106,10 @@ def fitted_in(lessons: tuple[Chunk, ...], bundle: Bundle) -> list[str]:
     return [e.id for e in exemplars if e.label == bundle.normal and e.role is Role.FIT and e.details]
 
 
-def made_of(
+def making(
     lessons: tuple[Chunk, ...], bundle: Bundle, members: tuple[str, ...], read: Read
-) -> tuple[Guiding | None, Own]:
-    """Make a guide of good parts.
+) -> Steps[tuple[Guiding | None, Own]]:
+    """Make a guide of good parts, in parts.
 
     Args:
         lessons: the exemplars of each lesson.
@@ -126,10 +127,12 @@ def made_of(
         details = read(exemplar.details)
         if details is not None and details.tokens is not None:
             pictures[exemplar.id] = rounded(details.tokens)
-    if len(pictures) < MEMBERS:
+    if len(pictures) < MEMBERS or bundle.grid is None:
         return None, {}
     ids = sorted(pictures)
-    guide, own = Guide.made(bundle, [pictures[id_] for id_ in ids])
+    of_ids = [pictures[id_] for id_ in ids]
+    seen, own = (yield from Seen.learning(np.stack(of_ids), bundle.grid)).as_the_others_see_it
+    guide = Guide.that_saw(bundle, of_ids, seen, own)
     return Guiding(guide, members), dict(zip(ids, own, strict=True))
 
 
@@ -163,15 +166,17 @@ def guided(lessons: tuple[Chunk, ...], space: GuidedBundle, read: Read, own: Own
         return replace(exemplar, rows=rows, plain=plain)
 
     def all_anew() -> Steps[tuple[Chunk, ...]]:
-        made, since = [], 0
+        made, since, done = [], 0, 0
+        total = sum(len(lesson.exemplars) for lesson in lessons)
         for lesson in lessons:
             exemplars = []
             for exemplar in lesson.exemplars:
                 exemplars.append(anew(exemplar))
                 since += len(exemplar.rows)
+                done += 1
                 if since >= PART:
                     since = 0
-                    yield
+                    yield done, total
             made.append(Chunk(lesson.recipe, space.digest, tuple(exemplars)))
         return tuple(made)
 

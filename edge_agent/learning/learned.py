@@ -22,6 +22,7 @@ from edge_agent.learning.goodparts import GoodParts
 from edge_agent.learning.guiding import Guiding
 from edge_agent.learning.label import slug_of
 from edge_agent.records import Embedding
+from edge_agent.runtime.steps import Steps, finished
 from models import Bundle, Knowledge
 
 MAX_CALIBRATION: Final = 10_000
@@ -29,6 +30,9 @@ MAX_CALIBRATION: Final = 10_000
 
 MAX_LESSONS: Final = 4000
 """Ten years of one lesson each day; every state that can be returned to lists those it has."""
+
+PART: Final = 32
+"""Examples that are added up before something else is let in."""
 
 HINT: Final = "see docs/teaching.md"
 
@@ -75,12 +79,21 @@ class Learned:
         Raises:
             StateDamaged: the exemplars are not those of this recipe and bundle.
         """
+        return finished(cls.adding(base, lessons, names))
+
+    @classmethod
+    def adding(cls, base: Knowledge, lessons: Iterable[Chunk], names: Mapping[str, str]) -> Steps[Self]:
+        """Do what `of` does in parts of a tenth of a second."""
         lessons = tuple(lessons)
         fitted = [e for lesson in lessons for e in lesson.exemplars if e.role is Role.FIT]
         try:
             for lesson in lessons:
                 lesson.check_subject(base)
-            return cls(base, lessons, names, _with_all(base, fitted))
+            knowledge = base
+            for first in range(0, len(fitted), PART):
+                knowledge = _with_all(knowledge, fitted[first : first + PART])
+                yield None
+            return cls(base, lessons, names, knowledge)
         except ValueError as error:
             raise StateDamaged(f"the exemplars do not fit: {error}", hint="teach them again") from error
 

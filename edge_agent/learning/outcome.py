@@ -82,6 +82,7 @@ class Changed:
         before: digest of the knowledge before, "" where nothing was known.
         after: digest of the knowledge from then on.
         overruled: the reasons against it, which somebody overruled.
+        name: what people call the class, or called it before it was forgotten; "" where it was several.
     """
 
     action: str
@@ -90,6 +91,7 @@ class Changed:
     before: str
     after: str
     overruled: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,9 @@ class RecipeSlots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.candidate is not None:
             change = self.candidate.change
             said = f" ({change.action} {change.slug}, by {change.who})" if change is not None else ""
-            raise BadData(f"a change is waiting to be promoted{said}", hint="promote it or cancel it first")
+            raise BadData(
+                f"a change is waiting to be promoted{said}", hint="`edge-agent promote` or `edge-agent cancel` it first"
+            )
 
     def _waiting(self) -> Slot:
         if self.candidate is None:

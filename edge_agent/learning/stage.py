@@ -46,10 +46,13 @@ TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
 }
 
 SENTENCES: Final[Mapping[Stage, tuple[str, str]]] = {
-    Stage.IDLE: ("nothing is being taught", "teach something first"),
+    Stage.IDLE: (
+        "no lesson is being given, and no change waits to be promoted",
+        "teach something first: edge-agent teach CLASS FOLDER",
+    ),
     Stage.COLLECTING: ("a lesson is being given", "wait until it is done, or `edge-agent cancel` it"),
     Stage.PROPOSING: ("a lesson is being proven", "ask again in a few seconds"),
-    Stage.PROPOSED: ("a change is waiting to be promoted", "promote it or cancel it first"),
+    Stage.PROPOSED: ("a change is waiting to be promoted", "`edge-agent promote` or `edge-agent cancel` it first"),
 }
 """What a person is told where a step makes no sense, and what to do."""
 

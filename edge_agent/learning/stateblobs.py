@@ -16,7 +16,7 @@ from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.calibration import chunk_from_rows
 from edge_agent.learning.exemplar import Chunk
 from edge_agent.learning.goodparts import GoodParts, decode_details
-from edge_agent.learning.guiding import Guiding, fitted_in, guided, made_of, members_of, space_of, unguided
+from edge_agent.learning.guiding import Guiding, fitted_in, guided, making, members_of, space_of, unguided
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.slots import BundleName, Change, Slot
 from edge_agent.records import Details
@@ -74,7 +74,7 @@ class StateBlobs:
         )
 
     def read(self, slot: Slot, damage: Damage) -> Learned:
-        """Give a state; one damaged blob costs at most the samples that it held, never what was learned from them.
+        """Give a state; a damaged blob costs at most the samples that it held, never what they taught.
 
         Args:
             slot: names its blobs.
@@ -87,6 +87,10 @@ class StateBlobs:
             OtherBundle: it was learned with another bundle.
             StateDamaged: too much of it is damaged.
         """
+        return finished(self.reading(slot, damage))
+
+    def reading(self, slot: Slot, damage: Damage) -> Steps[Learned]:
+        """Do what `read` does in parts of a tenth of a second."""
         if not slot.knowledge:
             return self.nothing
         if slot.bundle is not None and slot.bundle.digest != self._bundle.digest:
@@ -103,7 +107,10 @@ class StateBlobs:
         base = _or_lost(known, slot.base, lost) if slot.base else nothing
         readers = [(lambda digest: self._lesson(digest, nothing, sightless), digest) for digest in slot.lessons]
         readers += [(self._version_1, slot.calibration)] if slot.calibration else []
-        lessons = tuple(chunk for read, digest in readers for chunk in _or_lost(read, digest, lost) or ())
+        lessons: tuple[Chunk, ...] = ()
+        for read, digest in readers:
+            yield None
+            lessons += _or_lost(read, digest, lost) or ()
         damage += lost
         if knowledge is None:
             if base is None or lost:
@@ -119,10 +126,10 @@ class StateBlobs:
             guiding = replace(guiding, members=tuple(id_ for id_ in guiding.members if id_ in left))
         learned = replace(learned, good=good, guiding=guiding)
         try:
-            learned = finished(self._looked_at(learned, damage))
+            learned = yield from self._looked_at(learned, damage)
         except BadData as error:  # what is judged by must not depend on what only a change needs
             damage.append(StateDamaged(f"pictures are looked at as before: {error.message}", hint=HINT))
-        return self._in_detail(learned, damage)
+        return (yield from self._in_detail(learned, damage))
 
     def completed(self, learned: Learned, damage: Damage) -> Learned:
         """Derive what follows from the kept examples, where it is not known of just these.
@@ -140,18 +147,18 @@ class StateBlobs:
         return finished(self.completing(learned, damage))
 
     def completing(self, learned: Learned, damage: Damage) -> Steps[Learned]:
-        """Do what `completed` does in parts of a tenth of a second, but for making a guide and learning in detail."""
+        """Do what `completed` does in parts of a tenth of a second."""
         learned = yield from self._looked_at(learned, damage)
-        yield
-        return self._in_detail(learned, damage)
+        yield None
+        return (yield from self._in_detail(learned, damage))
 
-    def _in_detail(self, learned: Learned, damage: Damage) -> Learned:
+    def _in_detail(self, learned: Learned, damage: Damage) -> Steps[Learned]:
         """Learn good parts in detail, where that is not known of just these."""
         good = learned.good_ones(self._bundle.normal)
         if learned.good is not None and learned.good.is_of(good):
             return learned
         read = partial(self._details, damage=damage)
-        return replace(learned, good=GoodParts.of(self._bundle, good, read, learned.good))
+        return replace(learned, good=(yield from GoodParts.learning(self._bundle, good, read, learned.good)))
 
     def _looked_at(self, learned: Learned, damage: Damage) -> Steps[Learned]:
         """Guide what is known by the good parts that there are, or no more; mostly nothing changes."""
@@ -167,7 +174,7 @@ class StateBlobs:
         def read(digest: str) -> Details | None:
             return self._details(digest, damage)
 
-        guiding, own = made_of(learned.lessons, self._bundle, members, read)
+        guiding, own = yield from making(learned.lessons, self._bundle, members, read)
         if guiding is None and old is None:
             return learned
         space = space_of(self._bundle, guiding)
@@ -180,7 +187,7 @@ class StateBlobs:
             if old is not None:
                 raise
             return learned  # it was taught something without tokens: by an older release, or without a guide
-        again = Learned.of(self._nothing(guiding), lessons, learned.names)
+        again = yield from Learned.adding(self._nothing(guiding), lessons, learned.names)
         return replace(again, good=learned.good, guiding=guiding)
 
     def is_ours(self, slot: Slot) -> bool:

@@ -196,11 +196,11 @@ class KnowledgeStore:
         now.check_free()
         self._turn(now.changed(self._states.write(learned, change)))
 
-    def undo(self) -> State:
-        """Go back to the state before the active one.
+    def before(self) -> Steps[State]:
+        """Give the state before the active one, in parts; `undo` goes back to it.
 
         Returns:
-            What is active now.
+            What it is.
 
         Raises:
             BadData: there is none, or a candidate waits.
@@ -210,14 +210,18 @@ class KnowledgeStore:
         """
         before = self._now().undone()
         try:
-            state = State(self._states.read(before.active, []), before.active.change)
+            learned = yield from self._states.reading(before.active, [])
         except OtherBundle as other:
             raise OtherBundle(
                 f"the state before was learned with another bundle ({former(before.active)})",
                 hint=f"set [recipe] bundle to {former(before.active)} and restart the station, which goes back to it",
             ) from other
+        return State(learned, before.active.change)
+
+    def undo(self, state: State) -> None:
+        """Go back to the state before the active one, which `before` gave; raises as that does."""
+        before = self._now().undone()
         self._turn(replace(before, active=self._settled(before.active, state.learned)))
-        return state
 
     def _read_slots(self) -> Slots:
         try:

@@ -14,8 +14,9 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, Overflow
-from edge_agent.runtime.steps import Paused
-from edge_agent.runtime.worker import Done, Failed, Worker, WorkerStatus
+from edge_agent.runtime.steps import Done, Paused
+from edge_agent.runtime.worker import Done as Completed
+from edge_agent.runtime.worker import Failed, Worker, WorkerStatus
 
 CHORES: Final = 64
 """Chores that may wait: the pictures of ten seconds of a line that rejects everything."""
@@ -31,10 +32,12 @@ class Chore:
     Attributes:
         run: does it, on the background thread; where it gives `Paused`, it is called again after those that wait.
         then: hears what it gave, or why it failed; loop thread.
+        paused: hears how much of how much is done after each part but the last; loop thread.
     """
 
     run: Callable[[], Any]
     then: Callable[[Any], None]
+    paused: Callable[[Done], None] = lambda done: None
 
 
 class Background:
@@ -56,7 +59,7 @@ class Background:
         # Only what changes what was learned is done in parts, and one command at a time may: at most one waits here.
         self._paused: deque[Chore] = deque()
         # One answer for each waiting chore and the running one: this mailbox is never full.
-        self._answers: Mailbox[Done[Chore, Any] | Failed[Chore]] = Mailbox(
+        self._answers: Mailbox[Completed[Chore, Any] | Failed[Chore]] = Mailbox(
             2 * CHORES, Overflow.REFUSE, on_put=lambda: poke(self.name)
         )
 
@@ -74,9 +77,10 @@ class Background:
         """Hand out what was done."""
         for answer in self._answers.take_all():
             match answer:
-                case Done(chore, Paused()):
+                case Completed(chore, Paused(done)):
+                    chore.paused(done)
                     self._paused.append(chore)
-                case Done(chore, value):
+                case Completed(chore, value):
                     chore.then(value)
                 case Failed(chore, EdgeAgentError() as error):
                     chore.then(error)

@@ -6,26 +6,47 @@ Pure; who goes on with it, and where, is the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
 
-Steps = Generator[None, None, T]
-"""Each `yield` lets others in; what it returns is the result."""
+Done = tuple[int, int] | None
+"""How much of how much is done; None where that is not known."""
+
+Steps = Generator[Done, None, T]
+"""Each `yield` lets others in, and may say how much is done; what it returns is the result."""
 
 
+@dataclass(frozen=True)
 class Paused:
-    """What a part gives that was not the last one."""
+    """What a part gives that was not the last one.
+
+    Attributes:
+        done: how much of how much is done; None where that is not known.
+    """
+
+    done: Done = None
 
 
-def finished(steps: Steps[T]) -> T:
-    """Go on to the end at once, and give the result."""
+def finished(steps: Steps[T], progress: Callable[[int, int], None] = lambda done, total: None) -> T:
+    """Go on to the end at once, and give the result.
+
+    Args:
+        steps: the work.
+        progress: hears how much of how much is done, where that is known.
+
+    Returns:
+        What came of it.
+    """
     while True:
         try:
-            next(steps)
+            done = next(steps)
         except StopIteration as end:
             result: T = end.value
             return result
+        if done is not None:
+            progress(*done)
 
 
 def in_parts(steps: Steps[T]) -> Callable[[], T | Paused]:
@@ -33,10 +54,9 @@ def in_parts(steps: Steps[T]) -> Callable[[], T | Paused]:
 
     def next_part() -> T | Paused:
         try:
-            next(steps)
+            return Paused(next(steps))
         except StopIteration as end:
             result: T = end.value
             return result
-        return Paused()
 
     return next_part

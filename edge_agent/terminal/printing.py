@@ -178,9 +178,17 @@ def _print_false_rejects(status: dict[str, Any]) -> None:
     """Print what is expected of good parts beside what was observed on the drawn ones."""
     promise, drawn = status["promise"], status["drawn"]
     if promise["expected"] is not None:
-        say(f"good parts that are stopped: {promise['expected']:.1%} expected, of {promise['held_out']} held out")
-    if drawn is None:
-        return
+        of = f"{promise['held_out']} held out{_of_lots(promise['lots'])}"
+        say(f"good parts that are stopped: {promise['expected']:.1%} expected, of {of}")
+    if drawn is not None:
+        _print_drawn(drawn)
+    if promise["unshown"] is not None:
+        say(f"  of a lot never shown up to {promise['unshown']:.0%} may be found not normal, on average over lots")
+    elif promise["expected"] is not None:
+        say("  of a lot never shown nothing is known: teach good parts of other lots and shifts too")
+
+
+def _print_drawn(drawn: dict[str, Any]) -> None:
     seen = drawn["stopped"]
     if seen["of"]:
         say(
@@ -189,6 +197,10 @@ def _print_false_rejects(status: dict[str, Any]) -> None:
         )
     if drawn["waiting"]:
         say(f"  {drawn['waiting']} drawn parts wait for a word, next: {', '.join(map(str, drawn['next']))}")
+
+
+def _of_lots(lots: int) -> str:
+    return f", from {lots} lots" if lots > 1 else ""
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.progressbar import progress_bar
 from edge_agent.verbs.proofpage import write_page
+from edge_agent.verbs.watched import call_watched
 
 
 def show_learned(config: Config, label: str | None, *, as_json: bool) -> int:
@@ -86,7 +88,9 @@ def promote(config: Config, who: str, *, overrule: bool, as_json: bool) -> int:
 
 def forget(config: Config, what: str, who: str, *, as_json: bool) -> int:
     """Forget a class or samples."""
-    return _say_change(change(config, "forget", {"what": what, "who": who}), as_json=as_json)
+    return _say_change(
+        change(config, "forget", {"what": what, "who": who}, title=f"forgetting {what}"), as_json=as_json
+    )
 
 
 def undo(config: Config, who: str, *, as_json: bool) -> int:
@@ -111,16 +115,26 @@ def cancel(config: Config, who: str, *, as_json: bool) -> int:
     return 0
 
 
-def change(config: Config, name: str, arguments: dict[str, Any]) -> Changed:
-    """Have the running station, or the stopped one, change what it has learned: `promote`, `forget` or `undo`."""
+def change(config: Config, name: str, arguments: dict[str, Any], title: str = "") -> Changed:
+    """Have the running station, or the stopped one, change what it has learned.
+
+    Args:
+        config: the station's.
+        name: `promote`, `forget` or `undo`.
+        arguments: of it.
+        title: what takes a while, for a bar on a terminal.
+
+    Returns:
+        The change.
+    """
     checked(name, **arguments)
     socket = Path(config.api.socket)
     if api.is_listening(socket):
-        return msgspec.convert(api.call(socket, name, arguments), Changed)
-    with Station(config) as station:
+        return msgspec.convert(call_watched(socket, name, arguments, title=title), Changed)
+    with Station(config) as station, progress_bar(title) as progress:
         changes: dict[str, Callable[..., Changed]] = {
             "promote": station.promote,
-            "forget": station.forget,
+            "forget": partial(station.forget, progress=progress),
             "undo": station.undo,
         }
         return changes[name](**arguments)
@@ -133,7 +147,7 @@ def _say_change(changed: Changed, *, as_json: bool) -> int:
     what = {"teach": "learned", "forget": "forgot", "undo": "took back the last change of"}[changed.action]
     count = len(changed.sources)
     examples = f" ({count} example{'' if count == 1 else 's'})" if count else ""
-    say(f"{what} {changed.slug or 'several classes'}{examples}")
+    say(f"{what} {changed.name or 'several classes'}{examples}")
     for reason in changed.overruled:
         say(f"  overruled: {reason}")
     say(f"  knowledge {changed.before[:12] or 'nothing'} → {changed.after[:12] or 'nothing'}")

@@ -25,6 +25,7 @@ from edge_agent.terminal.progressbar import progress_bar
 from edge_agent.verbs.gather import batches, part_files, readable
 from edge_agent.verbs.learned import change, print_sheet
 from edge_agent.verbs.proofpage import write_page
+from edge_agent.verbs.watched import call_watched
 from models.errors import FileRefused
 from models.picturefile import decode_picture
 
@@ -187,7 +188,8 @@ def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Examp
 
 def _asked(socket: Path, options: TeachOptions, body: bytes, **more: object) -> Proposal:
     arguments = {"label": options.label, "who": options.who, "golden": options.golden, "now": options.now, **more}
-    return msgspec.convert(api.call(socket, "teach", arguments, body), Proposal)
+    answer = call_watched(socket, "teach", arguments, body, title=f"learning {options.label}")
+    return msgspec.convert(answer, Proposal)
 
 
 def _together(parts: Sequence[Taught]) -> Taught:

@@ -173,3 +173,30 @@ def test_more_numbers_than_fit_a_page_are_found(tmp_path: Path, monkeypatch: pyt
     store.close()
     with Reader(tmp_path) as reader:
         assert [p.trigger.number for p in reader.parts_of(SERIES, range(10, 0, -1))] == list(range(1, 11))
+
+
+def taught_in_batches(station: Station, *, goes_on: bool) -> set[float]:
+    """Times at which good parts count as taught that came in two batches."""
+    for start, more in ((500, goes_on), (540, False)):
+        lesson = station.lessons.begin("good", [example(start + i) for i in range(8)])
+        while lesson.next_variant() is not None:
+            lesson.take(embedding(station, 20_000 + start + lesson.done))
+        station.lessons.propose(lesson, "ann", goes_on=more)
+    return {e.utc for chunk in station.recipe.candidate.learned.lessons[1:] for e in chunk.exemplars}
+
+
+def test_batches_of_one_command_are_one_lot_and_two_commands_are_two(station: Station) -> None:
+    assert len(taught_in_batches(station, goes_on=True)) == 1
+    station.lessons.cancel("ann")
+    assert len(taught_in_batches(station, goes_on=False)) == 2
+
+
+def test_what_is_forgotten_or_taken_back_is_called_what_people_called_it(station: Station) -> None:
+    lesson = station.lessons.begin("Pit Mark", [example(900)])
+    while lesson.next_variant() is not None:
+        lesson.take(embedding(station, 30_000 + lesson.done))
+    station.lessons.learn(lesson, "ann")
+
+    assert station.forget("Pit Mark", "ann").name == "Pit Mark"
+    assert station.undo("ann").name == "Pit Mark"
+    assert [one.name for one in station.lessons.classes()] == ["good", "Pit Mark"]

@@ -116,15 +116,15 @@ def test_undo_goes_back_byte_for_byte_and_says_what_was_undone(disk: FakeDisk) -
     running = recipe(disk)
     before = state(running)
     running.learn(lesson(running, "pit", range(5)), "bob", UTC)
-    turn = running.undo("cid", UTC + 1)
+    turn = finished(running.undo("cid", UTC + 1))
 
     assert state(running) == state(recipe(disk)) == before
     assert (turn.change.action, turn.change.slug, turn.change.who) == ("undo", "pit", "cid")
     assert turn.after == before[0]
-    running.undo("cid", UTC + 2)
+    finished(running.undo("cid", UTC + 2))
     assert running.judge.digest == ""
     with pytest.raises(BadData, match="nothing to undo"):
-        running.undo("cid", UTC + 3)
+        finished(running.undo("cid", UTC + 3))
 
 
 def test_a_forgotten_sample_was_never_learned(disk: FakeDisk) -> None:
@@ -140,7 +140,7 @@ def test_a_forgotten_sample_was_never_learned(disk: FakeDisk) -> None:
 
     assert state(running) == state(other) == state(recipe(disk))
     assert (turn.change.action, turn.change.slug, turn.change.sources) == ("forget", "pit", ("0.png",))
-    running.undo("cid", UTC + 3)
+    finished(running.undo("cid", UTC + 3))
     assert len(running.learned.find("4.png")) == 1
 
 
@@ -172,7 +172,7 @@ def test_what_was_learned_while_something_is_forgotten_is_not_lost(disk: FakeDis
         lambda r, other: r.learn(other, "bob", UTC),
         lambda r, other: finished(r.forget([r.learned.exemplars[0].id], "bob", UTC)),
         lambda r, other: finished(r.forget_class("good", "bob", UTC)),
-        lambda r, other: r.undo("bob", UTC),
+        lambda r, other: finished(r.undo("bob", UTC)),
     ],
     ids=["propose", "learn", "forget", "forget a class", "undo"],
 )
@@ -231,3 +231,18 @@ def test_what_examples_were_made_from_is_kept_whatever_they_are_for(disk: FakeDi
 
     assert {e.role for e in again.learned.exemplars} == set(Role)
     assert all(again.example_of(e).id == e.id for e in again.learned.exemplars)
+
+
+def test_good_parts_taught_at_two_times_are_held_against_each_other(disk: FakeDisk) -> None:
+    running = recipe(disk)
+    assert running.held_out.lots == () and running.judge.promise().unshown is None
+    running.learn(lesson(running, "good", range(200, 240)), "ann", UTC + 3600.0)
+
+    first, second = running.held_out.lots
+    assert (first.which.sum(), second.which.sum()) == (20, 20) and not (first.which & second.which).any()
+    assert first.others.samples("good") == second.others.samples("good") == 20
+    assert first.others.merge(second.others).digest == running.learned.knowledge.digest
+    assert running.judge.promise().lots == 2
+    ids = [e.id for e in running.learned.lessons[1].exemplars]
+    finished(running.forget(ids, "ann", UTC))
+    assert running.held_out.lots == () and running.judge.promise().held_out == 20

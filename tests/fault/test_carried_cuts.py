@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows
+from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows, undone
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import blob_name
@@ -314,7 +314,7 @@ def test_undo_over_the_border_names_the_bundle() -> None:
     opened.load()
 
     with pytest.raises(ConfigError, match="another bundle") as refused:
-        opened.undo()
+        undone(opened)
     assert '[recipe] bundle to "old"' in refused.value.hint
     assert whole(disk, NEW) == OF_NEW
 
@@ -353,7 +353,7 @@ def test_golden_examples_that_were_taught_since_count_as_a_change() -> None:
         store(disk, NEW).load()
     with pytest.raises(BadData, match="changed meanwhile"):
         opened.check_unchanged()
-    store(disk).undo()
+    undone(store(disk))
     opened.check_unchanged()
     assert whole(disk, NEW) == OF_NEW
 

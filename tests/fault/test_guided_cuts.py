@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from guided_world import BUNDLE, CHANGE, embedding, everything, forget, known, store, taught, teach
-from learned_values import details
+from learned_values import details, undone
 
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning import guiding
@@ -155,7 +155,7 @@ def test_what_is_gone_back_to_is_on_the_disk_as_it_is_judged_by() -> None:
     teach(disk, "pit", PITS)
     opened = store(disk, guided=False)
     opened.load()
-    state = opened.undo()
+    state = undone(opened)
 
     assert state.learned.knowledge.digest == opened.knowledge and state.learned.guiding is None
 
@@ -280,7 +280,7 @@ def test_a_file_that_somebody_else_puts_aside_does_not_make_the_station_forget()
     disk.write(SLOTS, b"damaged")
     store(disk).load()  # it finds that and puts it aside
     running.save(running.completed(learned.without([learned.exemplars[0].id])), CHANGE)
-    running.undo()
+    undone(running)
 
     assert known(disk).knowledge.digest == learned.knowledge.digest
 

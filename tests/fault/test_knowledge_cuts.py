@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows, taught
+from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows, taught, undone
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.learning.blobs import blob_name
@@ -123,7 +123,7 @@ def cancel(disk: Disk) -> None:
 
 
 def undo(disk: Disk) -> None:
-    store(disk).undo()
+    undone(store(disk))
 
 
 Seen = tuple[list[object], object]
@@ -153,7 +153,7 @@ def seen(files: Files) -> Seen | None:
             opened.cancel()
         with contextlib.suppress(BadData):
             while True:
-                states.append(whole(opened.undo().learned, disk))
+                states.append(whole(undone(opened).learned, disk))
     except StateDamaged:
         return None
     return states, candidate
@@ -274,7 +274,7 @@ def careless(kind: type[KnowledgeStore], act: Callable[[KnowledgeStore], object]
     [
         (files(learn_old), careless_proposal),
         (files(learn_old, propose_new), careless(RemovesFirst, KnowledgeStore.cancel)),
-        (files(learn_old, learn_new), careless(RemovesFirst, KnowledgeStore.undo)),
+        (files(learn_old, learn_new), careless(RemovesFirst, undone)),
     ],
     ids=["names first", "removes first, cancel", "removes first, undo"],
 )
@@ -365,9 +365,9 @@ def test_more_than_twenty_changes_can_be_undone_and_the_oldest_leave_nothing() -
     named = store_slots(disk)
     assert blobs_of(disk) == {blob_name(digest) for slot in named.all for digest in slot.blobs}
     for state in states[-2 : -2 - 32 : -1]:
-        assert identity(store(disk).undo().learned) == identity(state)
+        assert identity(undone(store(disk)).learned) == identity(state)
     with pytest.raises(BadData, match="nothing to undo"):
-        store(disk).undo()
+        undone(store(disk))
 
 
 def last_safe(disk: FakeDisk) -> Files:
@@ -416,7 +416,7 @@ def test_the_damage_that_was_survived_is_survived_again_after_the_next_lesson() 
 
     assert found.damage == ()
     assert identity(found.active.learned) == identity(learned)
-    assert store(disk).undo().learned.knowledge == NEW.knowledge
+    assert undone(store(disk)).learned.knowledge == NEW.knowledge
 
 
 def test_where_too_much_is_damaged_the_last_good_state_is_used() -> None:
@@ -430,7 +430,7 @@ def test_where_too_much_is_damaged_the_last_good_state_is_used() -> None:
     opened.save(found.active.learned.with_exemplars("pit", [exemplar(9)]), change("pit"))
 
     assert store(disk).load().damage == ()
-    assert identity(store(disk).undo().learned) == identity(OLD)
+    assert identity(undone(store(disk)).learned) == identity(OLD)
 
 
 def test_a_damaged_candidate_is_dropped_and_the_active_state_stays() -> None:
@@ -465,7 +465,7 @@ def test_slots_that_are_damaged_while_the_station_runs_cost_nothing() -> None:
     opened.save(new(disk), change("pit"))
 
     assert identity(store(disk).load().active.learned) == identity(NEW)
-    assert identity(store(disk).undo().learned) == identity(OLD)
+    assert identity(undone(store(disk)).learned) == identity(OLD)
 
 
 def test_where_it_is_not_known_what_a_state_needs_nothing_is_removed() -> None:
@@ -486,7 +486,7 @@ def test_a_full_disk_changes_nothing() -> None:
         with pytest.raises(Unavailable):
             act(learned, change("pit"))
     with pytest.raises(Unavailable):
-        opened.undo()
+        undone(opened)
     disk.full = False
 
     found = store(disk).load()
@@ -522,7 +522,7 @@ def test_two_recipes_share_a_disk() -> None:
     plain = EMPTY.empty("s", "0" * 64, SmallBundle().blocks)
     learned = Learned(plain, (), {}, plain).with_exemplars("pit", [exemplar(1)])
     other.save(learned, change("pit"))
-    other.undo()
+    undone(other)
 
     assert seen(last_safe(disk)) == seen(files(learn_old, learn_new))
 
@@ -555,7 +555,7 @@ def test_what_an_older_release_learned_is_kept_and_goes_on() -> None:
     more = learned.with_exemplars("pit", [exemplar(9)])
     store(disk).save(more, change("pit"))
     assert identity(store(disk).load().active.learned) == identity(more)
-    assert identity(store(disk).undo().learned) == identity(learned)
+    assert identity(undone(store(disk)).learned) == identity(learned)
 
 
 def test_an_older_release_may_have_held_out_nothing() -> None:

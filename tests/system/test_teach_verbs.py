@@ -190,7 +190,7 @@ def test_a_running_station_is_taught_proven_promoted_and_taken_back(state_dir: P
         assert agent.station.recipe.judge.digest == changed["after"] != before
         wait_until(lambda: judged(state_dir, changed["after"]))
         assert {one["slug"] for one in api.call(socket, "learned")} == {"good", "pit", "kratzer"}
-        with pytest.raises(Unavailable, match="nothing is being taught"):
+        with pytest.raises(Unavailable, match="no change waits to be promoted"):
             api.call(socket, "promote", {"who": "Ben"})
         assert api.call(socket, "undo", {"who": "Anna"})["after"] == before
     with Reader(state_dir) as reader:

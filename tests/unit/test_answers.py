@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from edge_agent.answers import Answers
-from edge_agent.commands import ForgetArguments, TeachArguments
+from edge_agent.commands import ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example, pack
 from edge_agent.runtime.background import Chore
@@ -29,26 +30,38 @@ def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_befor
     assert asked == [3, 7]
 
 
-def test_forgetting_is_done_in_parts_and_answered_at_the_end() -> None:
-    def forget(what: str, who: str) -> Steps[str]:
-        yield
-        return f"{who} forgot {what}"
+@pytest.mark.parametrize(
+    ("name", "arguments", "about"),
+    [("forget", ForgetArguments("pit", "ann"), "pit"), ("undo", UndoArguments("ann"), "")],
+)
+def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_the_end(
+    name: str, arguments: ForgetArguments | UndoArguments, about: str
+) -> None:
+    def changing(*said: str) -> Steps[str]:
+        yield 3, 40
+        yield None
+        return f"{' '.join(said)} done"
 
     chores: list[Chore] = []
     answered: list[object] = []
     product = SimpleNamespace(name="rings")
+    teacher = SimpleNamespace(apply=lambda of, made: (of.name, made), changing=None)
     agent = SimpleNamespace(
-        station=SimpleNamespace(lessons=SimpleNamespace(forget=forget), products=SimpleNamespace(in_use=product)),
-        teacher=SimpleNamespace(apply=lambda of, made: (of.name, made)),
+        station=SimpleNamespace(lessons=SimpleNamespace(**{name: changing}), products=SimpleNamespace(in_use=product)),
+        teacher=teacher,
         background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
     )
-    request = SimpleNamespace(arguments=ForgetArguments("pit", "ann"), done=answered.append)
-    Answers(agent).handlers["forget"](request, 0.0)  # type: ignore[arg-type]
+    request = SimpleNamespace(arguments=arguments, done=answered.append)
+    Answers(agent).handlers[name](request, 0.0)  # type: ignore[arg-type]
     (chore,) = chores
 
-    assert isinstance(chore.run(), Paused) and not answered
+    for seen in ((about, 3, 40), None):
+        part = chore.run()
+        assert isinstance(part, Paused) and not answered
+        chore.paused(part.done)
+        assert teacher.changing == seen
     chore.then(chore.run())
-    assert answered == [("rings", "ann forgot pit")]
+    assert answered == [("rings", f"{about} ann done".lstrip())] and teacher.changing is None
 
 
 def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:

@@ -147,6 +147,24 @@ def test_expected_and_observed_false_rejects_stand_one_below_the_other(capsys: p
     ]
 
 
+@pytest.mark.parametrize(
+    ("lots", "unshown", "said"),
+    [
+        (0, None, "of a lot never shown nothing is known: teach good parts of other lots and shifts too"),
+        (1, None, "of a lot never shown nothing is known: teach good parts of other lots and shifts too"),
+        (4, 0.208, "of a lot never shown up to 21% may be found not normal, on average over lots"),
+    ],
+)
+def test_what_is_promised_of_a_lot_never_shown_is_said(
+    lots: int, unshown: float | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = replace(status_of(), promise=Promise(200, 0.01, 0.01, 0.012, lots, unshown))
+    text = printed(status, capsys)
+
+    assert said in text
+    assert ("from 4 lots" in text) == (lots == 4)
+
+
 def test_before_anybody_said_anything_there_is_nothing_observed(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(replace(status_of(), drawn=drawn_of([], [], "good")), capsys)
 

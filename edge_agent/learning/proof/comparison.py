@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.learned import Learned
+from edge_agent.learning.lot import lots_of
 from edge_agent.learning.proof.rule import refusals, remarks
 from edge_agent.learning.proof.sheet import Count, Occasion, ProofSheet, Recall, Shown, Suspect
 from edge_agent.learning.proof.shift import Judging, rejudge
@@ -131,6 +132,7 @@ def prove(
         refused=(),
         remarks=(),
         took_s=0.0,
+        lots=len(set(lots_of(_of(normal, new.fitted.values())).values())),
     )
     return replace(sheet, refused=refusals(sheet), remarks=remarks(sheet), took_s=clock() - started_s)
 

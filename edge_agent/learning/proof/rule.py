@@ -108,6 +108,8 @@ def _on_everything(sheet: ProofSheet) -> Iterator[str]:
             yield f"{sheet.name(slug)} is protected, and there is nothing to prove it by: keep golden samples of it."
     if sum(1 for count in sheet.counts if count.before) == 1:
         yield "Before, only one class was known: whatever was asked about was called that."
+    if any(count.slug == sheet.normal and count.before != count.after for count in sheet.counts):
+        yield _on_lots(sheet.lots)
     if sheet.examined < (new := len(sheet.shown) + sheet.shown_more):
         yield f"{sheet.examined} of {new} new examples were looked at for wrong labels, drawn by lot."
     if not sheet.golden:
@@ -120,6 +122,15 @@ def _on_everything(sheet: ProofSheet) -> Iterator[str]:
         "The intervals take samples as independent; several of one piece, or of one lot, make the figures look "
         "better than they are."
     )
+
+
+def _on_lots(lots: int) -> str:
+    if lots < 2:
+        return (
+            "Good parts are of one lot, or nearly all: how unlike them good parts of another lot are, nothing here "
+            "says. Teach some of each lot and shift, one lesson for each."
+        )
+    return f"Good parts are of {lots} lots, each held against the others; of the next one no more than that is known."
 
 
 def _net(row: Recall) -> int:

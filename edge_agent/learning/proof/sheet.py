@@ -253,6 +253,7 @@ class ProofSheet:
         refused: why the change is refused; empty where it is not.
         remarks: what a reader should know about the figures.
         took_s: how long the sheet took [s].
+        lots: how many lots of good parts are held against each other with the change; 0 where all are of one time.
         version: of this record.
     """
 
@@ -278,6 +279,7 @@ class ProofSheet:
     refused: tuple[Refusal, ...]
     remarks: tuple[str, ...]
     took_s: float
+    lots: int = 0
     version: int = field(default=1)
 
     def name(self, slug: str | None) -> str:

@@ -17,6 +17,9 @@ PLAIN = EvaluateOptions(Path("steel"), shots=5, episodes=20, seed=1, bundle="gen
 @pytest.mark.parametrize(
     ("options", "said", "hint"),
     [
+        (replace(PLAIN, lots=3), "how many lots --good-only", "--good-only --lots 8"),
+        (replace(PLAIN, good_only=True, train_good=9, lots=3), "how many lots --good-only", "without --train-good"),
+        (replace(PLAIN, good_only=True, lots=1), "1 lot cannot", "--lots 2"),
         (replace(PLAIN, shots=0), "at least one shot", "--shots 5"),
         (replace(PLAIN, episodes=0), "one episode", "--episodes 20"),
         (replace(PLAIN, incremental=True, unknown=("pit",)), "--incremental and --unknown", "one after the other"),

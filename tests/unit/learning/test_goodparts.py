@@ -74,6 +74,53 @@ def test_of_one_lesson_more_only_what_is_new_is_looked_at(monkeypatch: pytest.Mo
     assert fewer is not None and fewer.to_bytes() == learned(good(12)[2:]).to_bytes()
 
 
+def of_lots(count: int, lots: int) -> list[Exemplar]:
+    """Good parts in turn learned and held out, of some lots one after the other."""
+    return [replace(e, utc=e.utc + i * lots // count) for i, e in enumerate(good(count))]
+
+
+def test_a_held_out_part_is_held_against_the_other_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = of_lots(12, 2)
+    one, of_first = parts[1], [e for e in parts[:6] if e.role is Role.FIT]
+    known = learned(parts)
+    by_others = learned([e for e in parts if e not in of_first]).anomaly(one)
+    by_all = learned(good()).anomaly(one)
+
+    assert known.normality.digest == learned(good()).normality.digest, "what is known is the same"
+    assert known.anomaly(one)[1] == by_others[1] != by_all[1]
+    assert known.anomaly(one)[0] > by_all[0]
+    monkeypatch.setattr(subject, "lots_of", lambda learned: {})
+    assert learned(parts).anomaly(one) == by_all, "what a station did that knew no lots"
+
+
+def test_with_lots_it_is_the_same_bytes_however_it_came_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = of_lots(12, 3)
+    whole = learned(parts)
+    steps: GoodParts | None = None
+    for count in (4, 8, 12):
+        steps = GoodParts.of(BUNDLE, parts[:count], KEPT.get, steps)
+    assert steps is not None and steps.to_bytes() == whole.to_bytes()
+    assert GoodParts.from_bytes(whole.to_bytes(), BUNDLE).is_of(parts)
+
+    at_once = learned(good())
+    assert not at_once.is_of(parts) and not whole.is_of(good()), "lots are a part of it"
+    turned = GoodParts.of(BUNDLE, parts, KEPT.get, at_once)
+    assert turned is not None and turned.to_bytes() == whole.to_bytes()
+    without = [e for e in parts if e is not parts[5]]
+    fewer = GoodParts.of(BUNDLE, without, KEPT.get, whole)
+    assert fewer is not None and fewer.to_bytes() == learned(without).to_bytes()
+
+    monkeypatch.setattr(subject, "MAX_DETAILED", 5)
+    before, last = learned(parts[:11]), replace(parts[11], utc=parts[0].utc)
+    after = GoodParts.of(BUNDLE, [*parts[:11], last], KEPT.get, before)
+    assert after is not None and after.to_bytes() == learned([*parts[:11], last]).to_bytes()
+
+
+def test_parts_of_one_lot_are_written_as_before_there_were_lots() -> None:
+    assert b"lots" not in learned(good()).to_bytes()
+    assert b"lots" in learned(of_lots(12, 2)).to_bytes()
+
+
 def test_what_was_read_is_what_was_written() -> None:
     known = learned(good())
     again = GoodParts.from_bytes(known.to_bytes(), BUNDLE)

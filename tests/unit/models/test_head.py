@@ -1,6 +1,7 @@
 """The head does what its description says, on cases that can be computed by hand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,3 +256,15 @@ def test_sums_of_no_embeddings_do_not_make_a_head() -> None:
 def test_what_is_no_prior_is_refused(covariance: NDArray[np.float64], strength: float, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Prior(covariance, strength)
+
+
+def test_a_distance_is_that_of_the_definition_also_where_one_class_was_never_heard() -> None:
+    head = taught({"good": 9, "crack": 4}).merge(taught({"pit": 3}, present=("image",))).head(PRIOR)
+    z = dequantise(np.stack([row("crack", i) for i in range(6)])).reshape(2, 3, -1)
+    away = (z[..., np.newaxis, :] - head.means) / np.sqrt(head.inflation)
+    want = np.square(away @ head.whitening.T).sum(axis=-1)
+
+    assert len(np.unique(head.inflation[head.classes.index("pit")])) == 2
+    np.testing.assert_allclose(head.distances(z), want, rtol=1e-9)
+    one_inflation = replace(head, inflation=np.repeat(head.inflation[:, :1], head.inflation.shape[1], axis=1))
+    assert not np.allclose(one_inflation.distances(z), want, rtol=1e-3)

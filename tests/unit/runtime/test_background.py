@@ -64,7 +64,7 @@ def counted(done: list[object], name: str, parts: int) -> Steps[str]:
     for n in range(parts):
         done.append(f"{name} {n}")
         if n + 1 < parts:
-            yield
+            yield None
     return f"{name} is done"
 
 
@@ -75,6 +75,22 @@ def test_work_in_parts_is_done_at_once_or_part_by_part_to_the_same_end() -> None
     results = [part() for _ in range(3)]
     assert [isinstance(result, Paused) for result in results] == [True, True, False] and results[2] == "b is done"
     assert done == ["a 0", "a 1", "a 2", "b 0", "b 1", "b 2"]
+
+
+def test_how_much_is_done_is_heard_where_it_is_known(worker: list[ByHand]) -> None:
+    def work() -> Steps[str]:
+        yield 1, 3
+        yield None
+        return "done"
+
+    heard: list[object] = []
+    assert finished(work(), lambda done, total: heard.append((done, total))) == "done" and heard == [(1, 3)]
+    background = opened()
+    background.submit(Chore(in_parts(work()), heard.append, heard.append))
+    while worker[0].jobs:
+        worker[0].do_next()
+        background.step(0.0)
+    assert heard[1:] == [(1, 3), None, "done"]
 
 
 def test_others_come_in_between_two_parts_and_the_result_is_heard_once(worker: list[ByHand]) -> None:

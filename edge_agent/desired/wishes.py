@@ -84,8 +84,8 @@ class Reported(msgspec.Struct, frozen=True):
 class Wishes:
     """The console's word on the settings of a running station. A component; loop thread.
 
-    One thing at a time: while a wish is considered, or a trial ended, the newest wish waits and those between are
-    dropped.
+    One thing at a time: while a wish is considered, or a trial ended, the newest wish and the newest dry run wait, in
+    this order, and those before them are dropped.
 
     Attributes:
         refused: messages that were no wishes of somebody who may have them.
@@ -121,7 +121,7 @@ class Wishes:
         self._background, self._clock, self._line = background, clock, line
         self._restart, self._note, self._poke = restart, note, poke
         self._sha256 = fingerprint(config)
-        self._next: tuple[Wish, Callable[[], None]] | None = None
+        self._waiting: dict[bool, tuple[Wish, Callable[[], None]]] = {}  # by whether it is a dry run
         self._doing = False
         self._again_s = float("-inf")
         self._refusals = Allowance(1, QUIET_S)
@@ -154,9 +154,9 @@ class Wishes:
             self._turn_away("this station has no file of settings that could be changed")
             settled()
             return
-        if self._next is not None:
-            self._next[1]()
-        self._next = wish, settled
+        if wish.dry_run in self._waiting:
+            self._waiting[wish.dry_run][1]()
+        self._waiting[wish.dry_run] = wish, settled
         self._poke(self.name)
 
     def step(self, now: float) -> float:
@@ -170,11 +170,11 @@ class Wishes:
             return NEVER
         if now < self._again_s:
             return self._again_s
-        if self._next is not None:
-            wish, settled = self._next
+        if self._waiting:
+            wish, settled = self._waiting[min(self._waiting)]
             work = partial(self._desired.consider, wish, self._config, self._clock.utc())
-            if self._do(work, partial(self._considered, wish, settled)):
-                self._next = None
+            if self._do(work, partial(self._considered, wish, settled, self._desired.standing.newest)):
+                del self._waiting[wish.dry_run]
             return self._again_s if not self._doing else NEVER
         return self._look_at_trial(self._desired, now)
 
@@ -231,21 +231,25 @@ class Wishes:
             self._again_s = self._clock.now() + RETRY_S
         return self._doing
 
-    def _considered(self, wish: Wish, settled: Callable[[], None], result: Fate | EdgeAgentError) -> None:
+    def _considered(
+        self, wish: Wish, settled: Callable[[], None], known: Fate | None, result: Fate | EdgeAgentError
+    ) -> None:
         if isinstance(result, Unavailable):
-            if self._next is None:
-                self._next = wish, settled
-            else:
+            if wish.dry_run in self._waiting:
                 settled()
+            else:
+                self._waiting[wish.dry_run] = wish, settled
             return
         settled()
         if isinstance(result, EdgeAgentError):
             self._word = Fate(wish.version, wish.digest, "refused", (result.message,))
             self._turn_away(f"wish {wish.version} was not taken: {result.message}")
             return
-        self._word = result if wish.dry_run else None
         if wish.dry_run:
+            self._word = result
             return
+        if result != known:
+            self._word = None
         by, said = _printable(wish.by), ", ".join(f"{c.key} {c.before} → {c.after}" for c in result.changes)
         match result.phase:
             case "refused":

@@ -265,6 +265,35 @@ def test_while_one_is_considered_the_newest_waits_and_those_between_are_dropped(
     assert cell.kept.calls == ["consider", "consider"]
 
 
+@pytest.mark.parametrize("dry_first", [True, False])
+def test_a_dry_run_does_not_give_way_to_the_retained_wish_that_comes_with_it(cell: Cell, dry_first: bool) -> None:
+    cell.begins_with(7)
+    for dry_run in (dry_first, not dry_first):
+        cell.says(9 if dry_run else 7, dry_run=dry_run)
+    cell.turn()
+
+    assert (cell.wishes.reported().last.version, cell.wishes.reported().last.phase) == (9, "checked")
+    assert cell.settled == 2
+
+
+def test_the_word_on_a_dry_run_stays_when_what_is_known_comes_again(cell: Cell) -> None:
+    cell.begins_with(7)
+    cell.says(9, dry_run=True)
+    cell.turn()
+    cell.says(7)
+    cell.turn()
+
+    assert (cell.wishes.reported().last.version, cell.wishes.reported().last.phase) == (9, "checked")
+
+
+def test_a_wish_that_waits_does_not_give_way_to_a_dry_run(cell: Cell) -> None:
+    cell.says(1)
+    cell.says(2, dry_run=True)
+    cell.turn()
+
+    assert cell.kept.standing.newest.version == 1
+
+
 def test_a_wish_that_comes_while_one_is_being_proven_is_not_proven_with_it(cell: Cell) -> None:
     cell.begins_with(42)
     cell.judges(PROBATION_S)

@@ -80,7 +80,7 @@ def reported(console: Peer, version: int, phase: str) -> dict:
 
 
 def tried(console: Peer, version: int) -> None:
-    """Wait until the station has begun anew with a wish: a dry run that comes before may give way to that."""
+    """Wait until the station has begun anew with a wish."""
     runs_by(console, version, reported(console, version, "trial"))
 
 

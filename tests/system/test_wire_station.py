@@ -58,8 +58,9 @@ def running(path: Path, cell: Cell) -> Iterator[Agent]:
 
 
 def recorded(folder: Path) -> list[Part]:
+    """Give the parts on record by number: one that had to wait was written down behind the next."""
     with Reader(folder / "state") as reader:
-        return list(reader.parts())
+        return sorted(reader.parts(), key=lambda part: part.trigger.number)
 
 
 def seen_and_felt(parts: list[Part]) -> list[Part]:

@@ -293,6 +293,8 @@ def test_an_answer_that_comes_when_the_loop_was_held_up_past_the_deadline_is_dec
     (part,) = bench.ledger.parts()
     assert (part.verdict.outcome, part.verdict.cause) == (Outcome.UNSURE, "late")
     assert bench.inspector.counts.late == 1
+    bench.commit()
+    assert bench.inspector.counts.overdue == 1
 
 
 def test_an_answer_after_that_changes_nothing_and_is_counted() -> None:

@@ -42,7 +42,9 @@ def paying(takes_s: Mapping[int, float]) -> list[int]:
     return found
 
 
-def pieces_together(now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float]) -> int:
+def pieces_together(
+    now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None = None
+) -> int:
     """Give how many of the jobs that wait are done together, now, on a device that is free.
 
     Args:
@@ -50,22 +52,28 @@ def pieces_together(now: float, waiting: Sequence[Due], alike: int, takes_s: Map
         waiting: in the order of their deadlines.
         alike: how many of the first of them could be done together.
         takes_s: what so many jobs take together, 99th percentile [s], by how many; that of one is among them.
+        comes: a job that is to be expected right after; None where nobody knows.
 
     Returns:
         The largest size that pays and makes nobody late who would be in time; 1 where there is none.
     """
+    jobs = [*waiting, *([] if comes is None else [comes])]
+    order = sorted(range(len(jobs)), key=lambda at: jobs[at].deadline_s)
+    alone = _in_time(now, jobs, [0, *(at for at in order if at)])  # whatever comes, the first has begun
     for size in reversed(paying(takes_s)):
         done_s = now + takes_s[size]
         if 1 < size <= alike and all(done_s <= due.deadline_s for due in waiting[:size]):
-            one_by_one = list(_kept(now, waiting))[size:]
-            if all(kept or not before for kept, before in zip(_kept(done_s, waiting[size:]), one_by_one, strict=True)):
+            together = _in_time(done_s, jobs, [at for at in order if at >= size])
+            if together >= {at for at in alone if at >= size}:
                 return size
     return 1
 
 
-def _kept(now: float, waiting: Iterable[Due]) -> Iterable[bool]:
-    """Say of each job whether it is in time where they are done one by one from now on."""
-    for due in waiting:
-        kept = now + due.alone_s <= due.deadline_s
-        now += due.alone_s * kept
-        yield kept
+def _in_time(now: float, jobs: Sequence[Due], order: Iterable[int]) -> set[int]:
+    """Give the jobs that are in time where they are done one by one in an order, from now on."""
+    kept = set()
+    for at in order:
+        if now + jobs[at].alone_s <= jobs[at].deadline_s:
+            now += jobs[at].alone_s
+            kept.add(at)
+    return kept

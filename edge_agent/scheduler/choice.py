@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -83,9 +82,8 @@ def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slac
     if len(takes_s) == 1 or alike < min(takes_s.keys() - {1}):
         return 1
     due = [Due(ticket.job.deadline_s, lane.pace(ticket.job.bundle).durations.p99_s) for ticket in waiting]
-    if slack_s:
-        insort(due, Due(now + slack_s, takes_s[1]), lo=alike)
-    return pieces_together(now, due, alike, takes_s)
+    comes = Due(now + slack_s, takes_s[1]) if slack_s else None
+    return pieces_together(now, due, alike, takes_s, comes)
 
 
 def choose(

@@ -17,7 +17,7 @@ from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import TooLate
 from edge_agent.scheduler.lane import Task
 
-Policy = Callable[[float, Sequence[Due], int, Mapping[int, float]], int]
+Policy = Callable[[float, Sequence[Due], int, Mapping[int, float], Due | None], int]
 
 GPU = Modelled()
 ALONE_S = GPU.takes_s(1)
@@ -120,20 +120,33 @@ def test_a_batch_is_of_those_that_come_first_and_no_larger_than_what_waits() -> 
 # Each of these is wrong, and the jobs below show it.
 
 
-def ignores_its_members(now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float]) -> int:
+def ignores_its_members(
+    now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None
+) -> int:
     """As many as are alike, whenever each has to be done."""
     return max(size for size in takes_s if size <= alike)
 
 
-def ignores_those_behind(now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float]) -> int:
+def ignores_those_behind(
+    now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None
+) -> int:
     """Greedy: the most that are themselves in time."""
     fits = [n for n in takes_s if n <= alike and all(now + takes_s[n] <= due.deadline_s for due in waiting[:n])]
     return max(fits, default=1)
 
 
-def pays_no_heed(now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float]) -> int:
+def pays_no_heed(
+    now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None
+) -> int:
     """Batches wherever there is time, as if a CPU gained by it."""
     return pieces_together(now, waiting, alike, {size: 1e-6 * s for size, s in takes_s.items()} | {1: takes_s[1]})
+
+
+def ignores_who_comes(
+    now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None
+) -> int:
+    """As if nothing came any more."""
+    return pieces_together(now, waiting, alike, takes_s)
 
 
 SLOW_CPU = Modelled(each_s=0.0, piece_s=0.011)
@@ -223,3 +236,24 @@ def test_after_bad_data_of_one_the_device_goes_on_with_batches() -> None:
 
     assert (line.dispatcher.counts.parted, line.dispatcher.counts.together) == (1, 12)
     assert len(line.in_time()) == 13
+
+
+def leaves_time_for_who_comes() -> bool:
+    """On a line whose parts have little time, a burst of jobs that have much is done in batches a part can wait for."""
+    line = Line(GPU)
+    for number in range(5):
+        line.submit(f"part {number}", 0.026)
+        line.run_until(line.clock.now() + 0.1)
+    for number in range(9):
+        line.submit(f"patient {number}", 0.9)
+    line.run_until(line.clock.now() + ALONE_S + 0.001)  # the second task has just begun
+    line.submit("one more", 0.026)
+    line.run_until(line.clock.now() + 1.0)
+    return "one more" in line.in_time() and line.dispatcher.counts.together > 0
+
+
+def test_a_part_that_comes_right_after_a_batch_has_begun_is_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert leaves_time_for_who_comes()
+    monkeypatch.setattr(choice, "pieces_together", ignores_who_comes)
+
+    assert not leaves_time_for_who_comes()

@@ -114,7 +114,7 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         raise BadData(
             f"{options.folder}: {len(lots)} lots with {FEWEST_OF_LOT} or more good pictures, more than {known_lots} "
             "are needed",
-            hint="name good pictures LOT_NUMBER.png, the same LOT for those of one lot",
+            hint="name good pictures LOT_NUMBER.png, the same LOT for those of one lot; or learn fewer lots",
         )
     task = progress.add_task("episodes", total=options.episodes)
     episodes = []

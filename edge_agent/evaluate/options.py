@@ -75,7 +75,9 @@ class EvaluateOptions:
                 hint="--good-only --lots 8, without --train-good",
             )
         if self.lots is not None and self.lots < FEWEST_LOTS:
-            raise BadData(f"{self.lots} lot{'s' * (self.lots != 1)} cannot be held against each other", hint="--lots 2")
+            raise BadData(
+                f"{self.lots} lot{'s' * (self.lots != 1)} cannot be held against each other", hint="--lots 2, or more"
+            )
         if self.incremental and self.unknown:
             raise BadData("--incremental and --unknown are two questions", hint="ask one after the other")
         if ALL in self.unknown and ALL in classes:

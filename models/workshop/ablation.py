@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.castings import NORMAL
-from models.workshop.build import DIMS
+from models.workshop.blocks import DIMS
 from models.workshop.card import table, write_section
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus

@@ -19,21 +19,16 @@ from models.castings import NORMAL
 from models.embedding import assemble
 from models.manifest import Block, FittedOn, ModalityName
 from models.workshop.agreement import agreement, worst_layers
+from models.workshop.blocks import DIMS, STRENGTH, blocks_of, prior_covariance
 from models.workshop.collect import picture_spec, tensor_of
 from models.workshop.corpus import Corpus
 from models.workshop.errors import WorkshopError
 from models.workshop.export import OPSET, parts_of, shares_of
-from models.workshop.fit import Material, prior_of, within
-from models.workshop.fusion import IMAGE_DIMS, VIBRATION_DIMS, FusionModel
+from models.workshop.fusion import FusionModel
 from models.workshop.pack import Contents, write_bundle
 from models.workshop.progress import tracked
 from models.workshop.quantize import quantised
 from models.workshop.runner import RUNTIMES, Model
-
-DIMS: Final[Mapping[ModalityName, int]] = {"image": IMAGE_DIMS, "vibration": VIBRATION_DIMS}
-
-STRENGTH: Final = 12.0
-"""How many samples the prior is worth."""
 
 CALIBRATION: Final = 320
 """Pictures that activations are calibrated on, of every class and line alike; agreement is proven on them too."""
@@ -144,7 +139,7 @@ def build(
             picture=picture_spec(model.design.side_px) if "image" in modalities else None,
             vibration=model.design.vibration if "vibration" in modalities else None,
             parts=parts | {"shares": shares_of(model, modalities)},
-            prior=_prior(z, blocks, corpus),
+            prior=prior_covariance(z, blocks, corpus, model),
             strength=STRENGTH,
             golden=vectors,
             tolerance=proof.tolerance,
@@ -154,15 +149,6 @@ def build(
         folder,
     )
     return bundle, proof
-
-
-def blocks_of(modalities: Sequence[ModalityName]) -> tuple[Block, ...]:
-    """Give the blocks of an embedding of some modalities; each has the same weight."""
-    blocks, at = [], 0
-    for modality in modalities:
-        blocks.append(Block(modality, at, at + DIMS[modality], 1.0 / len(modalities), f"{modality}_embedding"))
-        at += DIMS[modality]
-    return tuple(blocks)
 
 
 def stratified(labels: NDArray[np.int64], lines: NDArray[np.int64], count: int, seed: int) -> NDArray[np.intp]:
@@ -247,16 +233,6 @@ def embedded(
         there = {name: int(i) for name, has in zip(DIMS, present[i], strict=True) if has}
         out.append(run.embed(run.sources(corpus, there)))
     return np.array(out)
-
-
-def _prior(z: NDArray[np.float64], blocks: Sequence[Block], corpus: Corpus) -> NDArray[np.float64]:
-    """Give the covariance inside the classes of the lines, (d, d); modalities are taken as independent."""
-    covariances = []
-    for block in blocks:
-        there = corpus.present[:, list(DIMS).index(block.modality)]
-        material = Material(z[there, block.start : block.stop], corpus.lines[there], corpus.labels[there])
-        covariances.append(within(material.features, material))
-    return prior_of(covariances)
 
 
 def _golden(

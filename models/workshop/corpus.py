@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.workshop.encoders import GREY_MEAN, GREY_STD, Maps
 from models.workshop.fusion import Fused, FusionModel
+from models.workshop.untouched import pooled
 
 Rows = NDArray[np.intp] | slice
 
@@ -92,5 +93,13 @@ class Corpus:
         """Give z of every sample, (n, 128), without gradients."""
         model.eval()
         with torch.no_grad():
-            parts = np.array_split(np.arange(len(self)), max(len(self) // BATCH, 1))
-            return torch.cat([self.fused(model, rows).z for rows in parts])
+            return torch.cat([self.fused(model, rows).z for rows in self._batches()])
+
+    def pooled(self, model: FusionModel) -> Tensor:
+        """Give mean and maximum of every channel of the backbone's maps, (n, 2 channels), without gradients."""
+        model.eval()
+        with torch.no_grad():
+            return torch.cat([pooled(self.maps(model, rows)) for rows in self._batches()])
+
+    def _batches(self) -> list[NDArray[np.intp]]:
+        return np.array_split(np.arange(len(self)), max(len(self) // BATCH, 1))

@@ -26,6 +26,9 @@ CHANNELS: Final = (40, 80, 112, 192, 320)
 FEATURES: Final = 2 * sum(CHANNELS)
 """Mean and maximum of every channel."""
 
+MATRIX: Final = "projection.matrix"
+OFFSET: Final = "projection.offset"
+
 MEAN: Final = 127.0
 STD: Final = 128.0
 """What the published weights expect: grey levels brought to -1…1."""
@@ -63,14 +66,14 @@ def export(side_px: int, path: Path) -> onnx.ModelProto:
 
 
 def projected(
-    model: onnx.ModelProto, mean: NDArray[np.float64], matrix: NDArray[np.float64], output: str
+    model: onnx.ModelProto, matrix: NDArray[np.floating], offset: NDArray[np.floating], output: str
 ) -> onnx.ModelProto:
     """Put the projection behind the pooled features, in float32: it is where small differences count.
 
     Args:
         model: gives `image_features` (1, F).
-        mean: subtracted from the features, shape (F,).
         matrix: shape (F, d).
+        offset: added to what the matrix gives, shape (d,).
         output: name of the result, (1, d).
 
     Returns:
@@ -80,7 +83,7 @@ def projected(
     whole.CopyFrom(model)
     features = whole.graph.output[0].name
     whole.graph.node.append(_gemm(features, output))
-    whole.graph.initializer.extend(_affine(mean, matrix))
+    whole.graph.initializer.extend(_affine(matrix, offset))
     del whole.graph.output[:]
     whole.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, matrix.shape[1])))
     onnx.checker.check_model(whole, full_check=True)
@@ -94,7 +97,7 @@ def projection(source: str, mean: NDArray[np.float64], matrix: NDArray[np.float6
         "projection",
         [helper.make_tensor_value_info(source, TensorProto.FLOAT, (1, matrix.shape[0]))],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, matrix.shape[1]))],
-        _affine(mean, matrix),
+        _affine(matrix, -mean @ matrix),
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
@@ -102,11 +105,17 @@ def projection(source: str, mean: NDArray[np.float64], matrix: NDArray[np.float6
 
 
 def _gemm(source: str, output: str) -> onnx.NodeProto:
-    return helper.make_node("Gemm", [source, "projection.matrix", "projection.offset"], [output], name="projection")
+    return helper.make_node("Gemm", [source, MATRIX, OFFSET], [output], name="projection")
 
 
-def _affine(mean: NDArray[np.float64], matrix: NDArray[np.float64]) -> list[onnx.TensorProto]:
+def affine_of(part: onnx.ModelProto) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give matrix and offset of the projection in a part."""
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in part.graph.initializer}
+    return stored[MATRIX], stored[OFFSET]
+
+
+def _affine(matrix: NDArray[np.floating], offset: NDArray[np.floating]) -> list[onnx.TensorProto]:
     return [
-        numpy_helper.from_array(matrix.astype(np.float32), "projection.matrix"),
-        numpy_helper.from_array((-mean @ matrix).astype(np.float32), "projection.offset"),
+        numpy_helper.from_array(matrix.astype(np.float32), MATRIX),
+        numpy_helper.from_array(offset.astype(np.float32), OFFSET),
     ]

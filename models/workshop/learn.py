@@ -21,7 +21,8 @@ from models.bundle import MANIFEST
 from models.errors import BundleRefused
 from models.manifest import FittedOn
 from models.source import VibrationSpec
-from models.workshop.build import STRENGTH, Facts, build
+from models.workshop.blocks import STRENGTH
+from models.workshop.build import Facts, build
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus
 from models.workshop.courses import Course, Side, named
@@ -29,13 +30,14 @@ from models.workshop.data.sample import not_a_slug
 from models.workshop.distributed import ALONE, Ranks, together
 from models.workshop.errors import WorkshopError
 from models.workshop.fewshot import LOSSES, FewShot, imprint
-from models.workshop.fusion import METHODS, SIDE_PX, FusionModel
+from models.workshop.fusion import IMAGE_DIMS, METHODS, SIDE_PX, UNTOUCHED_DIMS, FusionModel
+from models.workshop.halve import halve
 from models.workshop.options import Options
 from models.workshop.quantize import DEPTHWISE_IN_FLOAT
 from models.workshop.train import train
 from models.workshop.weights import save_weights
 
-VERSION: Final = "1.2.0"
+VERSION: Final = "1.3.0"
 
 EPOCHS: Final = 20
 
@@ -53,6 +55,7 @@ class Choice:
         seed: of everything random.
         side_px: side of the square that a picture is scaled to [px].
         compression: how gradients travel between processes, see `options.COMPRESSIONS`.
+        untouched_dims: of the picture's block, for what a frozen backbone sees untouched; of one that is trained, none.
     """
 
     image_encoder: str = "efficientnet_lite0"
@@ -63,6 +66,7 @@ class Choice:
     seed: int = 1
     side_px: int = SIDE_PX
     compression: str = "none"
+    untouched_dims: int = UNTOUCHED_DIMS
 
     def model(self, classes: Sequence[str], vibration: VibrationSpec) -> FusionModel:
         """Make the model, not trained yet; raises `WorkshopError` where there is none of that name."""
@@ -134,6 +138,8 @@ def fit(
     result = train(task, run, choice.options(), ranks=ranks)
     if ranks.leads:
         model.load_state_dict(torch.load(result.weights, weights_only=True))
+        if choice.untouched_dims and model.image_encoder.frozen and training.modalities[0]:
+            halve(model, training, choice.untouched_dims)
         imprint(model, training)
         save_weights(model, run / "weights.pth")
     return result.metrics
@@ -154,7 +160,7 @@ def pack(
         licence=course.licence,
         fitted_on=(FittedOn(course.title, tuple(f"{name}/{slug}" for slug in dataset.classes), dataset.licence),),
     )
-    card = _card(name, course, choice, metrics, backbone)
+    card = _card(name, course, choice, metrics, model)
     bundle, proof = build(model, training, facts, folder, seed=choice.seed, card=card)
     size = sum(path.stat().st_size for path in folder.iterdir())
     sys.stderr.write(
@@ -167,7 +173,16 @@ def _collected(course: Course, side: Side, model: FusionModel, *, varied: bool) 
     return collect(side.dataset, side.entries, model, shows=course.shows, line_of=course.line_of, varied=varied)
 
 
-def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], backbone: str) -> str:
+def halves(model: FusionModel) -> str:
+    """Give the sentence of a card about what is untouched."""
+    if model.untouched is None:
+        return "All of both is trained."
+    own = model.design.untouched_dims
+    return f"Of the picture's {IMAGE_DIMS} dimensions {own} are what the frozen network sees untouched."
+
+
+def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], model: FusionModel) -> str:
+    backbone = model.image_encoder.backbone.origin
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnx", "nncf", "openvino", "onnxruntime"))
     figures = ", ".join(f"{what.replace('accuracy_', 'by the ')} {share:.3f}" for what, share in metrics.items())
     return f"""# {name} {VERSION}
@@ -176,7 +191,7 @@ def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], 
   first convolution and the first {DEPTHWISE_IN_FLOAT} depthwise ones. One token for each 16 x 16 pixels.
 - **Vibration.** `{choice.vibration_encoder}`.
 - **Fusion.** `{choice.method}`: {METHODS[choice.method]}. Each modality has its block of the embedding; a missing one
-  is masked and changes nothing in the other.
+  is masked and changes nothing in the other. {halves(model)}
 - **Trained** by the loss `{choice.loss}`: {LOSSES[choice.loss]}. The best epoch was chosen by the side of validation,
   five examples of each class: {figures} (classes that a modality cannot tell count as good).
 - **Data.** {course.title}; licence of the data: {course.training.dataset.licence}. Samples and physical things:
@@ -185,7 +200,8 @@ def _card(name: str, course: Course, choice: Choice, metrics: dict[str, float], 
 {course.table}
 ```
 
-- **Prior.** Covariance inside the classes of the side of training, worth {STRENGTH:g} samples.
+- **Prior.** Covariance inside the classes of the side of training, wider where dimensions are trained; worth
+  {STRENGTH:g} samples.
 {{proof}}
 - **Limits.** What it was not trained on it has not seen; figures on things that took no part are in `docs/bundles.md`.
 - **Licence.** {course.licence}.
@@ -210,6 +226,7 @@ def main() -> int:
     parser.add_argument("--side-px", type=int, default=default.side_px, help="of the picture (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
     parser.add_argument("--compression", default=default.compression, help="under torchrun (default: %(default)s)")
+    parser.add_argument("--untouched-dims", type=int, default=default.untouched_dims, help="default: %(default)s")
     arguments = parser.parse_args()
     choice = Choice(**{name: getattr(arguments, name) for name in Choice.__dataclass_fields__})
     try:
@@ -239,6 +256,11 @@ def main() -> int:
 def _check(choice: Choice, folder: Path) -> None:
     """Refuse now what would be refused after minutes of training; raises `WorkshopError`."""
     choice.options()
+    if not 0 <= choice.untouched_dims < IMAGE_DIMS:
+        raise WorkshopError(
+            f"untouched dimensions must be from 0 to {IMAGE_DIMS - 1}, got {choice.untouched_dims}",
+            hint=f"take {UNTOUCHED_DIMS}",
+        )
     name = folder.resolve().name
     if why := not_a_slug(name):
         raise WorkshopError(f"{folder} cannot be the folder of a bundle: {why}", hint="a bundle is named as its folder")

@@ -12,9 +12,8 @@ from models.embedding import dequantise, quantise
 from models.head import Prior
 from models.knowledge import Knowledge
 from models.manifest import Block
-from models.workshop.build import DIMS, STRENGTH, blocks_of
+from models.workshop.blocks import DIMS, STRENGTH, blocks_of, prior_covariance
 from models.workshop.corpus import Corpus
-from models.workshop.fit import Material, prior_of, within
 from models.workshop.fusion import FusionModel
 from models.workshop.separation import Chances
 
@@ -48,12 +47,8 @@ def seen_by(model: FusionModel, training: Corpus, samples: Corpus) -> Seen:
     modalities = [name for name, there in zip(DIMS, training.modalities, strict=True) if there]
     blocks = blocks_of(modalities)
     own, z = (_embedded(model, corpus, modalities) for corpus in (training, samples))
-    within_blocks = []
-    for block in blocks:
-        there = training.present[:, list(DIMS).index(block.modality)]
-        material = Material(own[there, block.start : block.stop], training.lines[there], training.labels[there])
-        within_blocks.append(within(material.features, material))
-    return Seen(np.array([quantise(row) for row in z]), blocks, Prior(prior_of(within_blocks), STRENGTH))
+    prior = Prior(prior_covariance(own, blocks, training, model), STRENGTH)
+    return Seen(np.array([quantise(row) for row in z]), blocks, prior)
 
 
 def chances(

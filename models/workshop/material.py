@@ -5,7 +5,7 @@ Imaginary lines (`textures`) and designs of the simulated casting other than the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from models.augment import AUGMENTATIONS, augment_picture, augment_vibration
 from models.castings import CLASSES, CastingLine
+from models.features import vibration_features
+from models.source import VibrationSpec
 from models.workshop.textures import draw_line
 
 TEXTURE_LINES: Final = 60
@@ -46,6 +48,35 @@ class Thing:
     picture: NDArray[np.uint8]
     samples: NDArray[np.float32] | None = None
     rate_hz: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Source tensors of labelled things.
+
+    Attributes:
+        pictures: (1, 3, side, side) float32, one a thing, kept as the uint8 they were made of.
+        windows: (n, F), NaN where there was no vibration.
+        lines: shape (n,).
+        classes: shape (n,).
+    """
+
+    pictures: list[NDArray[np.uint8]]
+    windows: NDArray[np.float64]
+    lines: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+
+def gather(things: Iterable[Thing], spec: VibrationSpec) -> Sources:
+    """Make the source tensors of things; `spec` says how a window is looked at."""
+    pictures, windows, lines, classes = [], [], [], []
+    for thing in things:
+        pictures.append(thing.picture)
+        lines.append(thing.line)
+        classes.append(thing.class_index)
+        if thing.samples is not None:
+            windows.append(vibration_features(thing.samples, thing.rate_hz, spec)[0])
+    return Sources(pictures, np.array(windows, dtype=np.float64), np.array(lines), np.array(classes))
 
 
 def textures(seed: int) -> Iterator[Thing]:

@@ -13,7 +13,7 @@ import argparse
 import re
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ from models.workshop.corpus import Corpus
 from models.workshop.courses import Course, named
 from models.workshop.data import ordered_classes
 from models.workshop.errors import WorkshopError
-from models.workshop.export import ImagePart, exported
+from models.workshop.export import ImagePart, exported, with_maps
 from models.workshop.fusion import VIBRATION
 from models.workshop.learn import VERSION, Choice
 from models.workshop.pack import Contents, write_bundle
@@ -72,13 +72,58 @@ def requantise(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
         raise WorkshopError(f"{old.name} looks at no picture", hint="nothing of it is in INT8")
     parts = {part.role: onnx.load_from_string(old.part_bytes(part.role)) for part in manifest.parts}
     dense = recovered(parts["image"], manifest.picture.width)
-    corpus = _samples(course, Choice(seed=seed, side_px=manifest.picture.width), seed)
-    everyone = np.arange(len(corpus))
-    exact = embedded(parts | {"image": dense}, manifest.blocks, corpus, everyone, "float32")
+    choice = Choice(seed=seed, side_px=manifest.picture.width, image_encoder="resnet18")  # nobody needs maps here
+    corpus = samples(course, choice)
+    exact = embedded(parts | {"image": dense}, manifest.blocks, corpus, np.arange(len(corpus)), "float32")
     chosen = stratified(corpus.labels, corpus.lines, CALIBRATION, seed)
     parts["image"] = quantised(dense, [tensor_of(corpus.pictures[i]) for i in chosen])
-    z = embedded(parts, manifest.blocks, corpus, everyone, "INT8")
-    agrees = agreement(exact, z, everyone, corpus.labels, corpus.lines)
+    z = embedded(parts, manifest.blocks, corpus, np.arange(len(corpus)), "INT8")
+    how = f"- **Quantised anew** by `models.workshop.requantise`, with the trained weights of {manifest.version}."
+    made_by = f"models.workshop.requantise {VERSION} of {manifest.version} ({manifest.created_by})"
+    return replaced(old, parts, Samples(corpus, exact, z), old.prior().covariance, made_by, how)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a bundle is proven on.
+
+    Attributes:
+        corpus: samples of the side of training.
+        exact: their embeddings in float32, (n, d).
+        z: the same in INT8.
+    """
+
+    corpus: Corpus
+    exact: NDArray[np.float64]
+    z: NDArray[np.float64]
+
+
+def replaced(
+    old: Bundle,
+    parts: dict[str, onnx.ModelProto],
+    proven: Samples,
+    prior: NDArray[np.float64],
+    made_by: str,
+    how: str,
+) -> tuple[Bundle, Proof]:
+    """Put a bundle with other parts in the place of an old one.
+
+    Args:
+        old: whose place it takes.
+        parts: by role.
+        proven: that the parts are one model in float32 and in INT8.
+        prior: covariance inside the classes.
+        made_by: program and what it had.
+        how: line of the card.
+
+    Returns:
+        The bundle and how exact it is.
+
+    Raises:
+        WorkshopError: INT8 gives too many samples another class.
+    """
+    corpus, exact, z = proven.corpus, proven.exact, proven.z
+    agrees = agreement(exact, z, np.arange(len(corpus)), corpus.labels, corpus.lines)
     if agrees < AGREES:
         raise WorkshopError(
             f"INT8 gives {1 - agrees:.1%} of {len(corpus)} samples another class, at most {1 - AGREES:.0%} may be",
@@ -88,7 +133,8 @@ def requantise(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
     vectors, apart = _golden(old, parts)
     tolerance = round(max(TOLERANCE_FACTOR * apart, 0.002), 4)
     proof = Proof(agrees, (float(np.median(cosine)), float(np.quantile(cosine, 0.01))), apart, tolerance)
-    return write_bundle(_contents(old, parts, vectors, proof), old.folder), proof
+    contents = _contents(old, parts, vectors, proof, how)
+    return write_bundle(replace(contents, prior=prior, created_by=made_by), old.folder), proof
 
 
 def recovered(integers: onnx.ModelProto, side_px: int) -> onnx.ModelProto:
@@ -110,6 +156,8 @@ def recovered(integers: onnx.ModelProto, side_px: int) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as scratch:
         picture = {"picture": torch.zeros(1, 3, side_px, side_px)}
         dense = exported(ImagePart(model).eval(), picture, ["image_tokens"], Path(scratch) / "part.onnx")
+    if len(integers.graph.output) > 1:
+        dense = with_maps(dense)
     ours, theirs = (_convolutions(part) for part in (dense, integers))
     constants = {tensor.name: tensor for tensor in dense.graph.initializer}
     if [[a.shape for a in arrays] for _, arrays in ours] != [[a.shape for a in arrays] for _, arrays in theirs]:
@@ -135,13 +183,13 @@ def _convolutions(model: onnx.ModelProto) -> list[tuple[list[str], list[NDArray[
     return [(list(node.input[1:]), [stored[name] for name in node.input[1:]]) for node in nodes]
 
 
-def _samples(course: Course, choice: Choice, seed: int) -> Corpus:
-    """Collect samples of the side of training, of every class and line alike."""
+def samples(course: Course, choice: Choice) -> Corpus:
+    """Collect samples of the side of training, of every class and line alike, as a model of `choice` perceives them."""
     side, classes = course.training, ordered_classes(course.training.dataset.classes)
     labels = np.array([classes.index(entry.label) for entry in side.entries])
     lines = np.unique([course.line_of(entry) for entry in side.entries], return_inverse=True)[1].astype(np.int64)
-    entries = [side.entries[i] for i in stratified(labels, lines, PROVEN, seed)]
-    model = replace(choice, image_encoder="resnet18").model(classes, course.vibration)  # nobody needs a backbone's maps
+    entries = [side.entries[i] for i in stratified(labels, lines, PROVEN, choice.seed)]
+    model = choice.model(classes, course.vibration)
     return collect(side.dataset, entries, model, shows=course.shows, line_of=course.line_of, varied=True)
 
 
@@ -160,7 +208,7 @@ def _golden(old: Bundle, parts: dict[str, onnx.ModelProto]) -> tuple[dict[str, N
 
 
 def _contents(
-    old: Bundle, parts: dict[str, onnx.ModelProto], golden: dict[str, NDArray[Any]], proof: Proof
+    old: Bundle, parts: dict[str, onnx.ModelProto], golden: dict[str, NDArray[Any]], proof: Proof, how: str
 ) -> Contents:
     manifest, prior = old.manifest, old.prior()
     return Contents(
@@ -180,19 +228,16 @@ def _contents(
         golden=golden,
         tolerance=proof.tolerance,
         fitted_on=manifest.fitted_on,
-        card=_card(old, proof),
+        card=_card(old, proof, how),
     )
 
 
-def _card(old: Bundle, proof: Proof) -> str:
+def _card(old: Bundle, proof: Proof, how: str) -> str:
     """Give the old card with the new proof, without what was measured of the old bundle."""
     facts = (old.folder / CARD).read_text().partition("\n## ")[0]
     facts = re.sub(r"\A# .*", f"# {old.name} {VERSION}", facts)
     facts = re.sub(r"(?m)^- \*\*(INT8 against|OpenVINO against).*\n", "", facts)
-    return (
-        f"{facts.rstrip()}\n- **Quantised anew** by `models.workshop.requantise`, with the trained weights of "
-        f"{old.manifest.version}.\n{proof_text(proof)}\n"
-    )
+    return f"{facts.rstrip()}\n{how}\n{proof_text(proof)}\n"
 
 
 def main() -> int:

@@ -5,7 +5,8 @@
 Every pair of neighbours in the list of classes is left out once, so each class twice. A model is trained on the others
 and compared with bundles that saw none of them, on the same examples and questions, with the classifier of the station.
 Examples of the classes that were trained on come from the side of validation, questions from the side of test; of those
-left out, from different things. Models are float32, bundles as they ship; examples enter without variants.
+left out, from different things. Models are float32, bundles as they ship; examples enter without variants. Beside them
+stands what the frozen backbone sees untouched, in as many numbers.
 """
 
 from __future__ import annotations
@@ -21,25 +22,33 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from models.bundle import Bundle
+from models.embedding import quantise
 from models.errors import BundleRefused
+from models.head import Prior
+from models.workshop.blocks import STRENGTH, blocks_of
 from models.workshop.collect import collect
 from models.workshop.corpus import Corpus
 from models.workshop.data import IMAGE, FolderData, Sides, check_leak, split, survey
 from models.workshop.embedder import Embedder
 from models.workshop.errors import WorkshopError
-from models.workshop.fewshot import LOSSES
-from models.workshop.fusion import VIBRATION
+from models.workshop.fit import Material, prior_of, within
+from models.workshop.fusion import IMAGE_DIMS, VIBRATION, FusionModel
 from models.workshop.learn import Choice, fit
 from models.workshop.lesson import Seen, chances, seen_by
 from models.workshop.progress import tracked
+from models.workshop.untouched import Untouched
 
 SHOTS: Final = 5
 EPISODES: Final = 20
 """For each pair; each with other examples."""
 
 BOOTSTRAP: Final = 1000
+
+TRAINED: Final = "half trained"
+UNTOUCHED: Final = "untouched"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +129,29 @@ def trained(
     Returns:
         What it sees.
     """
-    known = ~np.isin(training.labels, left_out)
-    taught = training.only(np.flatnonzero(known & (sides == "train")))
-    validation = everything.only(np.flatnonzero(known & (sides == "val")))
+    taught = _known(training, sides, left_out, "train")
+    validation = _known(everything, sides, left_out, "val")
     model = choice.model(taught.classes, VIBRATION)
     with tempfile.TemporaryDirectory() as scratch:
         fit(model, taught, validation, choice, Path(scratch) / "run")
     return seen_by(model, taught, everything)
+
+
+def untouched(
+    training: Corpus, everything: Corpus, sides: NDArray[np.str_], left_out: Sequence[int], model: FusionModel
+) -> Seen:
+    """Let a frozen backbone see everything, with as many numbers as a picture's block has; see `trained`."""
+    taught = _known(training, sides, left_out, "train")
+    projection = Untouched(sum(model.image_encoder.backbone.channels), IMAGE_DIMS)
+    own, others = (corpus.pooled(model) for corpus in (taught, everything))
+    projection.fit(own)
+    unit, z = (F.normalize(projection.project(rows), dim=1).double().numpy() for rows in (own, others))
+    prior = prior_of([within(unit, Material(unit, taught.lines, taught.labels))])
+    return Seen(np.array([quantise(row) for row in z]), blocks_of(["image"]), Prior(prior, STRENGTH))
+
+
+def _known(corpus: Corpus, sides: NDArray[np.str_], left_out: Sequence[int], side: str) -> Corpus:
+    return corpus.only(np.flatnonzero(~np.isin(corpus.labels, left_out) & (sides == side)))
 
 
 def shipped(bundle: Bundle, data: FolderData) -> Seen:
@@ -154,7 +179,7 @@ def study(folder: Path, bundles: Sequence[Bundle], choice: Choice, seed: int) ->
         seed: of sides, episodes and training.
 
     Returns:
-        One line for each bundle and each loss.
+        One line for each bundle, for what is untouched, and for the models.
 
     Raises:
         WorkshopError: the data cannot be learned from.
@@ -171,10 +196,9 @@ def study(folder: Path, bundles: Sequence[Bundle], choice: Choice, seed: int) ->
     left_out = pairs(data.classes)
     fixed = {bundle.name: shipped(bundle, data) for bundle in bundles}
     for number, pair in enumerate(left_out):
-        seen = dict(fixed)
-        for loss in LOSSES:
-            sys.stderr.write(f"without {' and '.join(data.classes[i] for i in pair)}, loss {loss}\n")
-            seen[loss] = trained(training, everything, sides, pair, replace(choice, loss=loss, seed=seed))
+        seen = fixed | {UNTOUCHED: untouched(training, everything, sides, pair, model)}
+        sys.stderr.write(f"without {' and '.join(data.classes[i] for i in pair)}\n")
+        seen[TRAINED] = trained(training, everything, sides, pair, replace(choice, seed=seed))
         drawn = [questions(everything, sides, pair, np.random.default_rng((seed, number, i))) for i in range(EPISODES)]
         for name, view in seen.items():
             kinds.setdefault(name, []).append(

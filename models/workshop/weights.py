@@ -52,6 +52,7 @@ def load_weights(path: Path) -> FusionModel:
             classes=design.classes,
             vibration=design.vibration,
             side_px=design.side_px,
+            untouched_dims=design.untouched_dims,
         )
         _fill(model, content["state"], path)
     except (KeyError, TypeError, msgspec.ValidationError) as error:
@@ -78,6 +79,7 @@ def load_into(model: FusionModel, path: Path) -> None:
                 hint="build the model with the same, or make other weights",
             )
     model.directions, model.design = stored.directions, stored.design
+    model.untouched, model.image_pool = stored.untouched, stored.image_pool
     model.load_state_dict(stored.state_dict())
 
 

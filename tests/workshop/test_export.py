@@ -7,9 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
 
-from models.workshop.export import FusionPart, SharesPart, parts_of, shares_of  # noqa: E402 (torch may be missing)
-from models.workshop.fusion import FusionModel  # noqa: E402
-from models.workshop.runner import Model  # noqa: E402
+from models.shares import token_terms  # noqa: E402 (torch may be missing)
+from models.workshop.export import MAPS, FusionPart, SharesPart, parts_of, shares_of  # noqa: E402
+from models.workshop.fusion import UNTOUCHED_DIMS, FusionModel  # noqa: E402
+from models.workshop.runner import RUNTIMES, Model  # noqa: E402
+from tests.workshop.frozen_backbone import FROZEN, frozen_model, offer_frozen  # noqa: E402
 
 pytestmark = pytest.mark.workshop
 
@@ -66,3 +68,41 @@ def test_what_judges_a_part_gives_nothing_but_the_embedding() -> None:
     fusion = parts_of(model, ("image", "vibration"))["fusion"]
 
     assert [tensor.name for tensor in fusion.graph.output] == ["image_embedding", "vibration_embedding"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_terms_of_what_is_untouched_add_up_to_the_block_that_judges(
+    runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_frozen(monkeypatch)
+    model = frozen_model(SIDE_PX)
+    made = parts_of(model, ("image",)) | {"shares": shares_of(model, ("image",))}
+    parts = {role: Model(part.SerializeToString(), runtime) for role, part in made.items()}
+    rng = np.random.default_rng(8)
+    flat = np.full((1, 3, SIDE_PX, SIDE_PX), 0.3, np.float32)  # every place is as high as every other
+
+    for picture in (rng.normal(size=flat.shape).astype(np.float32), flat):
+        seen = parts["image"].run({"picture": picture})
+        assert list(seen) == ["image_tokens", *MAPS]
+        for there in (1.0, 0.0):
+            feed = seen | {"image_mask": np.full((1, seen["image_tokens"].shape[1]), there, np.float32)}
+            (raw,) = parts["fusion"].run(feed).values()
+            with torch.no_grad():
+                present = torch.tensor([[there > 0, False]])
+                want = model(torch.from_numpy(picture), torch.zeros(1, *model.vibration_encoder.shape), present).image
+            np.testing.assert_allclose(raw, want.raw, atol=1e-5)
+            if there:
+                terms = token_terms(*parts["shares"].run(feed).values())
+                np.testing.assert_allclose(terms.sum(axis=0), raw[0], atol=1e-5)
+                halves = raw[0, :UNTOUCHED_DIMS], raw[0, UNTOUCHED_DIMS:]
+                np.testing.assert_allclose([np.linalg.norm(half) for half in halves], 1.0, atol=1e-5)
+            else:
+                assert not raw.any()
+
+
+def test_a_model_that_is_trained_whole_gives_no_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer_frozen(monkeypatch)
+    parts = parts_of(FusionModel(FROZEN, "filterbank", side_px=SIDE_PX), ("image",))
+
+    assert [tensor.name for tensor in parts["image"].graph.output] == ["image_tokens"]
+    assert [tensor.name for tensor in parts["fusion"].graph.input] == ["image_tokens", "image_mask"]

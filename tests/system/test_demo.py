@@ -151,7 +151,7 @@ def test_an_agent_that_has_ended_says_why(error: Exception, kind: type[EdgeAgent
 def test_a_bench_whose_device_cannot_be_loaded_ends_with_the_reason_and_leaves_nothing_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*arguments: object, beside: bool) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
         raise ConfigError("this bundle does not fit", hint="name another one")
 
     config = Config.defaults(tmp_path)

@@ -67,7 +67,7 @@ def kinds(agent: Agent) -> set[str]:
 def test_a_device_that_is_dead_from_the_start_leaves_every_part_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dead(*arguments: object) -> Encoder:
+    def dead(*arguments: object, **named: object) -> Encoder:
         raise DeviceFault("no such device", hint="plug it in")
 
     monkeypatch.setattr(Encoder, "at_spots", dead)
@@ -162,7 +162,7 @@ def test_a_source_whose_thread_fails_is_opened_again(tmp_path: Path, monkeypatch
 
 
 def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dead(*arguments: object) -> Encoder:
+    def dead(*arguments: object, **named: object) -> Encoder:
         raise DeviceFault("no such device", hint="plug it in")
 
     monkeypatch.setattr(Encoder, "at_spots", dead)

@@ -67,7 +67,9 @@ class Known:
         good = learned.good if config.normality else None
         normality = None if good is None else good.normality
         space = space_of(bundle, learned.guiding)
-        judge = Judge(space, learned.knowledge, held_out(learned, drawn, bundle.normal), config, normality)
+        ranked = held_out(learned, drawn, bundle.normal)
+        yield None
+        judge = Judge(space, learned.knowledge, ranked, config, normality)
         for _ in judge.preparing():
             yield None
         return cls(learned, judge, state.change, space)

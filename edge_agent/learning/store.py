@@ -8,6 +8,7 @@ thread; only one thread may write.
 from __future__ import annotations
 
 import contextlib
+from hashlib import sha256
 from typing import Final
 
 from msgspec.structs import replace
@@ -110,16 +111,17 @@ class KnowledgeStore:
         return slot.change or Change("adopt", "", (), WHO, utc)
 
     def settle(self, active: Learned, candidate: Learned | None) -> bool:
-        """Write what `load` derived, where it is not what is on the disk: pictures are to be looked at otherwise now.
+        """Write what `load` derived, where it is not what is on the disk.
 
-        The states keep their place and what made them; nothing can be undone that nobody did.
+        It is not where pictures are to be looked at otherwise now, or an older release knew good parts otherwise. The
+        states keep their place and what made them; nothing can be undone that nobody did.
 
         Args:
             active: what is judged by.
             candidate: what was proposed and not yet promoted.
 
         Returns:
-            Whether the active state is another one now.
+            Whether the knowledge of the active state is another one now.
 
         Raises:
             Unavailable: the disk is full or failing.
@@ -129,11 +131,12 @@ class KnowledgeStore:
         waiting = None if now.candidate is None or candidate is None else self._settled(now.candidate, candidate)
         if (slot, waiting) != (now.active, now.candidate):
             self._turn(RecipeSlots(slot, now.history, waiting))
-        return slot != now.active
+        return slot.knowledge != now.active.knowledge
 
     def _settled(self, slot: Slot, learned: Learned) -> Slot:
         """Give the slot of what is known in it by now, which is this very slot where that is what it names."""
-        same = learned.knowledge.digest == slot.knowledge or not slot.knowledge
+        good = "" if learned.good is None else sha256(learned.good.to_bytes()).hexdigest()
+        same = (learned.knowledge.digest, good) == (slot.knowledge, slot.good) or not slot.knowledge
         return slot if same else self._states.write(learned, slot.change)
 
     def remove_carried(self) -> None:

@@ -10,12 +10,14 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from learned_values import EMPTY, NOTHING, SmallBundle, details, exemplar, identity, rows, taught, undone
+from learned_values import EMPTY, NOTHING, UTC, SmallBundle, details, exemplar, identity, rows, taught, undone
 
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
+from edge_agent.learning import goodparts
 from edge_agent.learning.blobs import blob_name
 from edge_agent.learning.example import Example, encode_npy
 from edge_agent.learning.exemplar import Chunk, Exemplar, Role
+from edge_agent.learning.goodparts import encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
 from edge_agent.learning.raw import example_of, keep
@@ -613,3 +615,25 @@ def test_a_slot_without_blobs_is_knowing_nothing() -> None:
 
     assert store_slots(disk).active == Slot(change=change("good"))
     assert identity(store(disk).load().active.learned) == identity(NOTHING)
+
+
+def test_what_an_older_release_knew_without_lots_is_written_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = FakeDisk()
+    opened = store(disk)
+    opened.load()
+    good = tuple(exemplar(i, "good", (Role.FIT, Role.RING)[i % 2], utc=UTC + i // 6) for i in range(12))
+    good = tuple(replace(e, details=opened.blobs.write(encode_details(details(i)))) for i, e in enumerate(good))
+    with monkeypatch.context() as older:
+        older.setattr(goodparts, "lots_of", lambda learned: {})
+        opened.save(opened.completed(taught(good)), Change("teach", "good", (), "ann", UTC))
+    before = store_slots(disk).active
+    started = store(disk)
+    active = started.load().active.learned
+
+    assert active.good is not None and active.good.lots
+    assert not started.settle(active, None), "nothing that anybody was taught has changed"
+    after = store_slots(disk).active
+    assert (after.knowledge, after.change) == (before.knowledge, before.change) and after.good != before.good
+    again = store(disk)
+    assert again.load().active.learned.good is not None and store_slots(disk).active == after
+    assert not again.settle(active, None) and store_slots(disk).active == after

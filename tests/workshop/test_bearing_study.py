@@ -15,7 +15,7 @@ from models.workshop.data import CwruData  # noqa: E402
 from models.workshop.encoders import VIBRATION_ENCODERS  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
 
-pytestmark = [pytest.mark.workshop, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.workshop, pytest.mark.timeout(600)]
 
 TONES_HZ = {"normal": 500.0, "B": 1_000.0, "IR": 2_000.0, "OR@6": 4_000.0}
 

@@ -19,7 +19,7 @@ from models.workshop.courses import Course, Side  # noqa: E402
 from models.workshop.data import Entry, Sample, ordered_classes  # noqa: E402
 from models.workshop.errors import WorkshopError  # noqa: E402
 
-pytestmark = [pytest.mark.workshop, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.workshop, pytest.mark.timeout(600)]
 
 SIDE_PX = 64
 WINDOW, RATE_HZ = 2_133, 26_667.0

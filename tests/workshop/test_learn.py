@@ -23,7 +23,7 @@ from models.workshop.requantise import recovered, requantise  # noqa: E402
 from models.workshop.runner import RUNTIMES, Runner  # noqa: E402
 from models.workshop.weights import load_weights, save_weights  # noqa: E402
 
-pytestmark = [pytest.mark.workshop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.workshop, pytest.mark.timeout(1200)]
 
 SIDE_PX = 64
 EACH = 14

@@ -26,7 +26,7 @@ from tests.workshop.test_learn import draw  # noqa: E402
 
 FINE, COARSE = Lite0.channels
 
-pytestmark = [pytest.mark.workshop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.workshop, pytest.mark.timeout(1200)]
 
 
 def corpus(lines: int = 2, classes: int = 3, things: int = 8, each: int = 2) -> Corpus:

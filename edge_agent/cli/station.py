@@ -80,8 +80,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.config.file import load_config
 
+    read = [load_config(arguments.config)]  # what is wrong with the file is said before anything begins
+
     def make() -> Agent:
-        config = load_config(arguments.config)  # what is wrong with the file is said before anything begins
+        config = read.pop() if read else load_config(arguments.config)
         from edge_agent.inspection.headstart import HeadStart
 
         ahead = HeadStart(config)

@@ -178,11 +178,16 @@ def test_each_start_in_a_process_begins_by_what_the_file_says_then(
 
         def begin(self) -> None: ...
 
+    def says(bundle: str) -> None:
+        path.write_text(f'[recipe]\nname = "parts"\nbundle = "{bundle}"\n')
+
     def serve(make: Any) -> int:
-        for bundle in ("castings", "steel"):
-            path.write_text(f'[recipe]\nname = "parts"\nbundle = "{bundle}"\n')
-            make()
+        make()
+        says("steel")
+        make()
         return 0
+
+    says("castings")
 
     monkeypatch.setattr(headstart, "HeadStart", Remembers)
     monkeypatch.setattr(running, "begin", lambda path, ahead: None)

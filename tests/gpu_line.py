@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,36 +91,40 @@ class Line:
         device: what the lane runs on.
         kind: the dispatcher.
         batches: whether the table has rows of several pieces.
+        stands_in: what a second lane runs on, which does one job at a time; None for one lane.
     """
 
     def __init__(
-        self, device: Modelled, kind: type[Dispatcher[Any, Any]] = Dispatcher, *, batches: bool = True
+        self,
+        device: Modelled,
+        kind: type[Dispatcher[Any, Any]] = Dispatcher,
+        *,
+        batches: bool = True,
+        stands_in: Modelled | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.answers: dict[str, list[tuple[Embedding | EdgeAgentError, float]]] = {}
         self.deadlines_s: dict[str, float] = {}
         self.started: list[Started] = []
         self.coming: list[tuple[float, Callable[[], object]]] = []
-        self._device = device
         self._cost_s = 0.0
-        table_s = {size: device.takes_s(size) for size in device.sizes if batches} | dict(device.table_s)
-        way = Way[Encoder](
-            "gpu",
-            frozenset({"openvino/gpu"}),
-            self._load,
-            Encoder.prove,
-            lambda encoder: "openvino/gpu",
-            prove_together=Encoder.prove_together,
-            batches_s=lambda encoder, bundle: {n: s for n, s in table_s.items() if n in encoder.sizes},
-        )
-        self.dispatcher = kind(
-            [way], self.clock, lambda name: None, 1.0, hire=lambda *asked: Hand(self, *asked), room=1000
-        )
-        self._loading = True
-        self.dispatcher.open()
         self._loading = False
-        self.run_until(self.clock.now())
-        assert self.dispatcher.ready
+        table_s = {size: device.takes_s(size) for size in device.sizes if batches} | dict(device.table_s)
+        ways = [self._way("gpu", device, table_s)]
+        if stands_in is not None:
+            ways.append(self._way("npu", stands_in, {}))
+        self.dispatcher = kind(
+            ways,
+            self.clock,
+            lambda name: None,
+            1.0,
+            lambda way: True,
+            hire=lambda *asked: Hand(self, *asked),
+            room=1000,
+        )
+        self.dispatcher.open()
+        self.run_until(self.clock.now() + 1.0)
+        assert all(lane.state in ("in use", "ready") for lane in self.dispatcher.status(self.clock.now()).lanes)
 
     def submit(self, name: str, within_s: float) -> bool:
         """Submit a job; False where it is refused."""
@@ -153,24 +158,36 @@ class Line:
             waiting = (ticket.job.run.name for ticket in self.dispatcher._urgent.since(0))
             self.started.append(Started(now, tuple(t.job.run.name for t in task.tickets), tuple(waiting)))
         self._cost_s = 0.0
+        self._loading = not task.tickets
         try:
             value = work(task)
         except EdgeAgentError as error:
             return now + self._cost_s, Failed(task, error, now, now + self._cost_s)
         return now + self._cost_s, Done(task, value, now, now + self._cost_s)
 
-    def _load(self) -> Encoder:
-        batches = [{"image": GPU._replace(pieces=size), "vibration": CPU} for size in self._device.sizes]
-        return Encoder.at_spots(wide_bundle(), GPU, load=self._engines, batches=batches)
+    def _way(self, name: str, device: Modelled, table_s: Mapping[int, float]) -> Way[Encoder]:
+        return Way[Encoder](
+            name,
+            frozenset({f"openvino/{name}"}),
+            lambda: self._load(device),
+            Encoder.prove,
+            lambda encoder: f"openvino/{name}",
+            prove_together=Encoder.prove_together,
+            batches_s=lambda encoder, bundle: {n: s for n, s in table_s.items() if n in encoder.sizes},
+        )
 
-    def _engines(self, bundle: Any, spots: Any, parts: Any, cache: Any = None) -> dict[str, Engine]:
+    def _load(self, device: Modelled) -> Encoder:
+        batches = [{"image": GPU._replace(pieces=size), "vibration": CPU} for size in device.sizes]
+        return Encoder.at_spots(wide_bundle(), GPU, load=partial(self._engines, device), batches=batches)
+
+    def _engines(self, device: Modelled, bundle: Any, spots: Any, parts: Any, cache: Any = None) -> dict[str, Engine]:
         pieces = 1 if isinstance(spots, Spot) else spots["image"].pieces
         faults: dict[str, Any] = {}
         if pieces > 1:
             proofs = -(-WHOLE // pieces)
-            faults["fail_on"] = {call + proofs: error for call, error in self._device.fails_on.items()}
-            faults["nan_on"] = [call + proofs for call in range(1, 100) if call in self._device.nan_on]
-        image = engine("image", pieces, before=lambda call: self._spend(self._device.takes_s(pieces)), **faults)
+            faults["fail_on"] = {call + proofs: error for call, error in device.fails_on.items()}
+            faults["nan_on"] = [call + proofs for call in range(1, 100) if call in device.nan_on]
+        image = engine("image", pieces, before=lambda call: self._spend(device.takes_s(pieces)), **faults)
         return {"image": image} | ({"vibration": engine("vibration")} if pieces == 1 else {})
 
     def _spend(self, seconds: float) -> None:

@@ -30,6 +30,31 @@ def free_at_s(lane: Lane[H, R], now: float) -> float:
     return expected_s if now <= expected_s else now + (now - lane.since_s)
 
 
+def one_more_s(lane: Lane[H, R], ticket: Ticket[H, R]) -> float:
+    """Give by how much later a lane that is busy is free where a job waits for it [s]: it may do it with others."""
+    if ticket.alone:
+        return lane.pace(ticket.job.bundle).durations.p99_s
+    return min(s / pieces for pieces, s in lane.takes_s(ticket.job.bundle).items())
+
+
+def may_wait(lanes: Sequence[Lane[H, R]], ticket: Ticket[H, R], now: float) -> bool:
+    """Say whether a job that has no time on any lane may still have it on one, when that is free.
+
+    Args:
+        lanes: that work and have not had the job.
+        ticket: the job.
+        now: host monotonic time [s].
+
+    Returns:
+        True where none is idle, or one that is busy would be in time if it took the job first.
+    """
+    busy = [lane for lane in lanes if lane.task is not None]
+    in_time = (
+        free_at_s(lane, now) + lane.pace(ticket.job.bundle).durations.p99_s <= ticket.job.deadline_s for lane in busy
+    )
+    return any(in_time) or not any(lane.task is None for lane in lanes)
+
+
 def rescue_at_s(lane: Lane[H, R]) -> float:
     """Give when a lane's job may be given to a second lane as well [s, host monotonic]; infinite where it may not."""
     if lane.task is not None:
@@ -76,7 +101,7 @@ def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slac
     takes_s = lane.takes_s(bundle)
     alike = 0
     for ticket in waiting:
-        if ticket.alone or ticket.answered or ticket.job.bundle != bundle or lane.name in ticket.tried:
+        if ticket.alone or ticket.job.bundle != bundle or lane.name in ticket.tried:
             break
         alike += 1
     if len(takes_s) == 1 or alike < min(takes_s.keys() - {1}):

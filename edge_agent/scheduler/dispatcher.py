@@ -16,9 +16,9 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.mailbox import Mailbox, Overflow
 from edge_agent.runtime.worker import Done, Failed, Worker
+from edge_agent.scheduler import choice
 from edge_agent.scheduler.account import Account, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
-from edge_agent.scheduler.choice import choose, doubt, free_at_s, rescue_at_s, rescues, silent_at_s, together
 from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task
 from edge_agent.scheduler.rhythm import Rhythm
@@ -151,7 +151,7 @@ class Dispatcher(Generic[H, R]):
             self._urgent.take(0)
             self._account.late(first, now)
         usable = self._bank.usable()
-        if silent := [lane for lane in usable if lane.task is not None and silent_at_s(lane) <= now]:
+        if silent := [lane for lane in usable if lane.task is not None and choice.silent_at_s(lane) <= now]:
             usable = [*(lane for lane in usable if lane not in silent), *silent]  # who is silent is asked last
         if first is not None:
             self._give_out(usable, now)
@@ -162,25 +162,25 @@ class Dispatcher(Generic[H, R]):
 
     def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
-        free_at = {lane.name: free_at_s(lane, now) for lane in usable}
+        free_at = {lane.name: choice.free_at_s(lane, now) for lane in usable}
         idle = [lane for lane in usable if lane.task is None]
         place = 0
         while idle and place <= len(usable) and (ticket := self._urgent.at(place)) is not None:
             able = [lane for lane in usable if lane.name not in ticket.tried] if ticket.tried else usable
-            lane, kind = choose(able, free_at, ticket)
-            if lane is None and any(other.task is None for other in able):
-                doubt(able, ticket)
+            lane, kind = choice.choose(able, free_at, ticket)
+            if lane is None and choice.may_wait(able, ticket, now):
+                place += 1
+            elif lane is None:
+                choice.doubt(able, ticket)
                 self._urgent.take(place)
                 self._account.late(ticket, now)
-            elif lane is None:
-                place += 1
             elif lane.task is not None:
                 place += 1
-                free_at[lane.name] += lane.pace(ticket.job.bundle).durations.p99_s
+                free_at[lane.name] += choice.one_more_s(lane, ticket)
             else:
                 count = 1
                 if kind is Kind.RUN and not ticket.alone:
-                    count = together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
+                    count = choice.together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
                 self._give(lane, Kind.TOGETHER if count > 1 else kind, self._urgent.take(place, count), now)
                 idle.remove(lane)
                 free_at[lane.name] += lane.usual_s
@@ -204,7 +204,7 @@ class Dispatcher(Generic[H, R]):
 
     def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
-        for ticket, idle in rescues(self._bank.lanes, usable, now):
+        for ticket, idle in choice.rescues(self._bank.lanes, usable, now):
             if self.counts.rescued > RESCUES * self.counts.submitted:
                 return
             self.counts.rescued += 1
@@ -296,5 +296,5 @@ class Dispatcher(Generic[H, R]):
         for lane in self._bank.lanes:
             if lane.task is not None:
                 yield lane.hangs_at_s(self._timeout_s)
-                if now < (due_s := rescue_at_s(lane)):
+                if now < (due_s := choice.rescue_at_s(lane)):
                     yield due_s

@@ -73,6 +73,21 @@ def test_whoever_is_in_time_one_by_one_is_in_time_together(deadlines_s: list[flo
     assert not alone.dispatcher.counts.together
 
 
+@settings(max_examples=100, deadline=None)
+@given(DEADLINES)
+def test_an_idle_lane_that_is_too_slow_makes_nobody_late(deadlines_s: list[float]) -> None:
+    """Whoever waits for a lane that does several together is not late because another one has nothing to do."""
+    line, two = Line(GPU), Line(GPU, stands_in=Modelled(each_s=0.5, sizes=()))
+    for each in (line, two):
+        for number, within_s in enumerate(deadlines_s):
+            each.submit(str(number), within_s)
+        each.run_until(each.clock.now() + 10.0)
+
+    if len(line.in_time()) == len(deadlines_s):
+        assert two.in_time() == line.in_time()
+    assert is_sound(two)
+
+
 FAULTS = st.dictionaries(
     st.integers(1, 4), st.sampled_from([DeviceFault("unplugged"), BadData("no picture")]), max_size=3
 )

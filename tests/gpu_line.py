@@ -107,7 +107,7 @@ class Line:
         self.deadlines_s: dict[str, float] = {}
         self.started: list[Started] = []
         self.coming: list[tuple[float, Callable[[], object]]] = []
-        self._cost_s = 0.0
+        self._cost_s = self._disturbed_s = 0.0
         self._loading = False
         table_s = {size: device.takes_s(size) for size in device.sizes if batches} | dict(device.table_s)
         ways = [self._way("gpu", device, table_s)]
@@ -133,6 +133,10 @@ class Line:
         job = Job(Run(name), lambda result, at_s: told.append((result, at_s)), deadline_s, None, "", together)
         return self.dispatcher.submit(job)
 
+    def disturb(self, seconds: float) -> None:
+        """Have the next task last so much longer [s]."""
+        self._disturbed_s = seconds
+
     def run_until(self, until_s: float) -> None:
         """Let time go by until `until_s` [s], and have everything happen when it is due."""
         while True:
@@ -157,7 +161,7 @@ class Line:
         if task.tickets:
             waiting = (ticket.job.run.name for ticket in self.dispatcher._urgent.since(0))
             self.started.append(Started(now, tuple(t.job.run.name for t in task.tickets), tuple(waiting)))
-        self._cost_s = 0.0
+        self._cost_s, self._disturbed_s = self._disturbed_s, 0.0
         self._loading = not task.tickets
         try:
             value = work(task)

@@ -1,7 +1,7 @@
 """How many of the jobs that wait are done together: pure arithmetic on what batches take.
 
-Nothing waits for a batch to fill. One is taken only where it is cheaper than its jobs one by one, is in time for each
-of them, and makes none late that stays behind and would have been in time.
+Nothing waits for a batch to fill. One is taken only where it is cheaper than its jobs one by one, in time for each of
+them, and makes none late that would have been in time; or, where somebody is late anyway, makes fewer late.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def paying(takes_s: Mapping[int, float]) -> list[int]:
     return found
 
 
-def pieces_together(
+def places_together(
     now: float, waiting: Sequence[Due], alike: int, takes_s: Mapping[int, float], comes: Due | None = None
-) -> int:
-    """Give how many of the jobs that wait are done together, now, on a device that is free.
+) -> range:
+    """Give which of the jobs that wait are done together, now, on a device that is free.
 
     Args:
         now: host monotonic time [s].
@@ -55,18 +55,23 @@ def pieces_together(
         comes: a job that is to be expected right after; None where nobody knows.
 
     Returns:
-        The largest size that pays and makes nobody late who would be in time; 1 where there is none.
+        Places of those that wait: of the batches that pay and keep all that are kept one by one, or more of them, the
+        one that keeps most; the first alone where there is none. Before it are only jobs that it comes too late for.
     """
     jobs = [*waiting, *([] if comes is None else [comes])]
     order = sorted(range(len(jobs)), key=lambda at: jobs[at].deadline_s)
     alone = _in_time(now, jobs, [0, *(at for at in order if at)])  # whatever comes, the first has begun
-    for size in reversed(paying(takes_s)):
+    best, most = range(1), 0
+    for size in paying(takes_s)[1:]:
         done_s = now + takes_s[size]
-        if 1 < size <= alike and all(done_s <= due.deadline_s for due in waiting[:size]):
-            together = _in_time(done_s, jobs, [at for at in order if at >= size])
-            if together >= {at for at in alone if at >= size}:
-                return size
-    return 1
+        first = next((at for at in range(alike - size + 1) if done_s <= waiting[at].deadline_s), None)
+        if first is None:
+            continue
+        batch = range(first, first + size)
+        kept = {*batch, *_in_time(done_s, jobs, [at for at in order if at not in batch])}
+        if (kept >= alone or len(kept) > len(alone)) and len(kept) >= most:
+            best, most = batch, len(kept)
+    return best
 
 
 def _in_time(now: float, jobs: Sequence[Due], order: Iterable[int]) -> set[int]:

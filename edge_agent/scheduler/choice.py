@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from edge_agent.scheduler.batch import Due, pieces_together
+from edge_agent.scheduler.batch import Due, places_together
 from edge_agent.scheduler.job import H, R, Ticket
 from edge_agent.scheduler.lane import Kind, Lane
 
@@ -85,17 +85,17 @@ def rescues(
                 yield ticket, idle[0]
 
 
-def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slack_s: float) -> int:
-    """Give how many of the jobs that wait an idle lane is to do together.
+def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slack_s: float) -> range:
+    """Give which of the jobs that wait an idle lane is to do together.
 
     Args:
-        lane: is to do the first of them.
+        lane: has time for the first of them.
         waiting: the jobs in the order of their deadlines.
         now: host monotonic time [s].
         slack_s: what a job that comes right after has until its deadline [s]; 0 where nobody knows.
 
     Returns:
-        So many of the first; 1 where the device does not gain by more.
+        Their places; the first alone where the device does not gain by more.
     """
     bundle = waiting[0].job.bundle
     takes_s = lane.takes_s(bundle)
@@ -105,10 +105,10 @@ def together(lane: Lane[H, R], waiting: Sequence[Ticket[H, R]], now: float, slac
             break
         alike += 1
     if len(takes_s) == 1 or alike < min(takes_s.keys() - {1}):
-        return 1
+        return range(1)
     due = [Due(ticket.job.deadline_s, lane.pace(ticket.job.bundle).durations.p99_s) for ticket in waiting]
     comes = Due(now + slack_s, takes_s[1]) if slack_s else None
-    return pieces_together(now, due, alike, takes_s, comes)
+    return places_together(now, due, alike, takes_s, comes)
 
 
 def choose(

@@ -178,10 +178,10 @@ class Dispatcher(Generic[H, R]):
                 place += 1
                 free_at[lane.name] += choice.one_more_s(lane, ticket)
             else:
-                count = 1
+                places = range(1)
                 if kind is Kind.RUN and not ticket.alone:
-                    count = choice.together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
-                self._give(lane, Kind.TOGETHER if count > 1 else kind, self._urgent.take(place, count), now)
+                    places = choice.together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
+                self._give(lane, kind, self._urgent.take(place + places.start, len(places)), now)
                 idle.remove(lane)
                 free_at[lane.name] += lane.usual_s
                 if lane is not able[0]:
@@ -199,8 +199,8 @@ class Dispatcher(Generic[H, R]):
             self._account.given(ticket, now)
             ticket.tried.add(lane.name)
             ticket.running.add(lane.name)
-        self.counts.together += len(tickets) * (kind is Kind.TOGETHER)
-        lane.give(kind, now, tickets)
+        self.counts.together += len(tickets) * (len(tickets) > 1)
+        lane.give(Kind.TOGETHER if len(tickets) > 1 else kind, now, tickets)
 
     def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""

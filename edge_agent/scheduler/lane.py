@@ -204,11 +204,13 @@ class Lane(Generic[H, R]):
             self._doubted = False
         elif good:
             pace, recent = self.pace(tickets[0].job.bundle), self._recent(tickets, kind)
-            recent.add(answer.ended_s - answer.started_s)
+            took_s = answer.ended_s - answer.started_s
+            if kind is Kind.TOGETHER:
+                pace.batch(len(tickets), took_s)
+            else:
+                recent.add(took_s)
             if recent is pace.durations:
                 pace.single()
-            elif kind is Kind.TOGETHER:
-                pace.singles = 0
             if kind is not Kind.HURRY and answer.ended_s <= tickets[0].job.deadline_s < math.inf:
                 self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:

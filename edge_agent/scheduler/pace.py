@@ -41,6 +41,18 @@ class Pace:
             self.singles = 0
             self.batches.clear()
 
+    def batch(self, size: int, duration_s: float) -> None:
+        """Hear that so many were done together; a size that was slow once, and is not used since, is tried again.
+
+        Args:
+            size: how many.
+            duration_s: how long [s].
+        """
+        self.singles = 0
+        self.batches[size].add(duration_s)
+        for other in self.batches.keys() - {size}:
+            self.batches[other].forget_oldest()
+
     def takes_s(self, measured_s: Mapping[int, float]) -> dict[int, float]:
         """Give what one in a hundred batches exceeds, by how many are done together; one job alone is among them.
 

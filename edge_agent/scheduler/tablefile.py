@@ -23,7 +23,7 @@ from edge_agent.scheduler.trial import Answer, words_of
 TABLE_FILE: Final = "latency.json"
 """Its name in the state directory."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 MOST_BUNDLES: Final = 16
 """Bundles that are remembered; those that were measured or ran longest ago are forgotten."""

@@ -85,10 +85,12 @@ def test_a_table_of_another_machine_or_program_does_not_count(tmp_path: Path) ->
     for key in here:
         records, why = load_records(disk, here | {key: "another"})
         assert not records and why.startswith(f"measured with other things: {key}")
-    body = json.dumps({"version": 1, "rows": []}).encode()
-    digest = hashlib.sha256(body).hexdigest()
-    disk.write(TABLE_FILE, b'{"sha256":"%s","body":%s}' % (digest.encode(), body))
-    assert load_records(disk, here) == ({}, "measured by another version of the program")
+    before_batches = {"version": 2, "machine": here, "bundles": {}}  # complete, but for the rows of several pieces
+    for old in ({"version": 1, "rows": []}, before_batches):
+        body = json.dumps(old).encode()
+        digest = hashlib.sha256(body).hexdigest()
+        disk.write(TABLE_FILE, b'{"sha256":"%s","body":%s}' % (digest.encode(), body))
+        assert load_records(disk, here) == ({}, "measured by another version of the program")
 
 
 def test_each_bundle_has_its_own_rows_and_what_was_outgrown_is_measured_anew(

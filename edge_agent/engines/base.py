@@ -79,7 +79,22 @@ def finite(outputs: dict[str, Array], inputs: Mapping[str, Array], device: str =
 
 
 def together(spec: TensorSpec, pieces: int) -> TensorSpec:
-    """Give a tensor that holds so many pieces, one after the other along its first axis."""
+    """Give a tensor that holds so many pieces, one after the other along its first axis.
+
+    Args:
+        spec: of one piece.
+        pieces: how many.
+
+    Returns:
+        Its own for one piece.
+
+    Raises:
+        BadData: it has no axis, and there are several.
+    """
+    if pieces == 1:
+        return spec
+    if not spec.shape:
+        raise BadData(f"{spec.name}: one number cannot be given for {pieces} pieces", hint="run one piece at a time")
     return TensorSpec(spec.name, (pieces * spec.shape[0], *spec.shape[1:]), spec.dtype)
 
 

@@ -11,11 +11,12 @@ from small_bundle import SIDE_PX
 from wide_bundle import GPU, engine, listen, load, look, wide_bundle
 
 from edge_agent.engines import Engine, Spot
-from edge_agent.engines.base import Array
+from edge_agent.engines.base import Array, together
 from edge_agent.errors import BadData, DeviceFault
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.piece import Piece
 from models.errors import BundleRefused
+from models.tensor import TensorSpec
 
 ROLES = ("image", "vibration")
 
@@ -87,7 +88,18 @@ def test_a_device_that_mixes_pieces_up_computes_them_one_by_one(wrong: Any, role
     assert proven(wide(2, 4), mixed).sizes == {4}
 
 
-@pytest.mark.parametrize("error", [DeviceFault("no memory"), BundleRefused("small", "image", "no shape of 4")])
+def test_one_number_is_for_one_piece_and_no_more() -> None:
+    gain = TensorSpec("gain", (), "float32")
+
+    assert together(gain, 1) == gain
+    assert together(TensorSpec("rows", (3, 2), "float32"), 2).shape == (6, 2)
+    with pytest.raises(BadData, match="gain"):
+        together(gain, 2)
+
+
+@pytest.mark.parametrize(
+    "error", [DeviceFault("no memory"), BundleRefused("small", "image", "no shape of 4"), BadData("one number")]
+)
 def test_what_cannot_be_loaded_for_several_is_loaded_for_one(error: Exception) -> None:
     def small(bundle: Any, spots: Any, parts: Any, cache: Any = None) -> dict[str, Engine]:
         if isinstance(spots, dict) and spots["image"].pieces == 4:

@@ -256,9 +256,10 @@ class Encoder:
         """Give z of each piece, and every tensor on the way."""
 
         def infer(role: str, feeds: Sequence[Tensors]) -> list[dict[str, NDArray[Any]]]:
-            together = wide.get(len(feeds), {}).get(role)
-            if together is not None:
-                return parted(together.infer(joined(feeds)), len(feeds))
+            together = wide.get(len(pieces), {}).get(role)
+            if together is not None and len(feeds) > 1:
+                filled = [*feeds, *[feeds[0]] * (len(pieces) - len(feeds))]  # some may lack what this part looks at
+                return parted(together.infer(joined(filled)), len(pieces))[: len(feeds)]
             return [self._engines[role].infer(feed) for feed in feeds]
 
         if self._second is not None and len(pieces) == 1:

@@ -68,6 +68,30 @@ def test_before_they_were_proven_none_are_computed_together() -> None:
     assert calls == [2, 2]
 
 
+def test_a_piece_that_lacks_something_leaves_the_others_together() -> None:
+    calls: list[tuple[str, int]] = []
+
+    def counted(role: str, size: int) -> Engine:
+        return engine(role, size, before=lambda call: calls.append((role, size)))
+
+    def told(bundle: Any, spots: Any, parts: Any, cache: Any = None) -> dict[str, Engine]:
+        return {role: counted(role, 4 if isinstance(spots, dict) else 1) for role in ROLES}
+
+    encoder = proven(wide(4), told)
+    pieces = [piece(1, image=False), piece(2), piece(3), piece(4, window=False)]
+    alone = [encoder.encode(*each) for each in pieces]
+    calls.clear()
+    made = encoder.encode_together(pieces)
+
+    assert calls == [("image", 4), ("vibration", 4)]
+    assert [each.q.tolist() for each in made] == [each.q.tolist() for each in alone]
+    assert [each.present for each in made] == [each.present for each in alone]
+    calls.clear()
+    encoder.encode_together([piece(1, image=False), *[piece(seed, window=False) for seed in range(2, 5)]])
+
+    assert calls == [("image", 4), ("vibration", 1)]  # what only one has is computed for it alone
+
+
 def swapped(answer: Callable[[Mapping[str, Array]], dict[str, Array]]) -> Any:
     return lambda feed: {name: array[::-1] for name, array in answer(feed).items()}
 

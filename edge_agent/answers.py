@@ -27,6 +27,7 @@ from edge_agent.commands import (
     Used,
 )
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.inspection.encoders import Encoders
 from edge_agent.learning.example import unpack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
@@ -211,7 +212,10 @@ class Answers:
             agent.inspector.use(name)
             request.done(Used(name, 1e3 * (agent.clock.now() - began_s)))
 
-        if not agent.dispatcher.submit(Job(lambda encoders: encoders.of(bundle).prove_one(), proven)):
+        def prove(encoders: Encoders) -> Embedding:
+            return encoders.of(bundle).prove_one()
+
+        if not agent.dispatcher.submit(Job(prove, proven, bundle=bundle.digest)):
             request.failed(Unavailable("no device works, or too much waits for it", hint="see edge-agent status"))
 
     def _gate(self, request: Request, now: float) -> None:

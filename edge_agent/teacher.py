@@ -195,6 +195,7 @@ class Teacher:
             job = Job[Encoders, Embedding](
                 run=lambda encoders: _encode(encoders.of(bundle), lesson),
                 then=lambda result, ended_s: self._encoded(running, lesson, result),
+                bundle=bundle.digest,
             )
             running.waiting = self._dispatcher.submit(job)
         if running.waiting:

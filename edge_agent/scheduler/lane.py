@@ -7,7 +7,7 @@ that hangs in a driver is left behind; the lane can be opened again with another
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic
@@ -16,7 +16,7 @@ from edge_agent.errors import DeviceFault
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.job import H, R, Ticket
-from edge_agent.scheduler.latency import Recent
+from edge_agent.scheduler.latency import WINDOW, Recent
 from edge_agent.scheduler.pace import Pace
 from edge_agent.scheduler.way import Way
 
@@ -107,6 +107,7 @@ class Lane(Generic[H, R]):
         self._held: list[H] = []
         self._batches = True  # none has failed since it was loaded
         self._doubted = False
+        self._urgent = 0  # tasks with a deadline that were done
         self._paces: dict[str, Pace] = {}  # by bundle
         self._proof_s: list[float] = []  # what a piece of the newest proof took
         self._worker: Worker[Task[H, R], Sequence[R]] | None = None
@@ -114,13 +115,13 @@ class Lane(Generic[H, R]):
 
     @property
     def p99_s(self) -> float:
-        """What one in a hundred of the jobs with a deadline exceeds, of the bundle that takes longest [s]."""
-        return max((pace.durations.p99_s for pace in self._paces.values()), default=self._proven_s)
+        """What one in a hundred of the newest jobs with a deadline exceeds, of the bundle that takes longest [s]."""
+        return max((pace.durations.p99_s for pace in self._newest()), default=self._proven_s)
 
     @property
     def p50_s(self) -> float:
         """The same, the median [s]."""
-        return max((pace.durations.p50_s for pace in self._paces.values()), default=self._proven_s)
+        return max((pace.durations.p50_s for pace in self._newest()), default=self._proven_s)
 
     def pace(self, bundle: str) -> Pace:
         """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
@@ -204,6 +205,8 @@ class Lane(Generic[H, R]):
             self._doubted = False
         elif good:
             pace, recent = self.pace(tickets[0].job.bundle), self._recent(tickets, kind)
+            if not tickets[0].is_background:
+                self._urgent = pace.last = self._urgent + 1
             took_s = answer.ended_s - answer.started_s
             if kind is Kind.TOGETHER:
                 pace.batch(len(tickets), took_s)
@@ -269,6 +272,10 @@ class Lane(Generic[H, R]):
             self._worker = None
         self.task, self.state, self._held = None, LaneState.COLD, []
         self._forget_ended()
+
+    def _newest(self) -> Iterator[Pace]:
+        """Give the paces of the newest jobs with a deadline; what else runs a bundle says nothing of those."""
+        return (p for p in self._paces.values() if p.last and self._urgent - p.last < WINDOW)
 
     @property
     def _proven_s(self) -> float:

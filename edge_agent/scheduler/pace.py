@@ -24,6 +24,7 @@ class Pace:
         pieces: of background jobs.
         batches: of jobs with a deadline that were done together, by how many.
         singles: jobs in a row that were not.
+        last: number of the lane's last task with a deadline that was of this bundle; 0 where none was.
     """
 
     before_s: float = 0.0
@@ -32,6 +33,7 @@ class Pace:
     pieces: Recent = field(default_factory=Recent)
     batches: defaultdict[int, Recent] = field(default_factory=lambda: defaultdict(Recent))
     singles: int = 0
+    last: int = 0
 
     def single(self) -> None:
         """Hear that a job was done by itself; batches that were slow once are tried again after a while."""

@@ -13,6 +13,7 @@ from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
 from edge_agent.runtime.loop import NEVER
 from edge_agent.scheduler.dispatcher import BACKGROUND, URGENT, Dispatcher
 from edge_agent.scheduler.job import Job, Ticket
+from edge_agent.scheduler.latency import WINDOW
 
 TWO = ("a/x", "b/y")
 
@@ -502,3 +503,26 @@ class RemembersLanes(Dispatcher[Any, Any]):
 
 def test_whoever_does_not_look_again_at_the_lanes_is_noticed() -> None:
     assert not a_lane_that_failed_is_given_nothing(RemembersLanes)
+
+
+def p99_after(*before: tuple[str, float]) -> tuple[float, str]:
+    """Give what a lane says that jobs take [ms] after some and many quick ones of a bundle, and what runs in a gap."""
+    bench = Scripted(pace_s=0.3).ready()
+    for bundle, within_s in before:
+        bench.job("before", within_s, bundle=bundle)
+        bench.end("a/x", after_s=0.3)
+    for number in range(2 * WINDOW):
+        bench.job(str(number), 1.0 if number < WINDOW else 0.05, bundle="b")
+        bench.end("a/x", after_s=0.005)
+    bench.job("piece", bundle="b")
+    (lane,) = bench.dispatcher.status(bench.clock.now()).lanes
+    return lane.p99_ms, bench.on("a/x")
+
+
+@pytest.mark.parametrize("before", [("", math.inf), ("other", math.inf), ("other", 1.0), ("b", 1.0)])
+def test_what_a_lane_takes_is_what_its_newest_jobs_took(before: tuple[str, float]) -> None:
+    """Background work, and a bundle that was used once, say nothing of it; a piece finds its time between the parts."""
+    p99_ms, running = p99_after(before)
+
+    assert p99_ms == pytest.approx(5.0)
+    assert running == "piece"

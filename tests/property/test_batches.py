@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from gpu_line import Line, Modelled
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.errors import BadData, DeviceFault
@@ -77,6 +77,7 @@ def test_where_all_are_in_time_one_by_one_they_are_together_and_else_no_fewer_ar
 
 @settings(max_examples=100, deadline=None)
 @given(DEADLINES)
+@example([0.9, *[0.0258] * 4])
 def test_an_idle_lane_that_is_too_slow_makes_nobody_late(deadlines_s: list[float]) -> None:
     """Whoever waits for a lane that does several together is not late because another one has nothing to do."""
     line, two = Line(GPU), Line(GPU, stands_in=Modelled(each_s=0.5, sizes=()))

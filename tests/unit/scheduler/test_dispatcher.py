@@ -526,3 +526,14 @@ def test_what_a_lane_takes_is_what_its_newest_jobs_took(before: tuple[str, float
 
     assert p99_ms == pytest.approx(5.0)
     assert running == "piece"
+
+
+def test_jobs_wait_for_the_lane_in_use_where_it_does_them_together_in_time() -> None:
+    bench = Scripted(TWO, pace_s=0.050, batches_s={2: 0.055, 4: 0.060}).ready()
+    bench.dispatcher._bank.lanes[1].pace("").durations.add(0.100)
+    for number in range(5):
+        bench.job(str(number), 0.140)
+    assert (bench.on("a/x"), bench.on("b/y")) == ("0", "")
+    bench.end("a/x", after_s=0.050)
+
+    assert (bench.on("a/x"), bench.on("b/y")) == ("1 and 2 and 3 and 4", "")

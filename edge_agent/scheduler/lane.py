@@ -207,13 +207,9 @@ class Lane(Generic[H, R]):
             pace, recent = self.pace(tickets[0].job.bundle), self._recent(tickets, kind)
             if not tickets[0].is_background:
                 self._urgent = pace.last = self._urgent + 1
-            took_s = answer.ended_s - answer.started_s
-            if kind is Kind.TOGETHER:
-                pace.batch(len(tickets), took_s)
-            else:
-                recent.add(took_s)
-            if recent is pace.durations:
-                pace.single()
+            recent.add(answer.ended_s - answer.started_s)
+            if recent is pace.durations or kind is Kind.TOGETHER:
+                pace.ran(len(tickets))
             if kind is not Kind.HURRY and answer.ended_s <= tickets[0].job.deadline_s < math.inf:
                 self.doubted_at = PASSED_OVER
             if kind is Kind.HURRY:

@@ -9,8 +9,8 @@ from typing import Final
 
 from edge_agent.scheduler.latency import Recent
 
-SINGLES: Final = 64
-"""Jobs done one by one in a row, after which it is forgotten what batches took."""
+UNUSED: Final = 64
+"""Runs of other sizes, after which it is forgotten what batches of one took."""
 
 
 @dataclass(eq=False)
@@ -23,7 +23,8 @@ class Pace:
         hurried: of those done in the cheaper way.
         pieces: of background jobs.
         batches: of jobs with a deadline that were done together, by how many.
-        singles: jobs in a row that were not.
+        runs: how often jobs with a deadline were run, together or alone.
+        used: number of the newest run of each size.
         last: number of the lane's last task with a deadline that was of this bundle; 0 where none was.
     """
 
@@ -32,28 +33,18 @@ class Pace:
     hurried: Recent = field(default_factory=Recent)
     pieces: Recent = field(default_factory=Recent)
     batches: defaultdict[int, Recent] = field(default_factory=lambda: defaultdict(Recent))
-    singles: int = 0
+    runs: int = 0
+    used: dict[int, int] = field(default_factory=dict)
     last: int = 0
 
-    def single(self) -> None:
-        """Hear that a job was done by itself; batches that were slow once are tried again after a while."""
-        self.before_s = 0.0
-        self.singles += 1
-        if self.singles >= SINGLES:
-            self.singles = 0
-            self.batches.clear()
-
-    def batch(self, size: int, duration_s: float) -> None:
-        """Hear that so many were done together; a size that was slow once, and is not used since, is tried again.
-
-        Args:
-            size: how many.
-            duration_s: how long [s].
-        """
-        self.singles = 0
-        self.batches[size].add(duration_s)
-        for other in self.batches.keys() - {size}:
-            self.batches[other].forget_oldest()
+    def ran(self, pieces: int) -> None:
+        """Hear that so many jobs were done together, or one alone; what was slow once is tried again after a while."""
+        if pieces == 1:
+            self.before_s = 0.0
+        self.runs += 1
+        self.used[pieces] = self.runs
+        for size in [size for size in self.batches if self.runs - self.used.get(size, 0) >= UNUSED]:
+            del self.batches[size]
 
     def takes_s(self, measured_s: Mapping[int, float]) -> dict[int, float]:
         """Give what one in a hundred batches exceeds, by how many are done together; one job alone is among them.

@@ -283,15 +283,15 @@ def test_a_device_that_is_slower_together_than_its_table_says_stops_that_after_a
     assert sizes[:70] == [1, 4, *[1] * 64, 4, 1, 1, 1]  # what was slow once is tried again
 
 
-def test_a_size_that_was_slow_once_is_used_again_after_a_smaller_one() -> None:
+def test_a_size_that_was_slow_once_is_tried_again_after_many_runs_of_a_smaller_one() -> None:
     line = Line(GPU)
     line.submit("first", 5.0)
     line.disturb(0.5)
-    for number in range(40):
+    for number in range(300):
         line.submit(str(number), 5.0)
     line.run_until(line.clock.now() + 5.0)
 
-    assert [len(task.members) for task in line.started] == [1, 8, 4, 8, 8, 8, 4]
+    assert [len(task.members) for task in line.started] == [1, 8, *[4] * 64, 8, 8, 8, 8, 4]
 
 
 def test_after_bad_data_of_one_the_device_goes_on_with_batches() -> None:

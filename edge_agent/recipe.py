@@ -302,5 +302,10 @@ class Recipe:
         return finished(self._making(state))
 
     def _making(self, state: State) -> Steps[Known]:
-        seen_alike = not self._drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
-        return (yield from Known.making(state, self.bundle, self.config, self._drawn if seen_alike else ()))
+        """Make the judge of a state; once more where people said something of drawn parts meanwhile."""
+        while True:
+            drawn = self._drawn
+            seen_alike = not drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
+            known = yield from Known.making(state, self.bundle, self.config, drawn if seen_alike else ())
+            if drawn is self._drawn:
+                return known

@@ -9,12 +9,13 @@ import pytest
 
 from edge_agent.config import ImageHealthConfig, RecipeConfig
 from edge_agent.errors import BadData, Unavailable
+from edge_agent.known import Turn
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Outcome
-from edge_agent.runtime.steps import finished
+from edge_agent.runtime.steps import Steps, finished
 from edge_agent.testing.disk import FakeDisk
 from models.embedding import assemble, quantise
 
@@ -163,6 +164,27 @@ def test_what_was_learned_while_something_is_forgotten_is_not_lost(disk: FakeDis
     with pytest.raises(BadData, match="changed meanwhile"):
         finished(steps)
     assert state(running) == state(recipe(disk)) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda r: r.forget([r.learned.exemplars[0].id], "cid", UTC + 9), lambda r: r.undo("cid", UTC + 9)],
+    ids=["forget", "undo"],
+)
+def test_what_people_say_of_drawn_parts_while_another_judge_is_made_counts_at_once(
+    disk: FakeDisk, change: Callable[[Recipe], Steps[Turn]]
+) -> None:
+    running = recipe(disk)
+    running.learn(lesson(running, "good", range(200, 210)), "ann", UTC)
+    parts = sum(1 for _ in change(recipe(FakeDisk(disk.outcomes()[-1]))))
+    for said in range(parts):
+        running = recipe(FakeDisk(disk.outcomes()[-1]))
+        drawn = [embedding(running, "good", seed) for seed in range(5000, 5003)]
+        for number, _ in enumerate(change(running)):
+            if number == said:
+                running.hold_out(drawn)
+        assert running.judge.promise().held_out == len(running.held_out.rows)
+        assert running.held_out.rows[-1].tobytes() == drawn[-1].q.tobytes()
 
 
 @pytest.mark.parametrize(

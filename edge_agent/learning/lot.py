@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from edge_agent.learning.exemplar import Exemplar
@@ -22,6 +24,49 @@ say how little is left, and not how another lot differs."""
 
 FEWEST_LEFT: Final = 3
 """Good parts that must be left without a lot: a region is compared with the three nearest."""
+
+PAUSE_S: Final = 600.0
+"""From one batch of a command to the next at most [s]; one that comes later is of another command and another lot."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    label: str
+    who: str
+    taught_utc: float
+    came_s: float
+
+
+class Batches:
+    """Says when examples count as taught that travel in several batches of one command: when the first of them came."""
+
+    def __init__(self) -> None:
+        self._last: _Batch | None = None
+
+    @contextmanager
+    def batch(self, label: str, who: str, *, goes_on: bool, utc: float, now: float) -> Iterator[float]:
+        """Teach a batch; where that fails, its command has ended.
+
+        Args:
+            label: slug of the class.
+            who: the person who teaches.
+            goes_on: more batches of the same command follow.
+            utc: wall time now [s since the epoch].
+            now: host monotonic time [s].
+
+        Yields:
+            When it counts as taught [s since the epoch].
+        """
+        last, self._last = self._last, None
+        if last is not None and (last.label, last.who) == (label, who) and now - last.came_s <= PAUSE_S:
+            utc = last.taught_utc
+        yield utc
+        if goes_on:
+            self._last = _Batch(label, who, utc, now)
+
+    def end(self) -> None:
+        """Take whatever comes next for another command: something else was done meanwhile."""
+        self._last = None
 
 
 def lots_of(learned: Iterable[Exemplar]) -> dict[float, int]:

@@ -8,7 +8,7 @@ import pytest
 from learned_values import UTC, exemplar
 
 from edge_agent.learning.exemplar import Exemplar
-from edge_agent.learning.lot import MAX_LOTS, lots_of, signature_of
+from edge_agent.learning.lot import MAX_LOTS, PAUSE_S, Batches, lots_of, signature_of
 
 
 def good(*sizes: int) -> list[Exemplar]:
@@ -53,3 +53,36 @@ def test_the_order_of_the_parts_makes_no_difference_and_forgetting_one_renumbers
     assert len(set(lots_of(fewer).values())) == 2
     assert signature_of(fewer, lots_of(fewer)) != signature_of(parts, lots_of(parts))
     assert signature_of(good(30), lots_of(good(30))) == ""
+
+
+def counts_as_taught(batches: Batches, at: float, *, label: str = "good", who: str = "ann", goes_on: bool) -> float:
+    with batches.batch(label, who, goes_on=goes_on, utc=UTC + at, now=at) as utc:
+        return utc - UTC
+
+
+def test_batches_of_one_command_count_as_taught_when_the_first_came() -> None:
+    batches = Batches()
+    times = [counts_as_taught(batches, 0.8 * PAUSE_S * i, goes_on=i < 3) for i in range(5)]
+
+    assert times == [0.0, 0.0, 0.0, 0.0, 0.8 * PAUSE_S * 4]
+
+
+@pytest.mark.parametrize(
+    "other", [{"at": PAUSE_S + 1.0}, {"at": 1.0, "label": "pit"}, {"at": 1.0, "who": "bob"}], ids=str
+)
+def test_after_a_pause_and_of_another_class_or_person_it_is_another_lot(other: dict) -> None:
+    batches = Batches()
+    counts_as_taught(batches, 0.0, goes_on=True)
+
+    assert counts_as_taught(batches, **other, goes_on=True) == other["at"]
+    assert counts_as_taught(batches, other["at"] + 1.0, goes_on=False) != 0.0
+
+
+def test_what_failed_or_was_ended_goes_on_with_nothing() -> None:
+    batches = Batches()
+    counts_as_taught(batches, 0.0, goes_on=True)
+    with pytest.raises(ValueError, match="full"), batches.batch("good", "ann", goes_on=True, utc=UTC, now=1.0):
+        raise ValueError("full")
+    assert counts_as_taught(batches, 2.0, goes_on=True) == 2.0
+    batches.end()
+    assert counts_as_taught(batches, 3.0, goes_on=False) == 3.0

@@ -94,7 +94,7 @@ class Recipe:
     @property
     def held_out(self) -> HeldOut:
         """The good parts that parts are ranked among: those that were taught, and those that were drawn."""
-        return held_out(self.learned, self._drawn, self.bundle.normal)
+        return held_out(self.learned, self._drawn)
 
     def hold_out(self, drawn: Sequence[Embedding]) -> None:
         """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.

@@ -263,6 +263,9 @@ def test_good_parts_taught_at_two_times_are_held_against_each_other(disk: FakeDi
     first, second = running.held_out.lots
     assert (first.which.sum(), second.which.sum()) == (20, 20) and not (first.which & second.which).any()
     assert first.others.samples("good") == second.others.samples("good") == 20
+    running.hold_out([embedding(running, "good", 5000)])
+    assert running.held_out.lots[0].others is first.others, "what a word does not change is not added up again"
+    running.hold_out([])
     assert first.others.merge(second.others).digest == running.learned.knowledge.digest
     assert running.judge.promise().lots == 2
     ids = [e.id for e in running.learned.lessons[1].exemplars]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from learned_values import UTC, exemplar
+from learned_values import EMPTY, UTC, exemplar
 
-from edge_agent.learning.exemplar import Exemplar
-from edge_agent.learning.lot import MAX_LOTS, PAUSE_S, Batches, lots_of, signature_of
+from edge_agent.learning.exemplar import Exemplar, Role
+from edge_agent.learning.lot import MAX_LOTS, PART, PAUSE_S, Batches, Lots, lots_of, signature_of
+from models import Knowledge
 
 
 def good(*sizes: int) -> list[Exemplar]:
@@ -86,3 +88,33 @@ def test_what_failed_or_was_ended_goes_on_with_nothing() -> None:
     assert counts_as_taught(batches, 2.0, goes_on=True) == 2.0
     batches.end()
     assert counts_as_taught(batches, 3.0, goes_on=False) == 3.0
+
+
+def test_what_is_known_without_a_lot_is_added_up_once_and_never_much_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned = [0]
+    learn = Knowledge.learn
+
+    def counted(self: Knowledge, slug: str, rows: np.ndarray) -> Knowledge:
+        learned[0] += 1
+        return learn(self, slug, rows)
+
+    fitted = good(2 * PART, 2 * PART + 5)
+    held_out = [replace(e, id=f"{i:016x}", role=Role.RING) for i, e in enumerate(fitted[::4])]
+    knowledge = EMPTY
+    for e in [*fitted, exemplar(900, "pit")]:
+        knowledge = knowledge.learn(e.label, e.rows)
+    monkeypatch.setattr(Knowledge, "learn", counted)
+    lots = Lots(knowledge, [*fitted, *held_out, exemplar(900, "pit")])
+    at_a_time = [learned[0]]
+    for _ in lots.adding():
+        at_a_time.append(learned[0])
+    once = learned[0]
+
+    assert max(np.diff([*at_a_time, once])) <= PART
+    assert once == len(fitted)
+    assert [lots.others(number).samples("good") for number in (0, 1)] == [2 * PART + 5, 2 * PART]
+    assert lots.others(0).samples("pit") == 1
+    assert list(lots.of_held_out) == [int(e.utc > UTC) for e in held_out]
+    assert next(lots.adding(), "nothing to do") == "nothing to do" and learned[0] == once

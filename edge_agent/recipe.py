@@ -158,10 +158,14 @@ class Recipe:
             Unavailable: the disk is full or failing.
         """
         before = self._store.knowledge
-        waiting = None if self._candidate is None else self._candidate.learned
-        if not self._store.settle(self.learned, waiting):
+        if not self._store.settle(self.learned, self._waiting):
             return None
         return Turn(Change("look", "", (), WHO, utc), before, self.judge.digest)
+
+    @property
+    def looks_otherwise(self) -> bool:
+        """Whether `settle` has to be done before anything is judged: pictures are looked at otherwise than before."""
+        return self._store.looks_otherwise(self.learned, self._waiting)
 
     def remove_carried(self) -> None:
         """Remove what was carried over to the bundle, once it is active and on record."""
@@ -266,6 +270,10 @@ class Recipe:
         self._store.undo(state)
         slug, sources = (undone.slug, undone.sources) if undone is not None else ("", ())
         return self._turn(known, Change("undo", slug, sources, who, utc))
+
+    @property
+    def _waiting(self) -> Learned | None:
+        return None if self._candidate is None else self._candidate.learned
 
     def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> tuple[Learned, Change]:
         kept = keep(self._store.blobs, lesson.exemplars(known, who, utc), known)

@@ -6,7 +6,7 @@ Values only: which state is the active one is the recipe's business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -20,7 +20,6 @@ from edge_agent.inspection.look import DIGITS
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import MAX_CALIBRATION, Learned
-from edge_agent.learning.lot import lots_of
 from edge_agent.learning.outcome import ClassKnown, SampleKnown
 from edge_agent.learning.slots import Change
 from edge_agent.learning.state import State
@@ -67,7 +66,8 @@ class Known:
         good = learned.good if config.normality else None
         normality = None if good is None else good.normality
         space = space_of(bundle, learned.guiding)
-        ranked = held_out(learned, drawn, bundle.normal)
+        yield from learned.lots.adding()
+        ranked = held_out(learned, drawn)
         yield None
         judge = Judge(space, learned.knowledge, ranked, config, normality)
         for _ in judge.preparing():
@@ -136,13 +136,12 @@ def classes_of(learned: Learned, normal: str) -> list[ClassKnown]:
     ]
 
 
-def held_out(learned: Learned, drawn: Sequence[Embedding], normal: str) -> HeldOut:
+def held_out(learned: Learned, drawn: Sequence[Embedding]) -> HeldOut:
     """Give the good parts that parts are ranked among: those that were taught, and those that were drawn.
 
     Args:
         learned: what is known.
         drawn: parts that were drawn at random and that people called good.
-        normal: slug of the class of good parts.
 
     Returns:
         The newest of them.
@@ -156,33 +155,21 @@ def held_out(learned: Learned, drawn: Sequence[Embedding], normal: str) -> HeldO
     rows = np.concatenate([learned.calibration, *(one.q[np.newaxis] for one in untaught)])
     known = np.concatenate([learned.anomaly, np.array(anomaly, np.float64).reshape(-1, 2)])
     rows, known = rows[-MAX_CALIBRATION:], known[-MAX_CALIBRATION:]
-    return HeldOut(rows, known, _lots(learned, len(rows) - len(untaught), len(rows), normal))
+    return HeldOut(rows, known, _lots(learned, len(rows) - len(untaught), len(rows)))
 
 
-def _lots(learned: Learned, taught: int, count: int, normal: str) -> tuple[Lot, ...]:
+def _lots(learned: Learned, taught: int, count: int) -> tuple[Lot, ...]:
     """Give the lots of good parts that can be held against each other.
 
     Args:
         learned: what is known.
         taught: how many of the held-out parts that count were taught; these come first.
         count: how many count.
-        normal: slug of the class of good parts.
 
     Returns:
         Those with held-out parts among them.
     """
-    fitted = [e for e in learned.exemplars if e.role is Role.FIT and e.label == normal]
-    numbers = lots_of(fitted)
-    if not numbers:
-        return ()
-    ring = [e for e in learned.exemplars if e.role is Role.RING][-taught:] if taught > 0 else []
     of = np.full(count, -1)
-    of[: len(ring)] = [numbers.get(e.utc, -1) for e in ring]
-    lots = []
-    for number in sorted(set(of.tolist()) - {-1}):
-        own = replace(learned.knowledge, groups={})
-        for exemplar in fitted:
-            if numbers.get(exemplar.utc) == number:
-                own = own.learn(exemplar.label, exemplar.rows)
-        lots.append(Lot(of == number, learned.knowledge.without(own)))
-    return tuple(lots)
+    if taught > 0:
+        of[:taught] = learned.lots.of_held_out[-taught:]
+    return tuple(Lot(of == number, learned.lots.others(number)) for number in sorted(set(of.tolist()) - {-1}))

@@ -7,6 +7,7 @@ records nothing: rows for the audit are what it gives back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ from edge_agent.known import Known, Turn, classes_of
 from edge_agent.learning.example import Example
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import Lesson
+from edge_agent.learning.lot import Batches
 from edge_agent.learning.outcome import Changed, ClassKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
 from edge_agent.learning.slots import BundleName
@@ -51,7 +53,7 @@ class Lessons:
         self._reader = reader
         self._clock = clock
         self._proven: tuple[Known, ProofSheet] | None = None
-        self._going_on: tuple[str, str, float] | None = None
+        self._batches = Batches()
 
     def begin(
         self, name: str, examples: Sequence[Example], *, golden: bool = False, now: bool = False, following: int = 0
@@ -97,11 +99,13 @@ class Lessons:
             who: the person who teaches.
             goes_on: more examples of it follow, which are taught at the same time and are of the same lot.
         """
-        self._recipe.propose(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on))
+        with self._batch(lesson, who, goes_on=goes_on) as utc:
+            self._recipe.propose(lesson, who, utc)
 
     def learn(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Teaching:
         """Judge by what an encoded lesson teaches from now on, without proof; see `propose` and `Recipe.learn`."""
-        return _row(self._recipe.learn(lesson, who, self._taught_utc(lesson, who, goes_on=goes_on)))
+        with self._batch(lesson, who, goes_on=goes_on) as utc:
+            return _row(self._recipe.learn(lesson, who, utc))
 
     def sheet(self, progress: Callable[[int, int], None] = lambda done, total: None) -> ProofSheet:
         """Prove the candidate; a second or more, the second time at once.
@@ -155,6 +159,7 @@ class Lessons:
                 f"refused: {' '.join(refused)}",
                 hint="`edge-agent proof` shows why; `edge-agent promote --overrule` does it in your name",
             )
+        self._batches.end()
         turn = self._recipe.promote()
         row = replace(_row(turn), who=who, utc=self._clock.utc())
         overruled = [replace(row, action="overrule", sources=refused)] if refused else []
@@ -163,6 +168,7 @@ class Lessons:
     def cancel(self, who: str) -> Teaching:
         """Drop the candidate; raise `BadData` without one. Gives the row that the audit needs."""
         candidate, active = self._waiting(), self._recipe.judge.digest
+        self._batches.end()
         self._recipe.cancel()
         slug, sources = ("", ()) if candidate.change is None else (candidate.change.slug, candidate.change.sources)
         return Teaching(self._clock.utc(), "cancel", slug, active, active, sources, who)
@@ -180,6 +186,7 @@ class Lessons:
         Raises:
             BadData: there is no such thing, or a change waits to be promoted.
         """
+        self._batches.end()
         recipe, names = self._recipe, self._recipe.learned.names
         slugs = {what, *(slug for slug, name in names.items() if name == what)}
         found = recipe.learned.find(what)
@@ -192,6 +199,7 @@ class Lessons:
 
     def undo(self, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
         """Go back to what was known before the last change, in parts; raises as `Recipe.undo` does."""
+        self._batches.end()
         names = self._recipe.learned.names
         turn = yield from self._recipe.undo(who, self._clock.utc())
         return _rows(turn, {**names, **self._recipe.learned.names})
@@ -248,13 +256,9 @@ class Lessons:
         """Give everything that is known, class by class, the good parts first."""
         return classes_of(self._recipe.learned, self._recipe.bundle.normal)
 
-    def _taught_utc(self, lesson: Lesson, who: str, *, goes_on: bool) -> float:
-        """Give when a lesson counts as taught: where it goes on with the one before, when that did [s since epoch]."""
-        before, utc = self._going_on, self._clock.utc()
-        if before is not None and before[:2] == (lesson.label, who):
-            utc = before[2]
-        self._going_on = (lesson.label, who, utc) if goes_on else None
-        return utc
+    def _batch(self, lesson: Lesson, who: str, *, goes_on: bool) -> AbstractContextManager[float]:
+        utc, now = self._clock.utc(), self._clock.now()
+        return self._batches.batch(lesson.label, who, goes_on=goes_on, utc=utc, now=now)
 
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate

@@ -94,7 +94,7 @@ class Recipe:
     @property
     def held_out(self) -> HeldOut:
         """The good parts that parts are ranked among: those that were taught, and those that were drawn."""
-        return held_out(self.learned, self._drawn, self.bundle.normal)
+        return held_out(self.learned, self._drawn)
 
     def hold_out(self, drawn: Sequence[Embedding]) -> None:
         """Rank parts among these held-out good parts too, beside those that were taught; they are kept elsewhere.
@@ -158,10 +158,14 @@ class Recipe:
             Unavailable: the disk is full or failing.
         """
         before = self._store.knowledge
-        waiting = None if self._candidate is None else self._candidate.learned
-        if not self._store.settle(self.learned, waiting):
+        if not self._store.settle(self.learned, self._waiting):
             return None
         return Turn(Change("look", "", (), WHO, utc), before, self.judge.digest)
+
+    @property
+    def looks_otherwise(self) -> bool:
+        """Whether `settle` has to be done before anything is judged: pictures are looked at otherwise than before."""
+        return self._store.looks_otherwise(self.learned, self._waiting)
 
     def remove_carried(self) -> None:
         """Remove what was carried over to the bundle, once it is active and on record."""
@@ -267,6 +271,10 @@ class Recipe:
         slug, sources = (undone.slug, undone.sources) if undone is not None else ("", ())
         return self._turn(known, Change("undo", slug, sources, who, utc))
 
+    @property
+    def _waiting(self) -> Learned | None:
+        return None if self._candidate is None else self._candidate.learned
+
     def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> tuple[Learned, Change]:
         kept = keep(self._store.blobs, lesson.exemplars(known, who, utc), known)
         learned = self._store.completed(known.with_exemplars(lesson.name, kept))
@@ -302,5 +310,10 @@ class Recipe:
         return finished(self._making(state))
 
     def _making(self, state: State) -> Steps[Known]:
-        seen_alike = not self._drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
-        return (yield from Known.making(state, self.bundle, self.config, self._drawn if seen_alike else ()))
+        """Make the judge of a state; once more where people said something of drawn parts meanwhile."""
+        while True:
+            drawn = self._drawn
+            seen_alike = not drawn or space_of(self.bundle, state.learned.guiding).digest == self.space.digest
+            known = yield from Known.making(state, self.bundle, self.config, drawn if seen_alike else ())
+            if drawn is self._drawn:
+                return known

@@ -385,7 +385,19 @@ class Station:
                 self.recorder.offer(before)
             self.recorder.offer(row, lambda receipt: self._crossed(product, receipt))
             self.note("info", "recipe", "bundle_changed", said)
-        if (settled := product.lessons.settle()) is not None:
+        self._settle(product)
+
+    def _settle(self, product: Product) -> None:
+        """Have on the disk what is judged by; the details of good parts can wait for a start with room on the disk."""
+        try:
+            settled = product.lessons.settle()
+        except Unavailable as error:
+            if product.recipe.looks_otherwise:
+                raise
+            said = f"what is known of good parts in detail is not stored; the next start tries again: {error.message}"
+            self.note("error", "recipe", "details_unstored", said)
+            return
+        if settled is not None:
             said, rows = settled
             for row in rows:
                 self.ledger.offer(row)

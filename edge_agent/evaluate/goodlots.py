@@ -21,7 +21,7 @@ from edge_agent.evaluate.conditions import Conditions, conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
 from edge_agent.evaluate.goodtokens import Folder, Looked, read_folder
 from edge_agent.evaluate.options import EvaluateOptions
-from edge_agent.inspection.joint import Joint, set_aside, usual
+from edge_agent.inspection.joint import Joint, sizes_of, usual
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.learning.lot import apart
 from edge_agent.runtime.clock import SystemClock
@@ -43,12 +43,14 @@ class Episode:
     Attributes:
         own: of the held-out parts, held against their own lot as well.
         others: held against the other lots, but for lots that are set aside.
+        sizes: how many of these are of each lot, 0 for one that is set aside.
         good: of the good parts of each lot never shown.
         faulty: of the defects.
     """
 
     own: Floats
     others: Floats
+    sizes: tuple[int, ...]
     good: Mapping[str, Floats]
     faulty: Floats
 
@@ -76,7 +78,7 @@ class LotsEvaluation(Conditions):
         lots: how many there are.
         known_lots: how many of them are known in an episode.
         calibrated_on: held-out parts that set the limit, in the episode with the fewest.
-        promised: by share, what as many lots can promise of one never shown.
+        promised: by share, what the known lots can promise of one never shown, on average over the episodes.
         others: with held-out parts held against the other lots, as the station does.
         own: with held-out parts held against their own lot as well.
     """
@@ -133,9 +135,7 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         lots=len(lots),
         known_lots=known_lots,
         calibrated_on=fewest,
-        promised={
-            str(rate): of_another_lot(promised(fewest, rate), known_lots, set_aside(known_lots)) for rate in RATES
-        },
+        promised={str(rate): float(np.mean([promised_of(one, rate) for one in episodes])) for rate in RATES},
         others=unshown(episodes, [one.others for one in episodes]),
         own=unshown(episodes, [one.own for one in episodes]),
     )
@@ -184,12 +184,20 @@ def episode(folder: Folder, known: Mapping[str, Sequence[str]], lots: Mapping[st
     faulty = [one for slug, of_class in folder.pictures.items() if slug != bundle.normal for one in of_class.values()]
     of = np.array([numbers.get(lot, -1) for _, lot in held_out])
     others = np.array([scores_by_others(one, lot) for one, lot in held_out])
+    apart_lots = [of == number for number in heads]
+    kept = usual(others, apart_lots)
     return Episode(
         np.array([scores(one) for one, _ in held_out]),
-        others[usual(others, [of == number for number in heads])],
+        others[kept],
+        sizes_of(kept, apart_lots),
         {lot: np.array([scores(good[name]) for name in names]) for lot, names in lots.items() if lot not in known},
         np.array([scores(one) for one in faulty]),
     )
+
+
+def promised_of(one: Episode, rate: float) -> float:
+    """Give what the lots that are known in an episode can promise of one never shown, where a share is asked for."""
+    return of_another_lot(promised(len(one.others), rate), len(one.others), one.sizes)
 
 
 def unshown(episodes: Sequence[Episode], held_out: Sequence[Floats]) -> Unshown:

@@ -123,6 +123,11 @@ def usual(scores: Floats, lots: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_
     return kept
 
 
+def sizes_of(kept: NDArray[np.bool_], lots: Sequence[NDArray[np.bool_]]) -> tuple[int, ...]:
+    """Say of each lot that is there how many parts set the limit, by what `usual` gave of these lots."""
+    return tuple(int((kept & which).sum()) for which in lots if which.any())
+
+
 def _mean(ratios: Sequence[Floats]) -> Floats:
     mean: Floats = np.mean(ratios, axis=0)
     return mean

@@ -23,7 +23,7 @@ of its picture and features of its window as well; all of these are weighed toge
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from edge_agent.config import RecipeConfig
 from edge_agent.inspection.decision import Thresholds
-from edge_agent.inspection.joint import HeldOut, set_aside, usual
+from edge_agent.inspection.joint import HeldOut, sizes_of, usual
 from edge_agent.inspection.look import Look
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.inspection.view import Evidence, View, log_sum
@@ -59,8 +59,8 @@ class Promise:
         possible: share that is: what was asked for, or more where they are too few to promise that.
         expected: share of good parts that are not OK, for whatever reason; None without held-out parts.
         lots: how many lots they are from that are held against each other; 0 where all were taught at one time.
-        unshown: share of good parts of a lot never shown that may be found not normal, on average over lots; None
-            where all were taught at one time, from which nothing follows.
+        unshown: share of good parts of a lot never shown that may be found not normal at most, on average over lots;
+            None where all were taught at one time, from which nothing follows.
     """
 
     held_out: int
@@ -156,13 +156,13 @@ class Judge:
         asked, present = self._recipe.false_reject, frozenset(self._recipe.modalities)
         view = self._view(present, self._known_of(present))
         evidence = None if view is None else view.own_evidence(self._recipe.defect_share)
-        if evidence is None:
+        if view is None or evidence is None:
             return Promise(0, asked, 1.0, None)
         n = len(evidence.p_normal)
         ok = self._may_be_ok(evidence.p_normal, n) & (evidence.p_defective <= self._thresholds.ok)
-        possible, lots = promised(n, asked), len(self._held_out.lots)
-        unshown = of_another_lot(possible, lots, set_aside(lots)) if lots > 1 else None
-        return Promise(n, asked, possible, (1 + n - int(ok.sum())) / (n + 1), lots, unshown)
+        possible, lots = promised(n, asked), view.lots
+        unshown = of_another_lot(possible, n, lots) if len(lots) > 1 else None
+        return Promise(n, asked, possible, (1 + n - int(ok.sum())) / (n + 1), len(lots), unshown)
 
     def _answer(self, view: View, distances: Floats, evidence: Evidence | None) -> Verdict:
         """Give outcome, label, score and cause of one part, whatever it may lack."""
@@ -218,8 +218,10 @@ class Judge:
         known, anomalies = self._held_out_with(present, anomalies)
         distances, anomaly = self._distances[present][known], self._held_out.anomaly[known][:, anomalies]
         scores = np.column_stack([distances[:, head.classes.index(self._bundle.normal)], anomaly])
-        kept = usual(scores, [lot.which[known] for lot in self._held_out.lots])
-        return View.of(head, self._bundle.normal, distances[kept], anomaly[kept], anomalies)
+        lots = [lot.which[known] for lot in self._held_out.lots]
+        kept = usual(scores, lots)
+        view = View.of(head, self._bundle.normal, distances[kept], anomaly[kept], anomalies)
+        return replace(view, lots=sizes_of(kept, lots))
 
     def _solving(self, present: frozenset[Modality]) -> Iterator[None]:
         """Solve the classifier, and how far from each class held-out parts are without those of their lot."""

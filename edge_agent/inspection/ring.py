@@ -18,6 +18,7 @@ this falls slowly, and nothing is far enough outside to be certain; with many it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -127,20 +128,27 @@ def promised(held_out: int, asked: float) -> float:
     return max(lowest, 1) / (held_out + 1)
 
 
-def of_another_lot(possible: float, lots: int, aside: int) -> float:
-    """Give the share of good parts of a lot never shown that may be found not normal, on average over lots.
+def of_another_lot(possible: float, held_out: int, sizes: Sequence[int]) -> float:
+    """Give the share of good parts of a lot never shown that may be found not normal at most, on average over lots.
 
-    The next lot is exchangeable with those that are known, not with their parts: with probability
-    (aside + 1) / (lots + 1) it is more unusual than all that set the limit, and nothing is known of how far it lies
-    then. Else as many of its parts lie out as of theirs (after the p-value over lots of Dunn, Wasserman and Ramdas,
-    Distribution-free prediction sets for two-layer hierarchical models, JASA 118, 2023).
+    The next lot is exchangeable with those that are known, not with their parts. So let each of them in turn be the one
+    that was never shown, and see the part that lies least far out of all that do then. Its own lot may lie out as a
+    whole, and so may each that is set aside. Of the others no more parts lie beyond it than the limit lets pass,
+    `possible * (held_out + 1)`; these are the most lots where they are all of the smallest lots (after the p-value over
+    lots of Dunn, Wasserman and Ramdas, Distribution-free prediction sets for two-layer hierarchical models, JASA 118,
+    2023).
 
     Args:
-        possible: share of the parts of the lots that are known.
-        lots: how many lots are known.
-        aside: how many of them set no limit, the most unusual ones.
+        possible: share of the held-out parts that may be found not normal.
+        held_out: how many parts set the limit.
+        sizes: how many of these are of each lot, 0 for one that is set aside.
 
     Returns:
         The share.
     """
-    return (1.0 + aside + (lots - aside) * possible) / (lots + 1.0)
+    left, lots_out = possible * (held_out + 1), 1.0
+    for size in sorted(sizes):
+        of_lot = min(float(size), left)
+        lots_out += of_lot / size if size else 1.0
+        left -= of_lot
+    return lots_out / (len(sizes) + 1)

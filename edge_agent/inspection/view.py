@@ -46,6 +46,7 @@ class View:
         anomalies: which anomalies are weighed beside the distance to good, columns of `HeldOut.anomaly`.
         unlike: how far good parts lie from good; None without held-out parts.
         contrast: how much more probable the taught defects make them than good parts do, log; None without either.
+        lots: how many held-out parts are of each lot, 0 for one that is set aside.
     """
 
     head: Head
@@ -54,6 +55,7 @@ class View:
     anomalies: tuple[int, ...]
     unlike: Joint | None
     contrast: Ring | None
+    lots: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, head: Head, normal: str, distances: Floats, anomaly: Floats, anomalies: tuple[int, ...]) -> View:

@@ -21,6 +21,7 @@ from edge_agent.learning.exemplar import Chunk, Exemplar, Role
 from edge_agent.learning.goodparts import GoodParts
 from edge_agent.learning.guiding import Guiding
 from edge_agent.learning.label import slug_of
+from edge_agent.learning.lot import PART, Lots
 from edge_agent.records import Embedding
 from edge_agent.runtime.steps import Steps, finished
 from models import Bundle, Knowledge
@@ -30,9 +31,6 @@ MAX_CALIBRATION: Final = 10_000
 
 MAX_LESSONS: Final = 4000
 """Ten years of one lesson each day; every state that can be returned to lists those it has."""
-
-PART: Final = 32
-"""Examples that are added up before something else is let in."""
 
 HINT: Final = "see docs/teaching.md"
 
@@ -114,6 +112,11 @@ class Learned:
         known = [] if self.good is None else [self.good.anomaly(e) for e in self.exemplars if e.role is Role.RING]
         unknown = np.full((len(self.calibration), 2), np.nan)
         return np.array(known[-MAX_CALIBRATION:], np.float64) if known else unknown
+
+    @cached_property
+    def lots(self) -> Lots:
+        """The good parts by lot."""
+        return Lots(self.knowledge, self.exemplars)
 
     def untaught(self, drawn: Iterable[Embedding]) -> list[Embedding]:
         """Give those of some embeddings that are of no example that was taught in any role."""

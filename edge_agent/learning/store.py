@@ -133,6 +133,12 @@ class KnowledgeStore:
             self._turn(RecipeSlots(slot, now.history, waiting))
         return slot.knowledge != now.active.knowledge
 
+    def looks_otherwise(self, active: Learned, candidate: Learned | None) -> bool:
+        """Say whether `settle` would change more than what is known of good parts in detail, as the next start can."""
+        now = self._now()
+        states = ((now.active, active), (now.candidate, candidate))
+        return any(slot and known and slot.knowledge not in ("", known.knowledge.digest) for slot, known in states)
+
     def _settled(self, slot: Slot, learned: Learned) -> Slot:
         """Give the slot of what is known in it by now, which is this very slot where that is what it names."""
         good = "" if learned.good is None else sha256(learned.good.to_bytes()).hexdigest()

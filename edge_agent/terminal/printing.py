@@ -178,12 +178,12 @@ def _print_false_rejects(status: dict[str, Any]) -> None:
     """Print what is expected of good parts beside what was observed on the drawn ones."""
     promise, drawn = status["promise"], status["drawn"]
     if promise["expected"] is not None:
-        of = f"{promise['held_out']} held out{_of_lots(promise['lots'])}"
+        of = f"{promise['held_out']} held out{_of_lots(promise.get('lots', 0))}"
         say(f"good parts that are stopped: {promise['expected']:.1%} expected, of {of}")
     if drawn is not None:
         _print_drawn(drawn)
-    if promise["unshown"] is not None:
-        say(f"  of a lot never shown up to {promise['unshown']:.0%} may be found not normal, on average over lots")
+    if (unshown := promise.get("unshown")) is not None:
+        say(f"  of a lot never shown up to {unshown:.0%} may be found not normal, on average over lots")
     elif promise["expected"] is not None:
         say("  of a lot never shown nothing is known: teach good parts of other lots and shifts too")
 

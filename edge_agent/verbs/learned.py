@@ -147,7 +147,7 @@ def _say_change(changed: Changed, *, as_json: bool) -> int:
     what = {"teach": "learned", "forget": "forgot", "undo": "took back the last change of"}[changed.action]
     count = len(changed.sources)
     examples = f" ({count} example{'' if count == 1 else 's'})" if count else ""
-    say(f"{what} {changed.name or 'several classes'}{examples}")
+    say(f"{what} {changed.name or changed.slug or 'several classes'}{examples}")
     for reason in changed.overruled:
         say(f"  overruled: {reason}")
     say(f"  knowledge {changed.before[:12] or 'nothing'} → {changed.after[:12] or 'nothing'}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
+from edge_agent.lessons import Lessons
 from edge_agent.records import Embedding, Frame, Modality, Outcome, Part
+from edge_agent.runtime.steps import finished
 from edge_agent.station import Station
 from models.embedding import assemble, quantise
 
@@ -175,13 +177,17 @@ def test_more_numbers_than_fit_a_page_are_found(tmp_path: Path, monkeypatch: pyt
         assert [p.trigger.number for p in reader.parts_of(SERIES, range(10, 0, -1))] == list(range(1, 11))
 
 
+def propose_good(station: Station, start: int, *, goes_on: bool) -> None:
+    lesson = station.lessons.begin("good", [example(start + i) for i in range(8)])
+    while lesson.next_variant() is not None:
+        lesson.take(embedding(station, 20_000 + start + lesson.done))
+    station.lessons.propose(lesson, "ann", goes_on=goes_on)
+
+
 def taught_in_batches(station: Station, *, goes_on: bool) -> set[float]:
     """Times at which good parts count as taught that came in two batches."""
-    for start, more in ((500, goes_on), (540, False)):
-        lesson = station.lessons.begin("good", [example(start + i) for i in range(8)])
-        while lesson.next_variant() is not None:
-            lesson.take(embedding(station, 20_000 + start + lesson.done))
-        station.lessons.propose(lesson, "ann", goes_on=more)
+    propose_good(station, 500, goes_on=goes_on)
+    propose_good(station, 540, goes_on=False)
     return {e.utc for chunk in station.recipe.candidate.learned.lessons[1:] for e in chunk.exemplars}
 
 
@@ -189,6 +195,26 @@ def test_batches_of_one_command_are_one_lot_and_two_commands_are_two(station: St
     assert len(taught_in_batches(station, goes_on=True)) == 1
     station.lessons.cancel("ann")
     assert len(taught_in_batches(station, goes_on=False)) == 2
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda lessons: lessons.cancel("ann"),
+        lambda lessons: lessons.promote("ann", overrule=True),
+        lambda lessons: (lessons.promote("ann", overrule=True), finished(lessons.undo("ann"))),
+    ],
+    ids=["cancel", "promote", "undo"],
+)
+def test_after_something_else_was_done_a_lesson_is_of_another_lot(
+    station: Station, act: Callable[[Lessons], object]
+) -> None:
+    propose_good(station, 500, goes_on=True)
+    (first,) = {e.utc for e in station.recipe.candidate.learned.exemplars[TAUGHT:]}
+    act(station.lessons)
+    propose_good(station, 540, goes_on=False)
+
+    assert station.recipe.candidate.learned.exemplars[-1].utc > first
 
 
 def test_what_is_forgotten_or_taken_back_is_called_what_people_called_it(station: Station) -> None:

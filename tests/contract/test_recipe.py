@@ -9,12 +9,13 @@ import pytest
 
 from edge_agent.config import ImageHealthConfig, RecipeConfig
 from edge_agent.errors import BadData, Unavailable
+from edge_agent.known import Turn
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Outcome
-from edge_agent.runtime.steps import finished
+from edge_agent.runtime.steps import Steps, finished
 from edge_agent.testing.disk import FakeDisk
 from models.embedding import assemble, quantise
 
@@ -166,6 +167,27 @@ def test_what_was_learned_while_something_is_forgotten_is_not_lost(disk: FakeDis
 
 
 @pytest.mark.parametrize(
+    "change",
+    [lambda r: r.forget([r.learned.exemplars[0].id], "cid", UTC + 9), lambda r: r.undo("cid", UTC + 9)],
+    ids=["forget", "undo"],
+)
+def test_what_people_say_of_drawn_parts_while_another_judge_is_made_counts_at_once(
+    disk: FakeDisk, change: Callable[[Recipe], Steps[Turn]]
+) -> None:
+    running = recipe(disk)
+    running.learn(lesson(running, "good", range(200, 210)), "ann", UTC)
+    parts = sum(1 for _ in change(recipe(FakeDisk(disk.outcomes()[-1]))))
+    for said in range(parts):
+        running = recipe(FakeDisk(disk.outcomes()[-1]))
+        drawn = [embedding(running, "good", seed) for seed in range(5000, 5003)]
+        for number, _ in enumerate(change(running)):
+            if number == said:
+                running.hold_out(drawn)
+        assert running.judge.promise().held_out == len(running.held_out.rows)
+        assert running.held_out.rows[-1].tobytes() == drawn[-1].q.tobytes()
+
+
+@pytest.mark.parametrize(
     "act",
     [
         lambda r, other: r.propose(other, "bob", UTC),
@@ -241,6 +263,9 @@ def test_good_parts_taught_at_two_times_are_held_against_each_other(disk: FakeDi
     first, second = running.held_out.lots
     assert (first.which.sum(), second.which.sum()) == (20, 20) and not (first.which & second.which).any()
     assert first.others.samples("good") == second.others.samples("good") == 20
+    running.hold_out([embedding(running, "good", 5000)])
+    assert running.held_out.lots[0].others is first.others, "what a word does not change is not added up again"
+    running.hold_out([])
     assert first.others.merge(second.others).digest == running.learned.knowledge.digest
     assert running.judge.promise().lots == 2
     ids = [e.id for e in running.learned.lessons[1].exemplars]

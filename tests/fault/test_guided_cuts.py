@@ -128,7 +128,9 @@ def test_what_a_start_derives_is_settled_once_and_nobody_can_undo_it() -> None:
         opened = store(disk, guided=guided)
         found = opened.load()
         assert found.active.learned.knowledge.digest not in opened.digests
+        assert opened.looks_otherwise(found.active.learned, None)
         assert opened.settle(found.active.learned, None)
+        assert not opened.looks_otherwise(found.active.learned, None)
         assert found.active.learned.knowledge.digest == opened.knowledge
         again = store(disk, guided=guided)
         assert not again.settle(again.load().active.learned, None)
@@ -143,6 +145,7 @@ def test_a_candidate_is_settled_too() -> None:
     store(disk).propose(taught(disk, "pit", PITS), CHANGE)
     opened = store(disk, guided=False)
     found = opened.load()
+    assert opened.looks_otherwise(found.active.learned, found.candidate.learned)
     opened.settle(found.active.learned, found.candidate.learned)
     opened.promote()
 

@@ -631,6 +631,11 @@ def test_what_an_older_release_knew_without_lots_is_written_anew_once(monkeypatc
     active = started.load().active.learned
 
     assert active.good is not None and active.good.lots
+    disk.full = True
+    with pytest.raises(Unavailable):
+        started.settle(active, None)
+    disk.full = False
+    assert store_slots(disk).active == before and not started.looks_otherwise(active, None), "it can wait"
     assert not started.settle(active, None), "nothing that anybody was taught has changed"
     after = store_slots(disk).active
     assert (after.knowledge, after.change) == (before.knowledge, before.change) and after.good != before.good

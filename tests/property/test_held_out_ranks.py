@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_agent.inspection.ring import Ring, promised
+from edge_agent.inspection.joint import set_aside, sizes_of, usual
+from edge_agent.inspection.ring import Ring, of_another_lot, promised
 
 values = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=300).map(np.array)
 Ranking = Callable[[np.ndarray, float], float]
@@ -138,3 +139,52 @@ def test_to_be_among_those_that_weigh_makes_a_difference() -> None:
     scores = np.arange(20.0) ** 2
 
     assert Ring(scores).chance(scores) != pytest.approx(by_leaving_out(scores), rel=1e-2)
+
+
+Bound = Callable[[float, int, Sequence[int]], float]
+
+
+def promise_of_lots_is_kept(bound: Bound, lots: list[np.ndarray], asked: float) -> bool:
+    """Of lots of which each in turn is the one never shown, no larger a share is not normal than is promised."""
+    shares, bounds = [], []
+    for never_shown, parts in enumerate(lots):
+        known = lots[:never_shown] + lots[never_shown + 1 :]
+        scores, numbers = np.concatenate(known), np.repeat(np.arange(len(known)), [len(lot) for lot in known])
+        which = [numbers == number for number in range(len(known))]
+        kept = usual(scores[:, np.newaxis], which)
+        possible = promised(int(kept.sum()), asked)
+        shares.append(np.mean(Ring(scores[kept]).p_value(parts) <= possible))
+        bounds.append(bound(possible, int(kept.sum()), sizes_of(kept, which)))
+    return bool(np.mean(shares) <= max(bounds) + 1e-9)
+
+
+def unequal(sizes: Sequence[int], seed: int, spread: float) -> list[np.ndarray]:
+    """Scores of lots of these sizes, which differ by `spread` times what parts of one do."""
+    rng = np.random.default_rng(seed)
+    return [spread * rng.normal() + rng.normal(size=size) for size in sizes]
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 5, 10, 100]), min_size=3, max_size=14),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 1.0, 100.0]),
+    st.sampled_from([0.01, 0.03, 0.2]),
+)
+def test_what_lots_promise_of_the_next_one_is_kept_whatever_their_sizes(
+    sizes: list[int], seed: int, spread: float, asked: float
+) -> None:
+    assert promise_of_lots_is_kept(of_another_lot, unequal(sizes, seed, spread), asked)
+
+
+def test_a_promise_as_if_all_lots_were_of_one_size_is_broken_by_unequal_ones() -> None:
+    def by_lots(possible: float, held_out: int, sizes: Sequence[int]) -> float:
+        aside = set_aside(len(sizes))
+        return (1.0 + aside + (len(sizes) - aside) * possible) / (len(sizes) + 1.0)
+
+    small_lots_lie_out = [lot + (50.0 if len(lot) == 10 else 0.0) for lot in unequal([1000] * 3 + [10] * 6, 1, 10.0)]
+    assert promise_of_lots_is_kept(of_another_lot, small_lots_lie_out, 0.01)
+    assert not promise_of_lots_is_kept(by_lots, small_lots_lie_out, 0.01)
+
+
+def test_lots_of_one_part_promise_little_more_than_parts_do() -> None:
+    assert of_another_lot(0.01, 199, [1] * 199) == pytest.approx(3 / 200)

@@ -18,7 +18,7 @@ from edge_agent import api, cli
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import unpack
-from edge_agent.learning.outcome import Proposal, Taught
+from edge_agent.learning.outcome import Changed, Proposal, Taught
 from edge_agent.verbs import gather
 from edge_agent.verbs import teach as teachwork
 from edge_agent.verbs.parts import parse_since
@@ -248,6 +248,15 @@ def test_a_stopped_station_refuses_what_a_running_one_refuses(
     assert f"`: {said}: " in line
     assert not set("$^") & set(line)
     assert hint == "  see docs/commands.md"
+
+
+def test_a_change_that_an_older_release_made_is_called_by_its_slug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge_agent.verbs.learned.change", lambda *_, **__: Changed("forget", "pit_mark", (), "a", "b"))
+
+    assert run("forget", "pit_mark", "--state", tmp_path) == 0
+    assert capsys.readouterr().out.startswith("forgot pit_mark\n")
 
 
 @pytest.mark.parametrize("part", [2**63, 2**64, 10**30])

@@ -14,7 +14,9 @@ import pytest
 from edge_agent import cli
 from edge_agent.config import Config
 from edge_agent.config.file import load_config
+from edge_agent.errors import Unavailable
 from edge_agent.learning.example import Example
+from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Frame, Outcome, Part
 from edge_agent.station import Station
 from models.castings import CastingLine
@@ -76,6 +78,20 @@ def test_scratches_are_stopped_that_the_embedding_alone_lets_pass(line: Path) ->
         "pictures are looked at where they are unlike good ones from now on",
     ]
     assert rows.count("look") == 2
+
+
+def test_a_full_disk_ends_no_start_that_can_do_without_it(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bool:
+        raise Unavailable("no space left")
+
+    monkeypatch.setattr(KnowledgeStore, "settle", full)
+    with Station(config(line)) as station:
+        assert station.recipe.learned.good is not None
+    with station.reader() as reader:
+        (said,) = [event.message for event in reader.events(500) if event.kind == "details_unstored"]
+    assert said.endswith("the next start tries again: no space left")
+    with pytest.raises(Unavailable), Station(config(line, detail=False)):
+        pass
 
 
 def test_where_it_is_unlike_good_parts_is_shown(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,6 +165,14 @@ def test_what_is_promised_of_a_lot_never_shown_is_said(
     assert ("from 4 lots" in text) == (lots == 4)
 
 
+def test_what_a_station_of_an_older_release_says_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    status = msgspec.json.decode(msgspec.json.encode(status_of()))
+    del status["promise"]["lots"], status["promise"]["unshown"]
+    print_status(status)
+
+    assert "of 200 held out\n" in capsys.readouterr().out
+
+
 def test_before_anybody_said_anything_there_is_nothing_observed(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(replace(status_of(), drawn=drawn_of([], [], "good")), capsys)
 

@@ -229,7 +229,7 @@ def test_of_a_lot_never_shown_no_more_is_stopped_than_lots_can_promise() -> None
     promise = right[0].promise()
 
     assert promise.lots == 6 and promise.held_out == 5 * 25
-    assert promise.unshown == pytest.approx((2.0 + 5 * promise.possible) / 7.0)
+    assert promise.unshown == pytest.approx((2.0 + promise.possible * 126 / 25) / 7.0)
     assert stopped <= promise.unshown < wrong
     assert lots(6, 0, left_out=False).promise().unshown is None
 

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 from edge_agent import api, cli
+from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import unpack
 from edge_agent.learning.outcome import Changed, Proposal, Taught
+from edge_agent.records import Frame
+from edge_agent.station import Station
 from edge_agent.verbs import gather
 from edge_agent.verbs import teach as teachwork
 from edge_agent.verbs.parts import parse_since
@@ -226,6 +229,31 @@ def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
     assert run("teach", "pit", tmp_path, "--state", tmp_path) == 1
     said = "edge-agent: 4 examples of pit were taken, then: the station is stopping\n  try again when it runs\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            "crak",
+            ["nobody has taught a class crak yet; the word is recorded (if crack is meant: ", "crack)"],
+        ),
+        ("dross", ["nobody has taught a class dross yet", "(`edge-agent learned` lists the classes)"]),
+        ("crack", []),
+    ],
+    ids=["typing error", "new", "known"],
+)
+def test_a_word_that_names_no_taught_class_is_recorded_and_said(
+    taught: Path, word: str, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Station(Config.defaults(taught)) as station:
+        part = station.judge(Frame(LINE.example("good", 700).image, 0.0))
+    capsys.readouterr()
+
+    assert run("label", part.id, word, "--state", taught) == 0
+    out, err = capsys.readouterr()
+    assert out == f"part {part.id}: {word}\n"
+    assert all(words in err for words in said) and bool(err) == bool(said)
 
 
 @pytest.mark.parametrize(

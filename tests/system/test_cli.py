@@ -376,7 +376,7 @@ def edit(old: str, new: str) -> Callable[[Path], None]:
         (flip_a_byte, "image.onnx: SHA-256"),
         (lambda folder: (folder / "vibration.onnx").unlink(), "vibration.onnx: missing"),
         (edit("shape = [1, 3, 320, 320]", "shape = [1, 3, 224, 224]"), "golden.npz: want (16, 1, 3, 224, 224)"),
-        (edit("manifest = 1", "manifest = 99"), "manifest.toml: manifest version 99 is newer"),
+        (edit("manifest = 3", "manifest = 99"), "manifest.toml: manifest version 99 is newer"),
     ],
     ids=["flipped byte", "missing part", "wrong shape", "newer manifest"],
 )

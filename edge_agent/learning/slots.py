@@ -7,6 +7,7 @@ then exactly what was looked at.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
@@ -170,6 +171,18 @@ class Slots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     version: int = VERSION
     recipes: dict[str, RecipeSlots] = {}
+
+    def class_names(self, recipe: str) -> Mapping[str, str]:
+        """Say by slug what the classes are called that a recipe was taught, or is to be taught.
+
+        Args:
+            recipe: its name.
+
+        Returns:
+            The names; none where nothing was taught, or where some classes came without their samples and names.
+        """
+        mine = self.recipes.get(recipe, RecipeSlots())
+        return {} if mine.active.base else {**mine.active.names, **(mine.candidate or Slot()).names}
 
 
 class _Version(msgspec.Struct, frozen=True):

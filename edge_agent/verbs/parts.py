@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +13,14 @@ import msgspec
 from edge_agent import api
 from edge_agent.commands import GateAnswer, Used, checked
 from edge_agent.config import Config
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.learning.slots import SLOTS, decode_slots
 from edge_agent.ledger import ExportFormat, Reader, export_parts
 from edge_agent.ledger.reader import LAST_PART
-from edge_agent.records import Outcome
+from edge_agent.records import Outcome, Part
 from edge_agent.runtime.clock import SystemClock
-from edge_agent.terminal.printing import print_status, say, say_json, shown
+from edge_agent.runtime.disk import RealDisk, load_checked
+from edge_agent.terminal.printing import print_status, say, say_json, shown, warn
 
 if TYPE_CHECKING:
     from edge_agent.station import Station
@@ -68,7 +71,10 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
         with _stopped(config) as station:
             station.label(part, label, who)
     with Reader(Path(config.station.state_dir)) as reader:
-        now = reader.part(part).operator_label
+        labelled = reader.part(part)
+    now = labelled.operator_label
+    if now is not None and now != labelled.verdict.label:
+        _warn_of_unknown(config, labelled, now)
     if as_json:
         say_json({"part": part, "label": now})
     else:
@@ -213,6 +219,20 @@ def parse_since(text: str, now_utc: float) -> float:
         raise BadData(
             f"{text!r} is not a time", hint="write 2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
         ) from None
+
+
+def _warn_of_unknown(config: Config, part: Part, label: str) -> None:
+    """Say where nobody taught a class that a person names, and which one was perhaps meant."""
+    try:
+        slots = decode_slots(load_checked(RealDisk(Path(config.station.state_dir)), SLOTS))
+    except EdgeAgentError:  # nothing was taught, or the next start will say what is wrong
+        return
+    names = slots.class_names(part.recipe)
+    if names and label not in names:
+        near = get_close_matches(label, names, n=1)
+        other = f"if {near[0]} is meant: edge-agent label {part.id} {near[0]}" if near else ""
+        hint = other or "`edge-agent learned` lists the classes"
+        warn(BadData(f"nobody has taught a class {label} yet; the word is recorded", hint=hint))
 
 
 def _stopped(config: Config) -> Station:

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 from edge_agent import api, cli
+from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.example import unpack
 from edge_agent.learning.outcome import Changed, Proposal, Taught
+from edge_agent.records import Frame
+from edge_agent.station import Station
 from edge_agent.verbs import gather
 from edge_agent.verbs import teach as teachwork
 from edge_agent.verbs.parts import parse_since
@@ -229,6 +232,31 @@ def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
 
 
 @pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (
+            "crak",
+            ["nobody has taught a class crak yet; the word is recorded (if crack is meant: ", "crack)"],
+        ),
+        ("dross", ["nobody has taught a class dross yet", "(`edge-agent learned` lists the classes)"]),
+        ("crack", []),
+    ],
+    ids=["typing error", "new", "known"],
+)
+def test_a_word_that_names_no_taught_class_is_recorded_and_said(
+    taught: Path, word: str, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Station(Config.defaults(taught)) as station:
+        part = station.judge(Frame(LINE.example("good", 700).image, 0.0))
+    capsys.readouterr()
+
+    assert run("label", part.id, word, "--state", taught) == 0
+    out, err = capsys.readouterr()
+    assert out == f"part {part.id}: {word}\n"
+    assert all(words in err for words in said) and bool(err) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (("label", 0, "good"), "part"),
@@ -348,7 +376,7 @@ def edit(old: str, new: str) -> Callable[[Path], None]:
         (flip_a_byte, "image.onnx: SHA-256"),
         (lambda folder: (folder / "vibration.onnx").unlink(), "vibration.onnx: missing"),
         (edit("shape = [1, 3, 320, 320]", "shape = [1, 3, 224, 224]"), "golden.npz: want (16, 1, 3, 224, 224)"),
-        (edit("manifest = 1", "manifest = 99"), "manifest.toml: manifest version 99 is newer"),
+        (edit("manifest = 3", "manifest = 99"), "manifest.toml: manifest version 99 is newer"),
     ],
     ids=["flipped byte", "missing part", "wrong shape", "newer manifest"],
 )

@@ -151,3 +151,11 @@ def test_a_state_says_which_bundle_it_is_of_and_an_older_one_does_not() -> None:
     assert decode_slots(encode_slots(slots)) == slots
     assert str(decode_slots(encode_slots(slots)).recipes["r"].active.bundle) == "castings 1.0.0"
     assert decode_slots(older).recipes["r"].active.bundle is None
+
+
+def test_classes_are_called_as_in_what_is_known_and_in_what_waits() -> None:
+    known, waits = replace(slot(1), names={"pit": "Pit"}), replace(slot(2), names={"pit": "Pit", "dent": "Dent"})
+    slots = Slots(recipes={"r": RecipeSlots(known, (), waits), "nameless": RecipeSlots(replace(known, base="1" * 64))})
+
+    assert slots.class_names("r") == {"pit": "Pit", "dent": "Dent"}
+    assert slots.class_names("nameless") == slots.class_names("another") == {}

@@ -20,7 +20,7 @@ from edge_agent.scheduler.trial import Request, words_of
 from models import Bundle
 from models.flow import Flow, Flown, Tensors
 
-WAIT_S = 5.0
+WAIT_S = 60.0
 SPOTS = {"image": GPU, "vibration": CPU}
 
 Run = Callable[[Flow, Tensors, Callable[[str, Tensors], Tensors]], Flown]
@@ -34,10 +34,10 @@ def engines(**before: Callable[[int], None]) -> dict[str, Engine]:
     return {role: engine(role, before=before.get(role, lambda call: None)) for role in SPOTS}
 
 
-def meet(run: Run) -> bool:
+def meet(run: Run, within_s: float) -> bool:
     """Say whether both parts are at it at the same time."""
     both = threading.Barrier(2)
-    made = engines(image=lambda call: both.wait(0.3) and None, vibration=lambda call: both.wait(0.3) and None)
+    made = engines(image=lambda call: both.wait(within_s) and None, vibration=lambda call: both.wait(within_s) and None)
     try:
         run(Flow(wide_bundle().manifest), sources(), lambda role, feed: made[role].infer(feed))
     except threading.BrokenBarrierError:
@@ -48,13 +48,13 @@ def meet(run: Run) -> bool:
 def test_both_parts_compute_at_the_same_time() -> None:
     second = SecondThread()
     try:
-        assert meet(second.run)
+        assert meet(second.run, WAIT_S)
     finally:
         second.close()
 
 
 def test_whoever_runs_one_after_the_other_is_noticed() -> None:
-    assert not meet(Flow.run)
+    assert not meet(Flow.run, 0.1)
 
 
 def test_an_encoder_gives_the_same_side_by_side() -> None:
@@ -127,11 +127,10 @@ def tried(
     return [answer.beside for answer in answers]
 
 
-@pytest.mark.timed
 def test_a_picture_on_a_gpu_and_a_window_on_the_cpu_are_measured_to_be_quicker_side_by_side(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert tried(monkeypatch, 0.010, 0.010, [SPOTS]) == [True]
+    assert tried(monkeypatch, 0.020, 0.020, [SPOTS]) == [True]
 
 
 def test_what_computes_on_one_device_is_not_tried_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_a_pulled_cable_costs_the_parts_meanwhile_and_each_of_them_is_declared(t
     with Cell(tmp_path) as cell, running(cell.config(tmp_path, "vibration"), cell) as agent:
         wait_until(lambda: agent.inspector.counts.triggers >= 4)
         cell.stand.pull()
-        wait_until(lambda: agent.supervisor.status()[4].state == "waiting")
+        wait_until(lambda: {s.name: s.state for s in agent.supervisor.status()}["source"] == "waiting")
         gone = len(cell.line.passed)
         wait_until(lambda: any("source is waiting" in trouble.message for trouble in agent.status().troubles))
         wait_until(lambda: len(cell.line.passed) >= gone + 4)

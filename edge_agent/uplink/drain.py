@@ -273,7 +273,9 @@ class Drain:
         return min(times, default=float("inf"))
 
     def _has_window(self, lane: Lane, stream: Stream) -> bool:
-        return self._by_broker or stream is lane.live or len(lane.beyond) < WINDOW
+        """Say whether more of a stream may be told; a gap in the place of what was told already takes no room."""
+        is_inside = bool(stream.ahead and lane.beyond and stream.ahead[0].seq <= lane.beyond[-1])
+        return self._by_broker or stream is lane.live or len(lane.beyond) < WINDOW or is_inside
 
     def _is_ready(self, lane: Lane, backlog: bool, now: float) -> bool:
         stream = lane.backlog if backlog else lane.live

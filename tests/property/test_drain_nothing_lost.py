@@ -4,7 +4,7 @@ from unittest import mock
 
 import pytest
 from drain_world import ModelConsole, World
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.ledger.facts import KINDS
@@ -86,6 +86,7 @@ def check(drain: Drain, script: list[tuple[str, str, int]], in_flight: int) -> W
 
 
 @given(st.lists(actions, max_size=40), st.sampled_from([1, 2, 20, 65535]))
+@example([("record", "part", 8), ("refuse", "part", 0x95), ("turn", "", 1)], 20)  # a whole window that nobody takes
 def test_each_fact_is_stored_in_the_end(script: list[tuple[str, str, int]], in_flight: int) -> None:
     check(Drain(1000.0), script, in_flight)
 

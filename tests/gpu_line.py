@@ -159,7 +159,7 @@ class Line:
         """Do a task; give when it is done [s], and its answer."""
         now = self.clock.now()
         if task.tickets:
-            waiting = (ticket.job.run.name for ticket in self.dispatcher._urgent.since(0))
+            waiting = (ticket.job.run.name for ticket in self.dispatcher._urgent.since(0, 10**6))
             self.started.append(Started(now, tuple(t.job.run.name for t in task.tickets), tuple(waiting)))
         self._cost_s, self._disturbed_s = self._disturbed_s, 0.0
         self._loading = not task.tickets

@@ -61,13 +61,14 @@ class Mailbox(Generic[T]):
         self._overflow = overflow
         self._on_put = on_put
         self._items: deque[T] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._closed = False
         self._put = self._taken = self._dropped = self._refused = self._high_water = 0
 
     def offer(self, item: T) -> bool:
         """Put `item` in without ever blocking; say whether it was accepted."""
-        with self._changed:
+        with self._lock:
             accepted = self._accept(item)
         if accepted and self._on_put is not None:
             self._on_put()
@@ -79,7 +80,7 @@ class Mailbox(Generic[T]):
 
     def take(self, most: int) -> list[T]:
         """Take at most `most` items, oldest first; an empty list when nothing waits."""
-        with self._changed:
+        with self._lock:
             items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
             self._taken += len(items)
             return items
@@ -101,7 +102,7 @@ class Mailbox(Generic[T]):
 
     def stats(self) -> MailboxStats:
         """Count every item by what became of it."""
-        with self._changed:
+        with self._lock:
             return MailboxStats(
                 capacity=self._capacity,
                 put=self._put,

@@ -5,7 +5,8 @@ It gives out no jobs. Every method belongs to the loop thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic
 
@@ -183,11 +184,13 @@ class Bank(Generic[H, R]):
             if lane.state is LaneState.FAILED and self._sound(lane) and lane.stuck < STUCK:
                 lane.open(now)  # its device was found to work by another lane
 
-    def wakes(self) -> Iterator[float]:
-        """Give when something is to be tried [s, host monotonic]."""
-        for name, breaker in self._breakers.items() if not self._well else ():
-            if breaker.state is Breaker.OPEN and self._trier(name).task is None:
-                yield breaker.trial_at_s
+    def trial_at_s(self) -> float:
+        """Give when something is to be tried [s, host monotonic]; infinite where nothing is."""
+        if self._well:
+            return math.inf
+        broken = ((name, breaker) for name, breaker in self._breakers.items() if breaker.state is Breaker.OPEN)
+        idle = (breaker.trial_at_s for name, breaker in broken if self._trier(name).task is None)
+        return min(idle, default=math.inf)
 
     def close(self) -> list[Ticket[H, R]]:
         """Have every lane end; give the jobs that they were at."""
@@ -256,8 +259,8 @@ class Bank(Generic[H, R]):
             busy_since_s=None if lane.task is None else lane.since_s,
             done=lane.done,
             failed=lane.failed,
-            p50_ms=1e3 * lane.p50_s,
-            p99_ms=1e3 * lane.p99_s,
+            p50_ms=1e3 * lane.paces.p50_s,
+            p99_ms=1e3 * lane.paces.p99_s,
         )
 
 

@@ -60,16 +60,20 @@ def places_together(
     """
     jobs = [*waiting, *([] if comes is None else [comes])]
     order = sorted(range(len(jobs)), key=lambda at: jobs[at].deadline_s)
-    alone = _in_time(now, jobs, [0, *(at for at in order if at)])  # whatever comes, the first has begun
+    alone: set[int] | None = None
     best, most = range(1), 0
-    for size in paying(takes_s)[1:]:
+    for size in reversed(paying(takes_s)[1:]):
         done_s = now + takes_s[size]
         first = next((at for at in range(alike - size + 1) if done_s <= waiting[at].deadline_s), None)
         if first is None:
             continue
         batch = range(first, first + size)
         kept = {*batch, *_in_time(done_s, jobs, [at for at in order if at not in batch])}
-        if (kept >= alone or len(kept) > len(alone)) and len(kept) >= most:
+        if len(kept) == len(jobs):
+            return batch
+        if alone is None:
+            alone = _in_time(now, jobs, [0, *(at for at in order if at)])  # whatever comes, the first has begun
+        if (kept >= alone or len(kept) > len(alone)) and len(kept) > most:
             best, most = batch, len(kept)
     return best
 

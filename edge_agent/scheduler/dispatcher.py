@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic
 
 from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
@@ -122,11 +122,11 @@ class Dispatcher(Generic[H, R]):
         for answer in self._answers.take_all():
             self._hear(answer, now)
         for lane in self._bank.lanes:
-            if lane.task is not None and now >= lane.hangs_at_s(self._timeout_s):
-                self._give_up(lane, now)
+            if (task := lane.task) is not None and now >= lane.hangs_at_s(self._timeout_s):
+                self._fault(lane, task, lane.abandon(now), now)
         self._bank.try_again(now)
         self._dispatch(now)
-        return min(self._wakes(now))
+        return self._wakes_at_s(now)
 
     def status(self, now: float) -> DispatchStatus:
         """Say how every lane is, and what waits."""
@@ -147,41 +147,44 @@ class Dispatcher(Generic[H, R]):
         return all(ended)
 
     def _dispatch(self, now: float) -> None:
-        while (first := self._urgent.at(0)) is not None and (first.answered or first.job.deadline_s <= now):
-            self._urgent.take(0)
+        while (first := self._urgent.at(0)) is not None and first.job.deadline_s <= now:
+            self._urgent.take(range(1))
             self._account.late(first, now)
         usable = self._bank.usable()
-        if silent := [lane for lane in usable if lane.task is not None and choice.silent_at_s(lane) <= now]:
-            usable = [*(lane for lane in usable if lane not in silent), *silent]  # who is silent is asked last
+        if silent := [lane for lane in self._bank.lanes if lane.silent_at_s <= now]:
+            usable = sorted(usable, key=silent.__contains__)  # who is silent is asked last
         if first is not None:
             self._give_out(usable, now)
-        self._rescue(usable, now)
+        if silent:
+            self._rescue(silent, usable, now)
         if self._background and self._piece_at_s(usable, now) <= now:
             self._rhythm.began(now)
-            self._give(usable[0], Kind.RUN, [self._background.popleft()], now)
+            self._give(usable[0], [self._background.popleft()], now)
 
     def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
+        if not (idle := [lane for lane in usable if lane.task is None]):
+            return
         free_at = {lane.name: choice.free_at_s(lane, now) for lane in usable}
-        idle = [lane for lane in usable if lane.task is None]
         place = 0
         while idle and place <= len(usable) and (ticket := self._urgent.at(place)) is not None:
             able = [lane for lane in usable if lane.name not in ticket.tried] if ticket.tried else usable
-            lane, kind = choice.choose(able, free_at, ticket)
-            if lane is None and choice.may_wait(able, ticket, now):
-                place += 1
-            elif lane is None:
+            lane, hurried = choice.choose(able, free_at, ticket)
+            if lane is None:
+                if choice.may_wait(able, ticket, now):
+                    place += 1
+                    continue
                 choice.doubt(able, ticket)
-                self._urgent.take(place)
+                self._urgent.take(range(place, place + 1))
                 self._account.late(ticket, now)
             elif lane.task is not None:
                 place += 1
-                free_at[lane.name] += choice.one_more_s(lane, ticket)
+                free_at[lane.name] += lane.one_more_s(ticket)
             else:
-                places = range(1)
-                if kind is Kind.RUN and not ticket.alone:
-                    places = choice.together(lane, self._urgent.since(place), now, self._rhythm.slack_s)
-                self._give(lane, kind, self._urgent.take(place + places.start, len(places)), now)
+                places = range(place, place + 1)
+                if not hurried and lane.batches(ticket):
+                    places = choice.together(lane, self._urgent, place, now, self._rhythm.slack_s)
+                self._give(lane, self._urgent.take(places), now, hurried=hurried)
                 idle.remove(lane)
                 free_at[lane.name] += lane.usual_s
                 if lane is not able[0]:
@@ -191,24 +194,27 @@ class Dispatcher(Generic[H, R]):
         """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
         if not self._background or self._urgent or not usable or usable[0].task is not None:
             return math.inf
-        pieces = usable[0].pace(self._background[0].job.bundle).pieces
-        return self._rhythm.may_begin_at_s(now, pieces, usable[0].p99_s)
+        pieces = usable[0].paces.of(self._background[0].job.bundle).pieces
+        return self._rhythm.may_begin_at_s(now, pieces, usable[0].paces.p99_s)
 
-    def _give(self, lane: Lane[H, R], kind: Kind, tickets: Sequence[Ticket[H, R]], now: float) -> None:
+    def _give(self, lane: Lane[H, R], tickets: Sequence[Ticket[H, R]], now: float, *, hurried: bool = False) -> None:
         for ticket in tickets:
             self._account.given(ticket, now)
             ticket.tried.add(lane.name)
             ticket.running.add(lane.name)
-        self.counts.together += len(tickets) * (len(tickets) > 1)
-        lane.give(Kind.TOGETHER if len(tickets) > 1 else kind, now, tickets)
+        if len(tickets) > 1:
+            self.counts.together += len(tickets)
+            lane.give(Kind.TOGETHER, now, tickets)
+        else:
+            lane.give(Kind.HURRY if hurried else Kind.RUN, now, tickets)
 
-    def _rescue(self, usable: Sequence[Lane[H, R]], now: float) -> None:
+    def _rescue(self, silent: Sequence[Lane[H, R]], usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
-        for ticket, idle in choice.rescues(self._bank.lanes, usable, now):
+        for ticket, idle in choice.rescues(silent, usable, now):
             if self.counts.rescued > RESCUES * self.counts.submitted:
                 return
             self.counts.rescued += 1
-            self._give(idle, Kind.RUN, [ticket], now)
+            self._give(idle, [ticket], now)
 
     def _hear(self, answer: Answer[H, R], now: float) -> None:
         task, lane = answer.job, answer.job.lane
@@ -254,12 +260,6 @@ class Dispatcher(Generic[H, R]):
             if not ticket.answered and not ticket.running:
                 self._urgent.put(ticket, again=True)
 
-    def _give_up(self, lane: Lane[H, R], now: float) -> None:
-        """Leave a lane's thread behind that hangs."""
-        assert lane.task is not None
-        task = lane.task
-        self._fault(lane, task, lane.abandon(now), now)
-
     def _fault(self, lane: Lane[H, R], task: Task[H, R], error: EdgeAgentError, now: float) -> None:
         """Use a device no more, and have its job done by another lane, now or when one is loaded; or say so."""
         device = error.device if isinstance(error, DeviceFault) else ""
@@ -286,15 +286,14 @@ class Dispatcher(Generic[H, R]):
         else:
             self._account.faulted(ticket, error, now)
 
-    def _wakes(self, now: float) -> Iterator[float]:
-        yield now + self._timeout_s / 2  # a task that begins unnoticed is seen in time
-        yield from self._bank.wakes()
+    def _wakes_at_s(self, now: float) -> float:
+        """Give when to look again [s, host monotonic]."""
+        at_s = min(now + self._timeout_s / 2, self._bank.trial_at_s())  # a task that begins unnoticed is seen in time
         if self._background:
-            yield self._piece_at_s(self._bank.usable(), now)
-        if (first := self._urgent.at(0)) is not None:
-            yield first.job.deadline_s
+            at_s = min(at_s, self._piece_at_s(self._bank.usable(), now))
+        if (first := self._urgent.at(0)) is not None and first.job.deadline_s < at_s:
+            at_s = first.job.deadline_s
         for lane in self._bank.lanes:
             if lane.task is not None:
-                yield lane.hangs_at_s(self._timeout_s)
-                if now < (due_s := choice.rescue_at_s(lane)):
-                    yield due_s
+                at_s = min(at_s, lane.hangs_at_s(self._timeout_s), lane.silent_at_s if now < lane.silent_at_s else at_s)
+        return at_s

@@ -114,14 +114,14 @@ class DeadlineQueue(Generic[H, R]):
         """Look at the ticket before which so many are more urgent; None where no more wait."""
         return self._sorted[place][2] if place < len(self._sorted) else None
 
-    def since(self, place: int) -> list[Ticket[H, R]]:
-        """Look at the ticket at a place and all that are less urgent."""
-        return [ticket for _, _, ticket in self._sorted[place:]]
+    def since(self, place: int, most: int) -> list[Ticket[H, R]]:
+        """Look at the ticket at a place and those that are less urgent, at most so many."""
+        return [ticket for _, _, ticket in self._sorted[place : place + most]]
 
-    def take(self, place: int, count: int = 1) -> list[Ticket[H, R]]:
-        """Take so many tickets from a place on."""
-        taken = [ticket for _, _, ticket in self._sorted[place : place + count]]
-        del self._sorted[place : place + count]
+    def take(self, places: range) -> list[Ticket[H, R]]:
+        """Take the tickets at consecutive places."""
+        taken = [ticket for _, _, ticket in self._sorted[places.start : places.stop]]
+        del self._sorted[places.start : places.stop]
         return taken
 
     def take_all(self) -> list[Ticket[H, R]]:

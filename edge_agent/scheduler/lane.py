@@ -7,7 +7,7 @@ that hangs in a driver is left behind; the lane can be opened again with another
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic
@@ -16,8 +16,7 @@ from edge_agent.errors import DeviceFault
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler.job import H, R, Ticket
-from edge_agent.scheduler.latency import WINDOW, Recent
-from edge_agent.scheduler.pace import Pace
+from edge_agent.scheduler.pace import Paces
 from edge_agent.scheduler.way import Way
 
 LOAD_TIMEOUT_S: Final = 60.0
@@ -29,8 +28,8 @@ PASSED_OVER: Final = 64
 PASSED_OVER_MOST: Final = 4096
 """The same at the most: the number doubles with each proof after which the lane did no job in time."""
 
-BUNDLES: Final = 64
-"""Bundles whose pace a lane remembers; the one that came first is forgotten for one more."""
+SILENT_AFTER: Final = 2.0
+"""A lane whose task has run for this many times its 99th percentile is not waited for where another is idle."""
 
 
 class Kind(StrEnum):
@@ -100,44 +99,39 @@ class Lane(Generic[H, R]):
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.doubted_at = PASSED_OVER  #: so many of them have it proven again
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
+        self.silent_at_s = math.inf  #: when the present task will have run far too long [s, host monotonic]
         self.done = self.failed = 0
+        self.paces = Paces(way.p99_s)
         self._clock = clock
         self._answer = answer
         self._hire = hire
         self._held: list[H] = []
         self._batches = True  # none has failed since it was loaded
         self._doubted = False
-        self._urgent = 0  # tasks with a deadline that were done
-        self._paces: dict[str, Pace] = {}  # by bundle
-        self._proof_s: list[float] = []  # what a piece of the newest proof took
+        self._proof_s: list[float] = []  # what a piece of the newest proof took, as the thread says
         self._worker: Worker[Task[H, R], Sequence[R]] | None = None
         self._left_behind: list[Worker[Task[H, R], Sequence[R]]] = []
 
-    @property
-    def p99_s(self) -> float:
-        """What one in a hundred of the newest jobs with a deadline exceeds, of the bundle that takes longest [s]."""
-        return max((pace.durations.p99_s for pace in self._newest()), default=self._proven_s)
-
-    @property
-    def p50_s(self) -> float:
-        """The same, the median [s]."""
-        return max((pace.durations.p50_s for pace in self._newest()), default=self._proven_s)
-
-    def pace(self, bundle: str) -> Pace:
-        """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
-        pace = self._paces.get(bundle)
-        if pace is None:
-            if len(self._paces) >= BUNDLES:
-                del self._paces[next(iter(self._paces))]
-            pace = self._paces[bundle] = Pace(self.way.p99_s.get(bundle, 0.0))
-            if self._proof_s:
-                pace.proven(self._proof_s[-1], anew=False)
-        return pace
-
     def takes_s(self, bundle: str) -> dict[int, float]:
         """Give what one in a hundred batches of a bundle's jobs exceeds [s], by how many; one alone is among them."""
-        usable = self._batches and self._held
-        return self.pace(bundle).takes_s(self.way.batches_s(self._held[0], bundle) if usable else {})
+        measured_s = self.way.batches_s(self._held[0], bundle) if self._batches and self._held else {}
+        return self.paces.of(bundle).takes_s(measured_s)
+
+    def alone_s(self, ticket: Ticket[H, R]) -> float:
+        """Give what one in a hundred of the jobs like this one exceeds [s], done by itself."""
+        return self.paces.of(ticket.job.bundle).durations.p99_s
+
+    def batches(self, ticket: Ticket[H, R]) -> bool:
+        """Say whether it may do a job together with others."""
+        if ticket.alone or not self._batches or not self._held:
+            return False
+        return bool(self.way.batches_s(self._held[0], ticket.job.bundle))
+
+    def one_more_s(self, ticket: Ticket[H, R]) -> float:
+        """Give by how much later it is free where a job waits for it [s]: it may do it with others."""
+        if not self.batches(ticket):
+            return self.alone_s(ticket)
+        return min(s / pieces for pieces, s in self.takes_s(ticket.job.bundle).items())
 
     def narrow(self) -> None:
         """Do no jobs together any more until it is loaded anew: the device failed at that."""
@@ -151,6 +145,7 @@ class Lane(Generic[H, R]):
         held: list[H] = []
         proof_s: list[float] = []
         self._proof_s = proof_s
+        self.paces.begun()
 
         def work(task: Task[H, R]) -> Sequence[R]:
             if task.kind in (Kind.LOAD, Kind.TRY):
@@ -183,16 +178,20 @@ class Lane(Generic[H, R]):
         assert self._worker is not None and self.task is None
         task = self.task = Task(self, kind, tickets)
         self.since_s = now
-        if kind is Kind.TOGETHER:
+        if not tickets:
+            self.usual_s = self.paces.p99_s
+        elif len(tickets) > 1:
             self.usual_s = self.takes_s(tickets[0].job.bundle)[len(tickets)]
         else:
-            self.usual_s = self._recent(tickets, Kind.RUN).p99_s if tickets else self.p99_s
+            pace = self.paces.of(tickets[0].job.bundle)
+            self.usual_s = (pace.pieces if tickets[0].is_background else pace.durations).p99_s
+        self.silent_at_s = now + SILENT_AFTER * self.usual_s if self.usual_s else math.inf
         if not self._worker.submit(task):
             raise AssertionError(f"lane {self.name} had room and refused")
 
     def finished(self, answer: Answer[H, R]) -> None:
         """Hear that the present task has ended."""
-        self.task = None
+        self.task, self.silent_at_s = None, math.inf
         good = isinstance(answer, Done)
         self.done += good
         self.failed += not good
@@ -200,20 +199,18 @@ class Lane(Generic[H, R]):
         if not tickets:
             self.state = LaneState.READY if good else LaneState.FAILED
             if good and self._proof_s:
-                for pace in self._paces.values():
-                    pace.proven(self._proof_s[-1], anew=self._doubted)
+                self.paces.proven(self._proof_s[-1], anew=self._doubted)
             self._doubted = False
         elif good:
-            pace, recent = self.pace(tickets[0].job.bundle), self._recent(tickets, kind)
-            if not tickets[0].is_background:
-                self._urgent = pace.last = self._urgent + 1
-            recent.add(answer.ended_s - answer.started_s)
-            if recent is pace.durations or kind is Kind.TOGETHER:
-                pace.ran(len(tickets))
-            if kind is not Kind.HURRY and answer.ended_s <= tickets[0].job.deadline_s < math.inf:
-                self.doubted_at = PASSED_OVER
-            if kind is Kind.HURRY:
-                pace.durations.forget_oldest()  # what was slow once is tried again after a while
+            bundle, took_s = tickets[0].job.bundle, answer.ended_s - answer.started_s
+            if tickets[0].is_background:
+                self.paces.of(bundle).pieces.add(took_s)
+            elif kind is Kind.HURRY:
+                self.paces.hurried(bundle, took_s)
+            else:
+                self.paces.ran(bundle, len(tickets), took_s)
+                if answer.ended_s <= tickets[0].job.deadline_s:
+                    self.doubted_at = PASSED_OVER
         self._forget_ended()
 
     def pass_over(self, now: float) -> None:
@@ -233,7 +230,7 @@ class Lane(Generic[H, R]):
         """Give when the present task will have taken too long [s, host monotonic]; infinite without one."""
         if self.task is None:
             return math.inf
-        loads = not self.task.tickets or any(map(self.way.loading, self._held))
+        loads = not self.task.tickets or (self._held and self.way.loading(self._held[0]))
         return self.since_s + (LOAD_TIMEOUT_S if loads else timeout_s)
 
     @property
@@ -245,7 +242,7 @@ class Lane(Generic[H, R]):
     def abandon(self, now: float) -> DeviceFault:
         """Leave a thread behind that hangs; give what is to be said of its device, where anybody can tell which."""
         device = self.way.at(self._held[0]) if self._held else ""
-        self.task, self.state = None, LaneState.FAILED
+        self.task, self.silent_at_s, self.state = None, math.inf, LaneState.FAILED
         if self._worker is not None:
             self._worker.abandon()
             self._left_behind.append(self._worker)
@@ -266,25 +263,9 @@ class Lane(Generic[H, R]):
             self._worker.stop()
             self._left_behind.append(self._worker)
             self._worker = None
-        self.task, self.state, self._held = None, LaneState.COLD, []
+        self.task, self.silent_at_s = None, math.inf
+        self.state, self._held = LaneState.COLD, []
         self._forget_ended()
-
-    def _newest(self) -> Iterator[Pace]:
-        """Give the paces of the newest jobs with a deadline; what else runs a bundle says nothing of those."""
-        return (p for p in self._paces.values() if p.last and self._urgent - p.last < WINDOW)
-
-    @property
-    def _proven_s(self) -> float:
-        return self._proof_s[-1] if self._proof_s else 0.0
-
-    def _recent(self, tickets: Sequence[Ticket[H, R]], kind: Kind) -> Recent:
-        """Give the durations of such jobs."""
-        pace = self.pace(tickets[0].job.bundle)
-        if tickets[0].is_background:
-            return pace.pieces
-        if kind is Kind.TOGETHER:
-            return pace.batches[len(tickets)]
-        return pace.hurried if kind is Kind.HURRY else pace.durations
 
     def _forget_ended(self) -> None:
         """Keep no thread that has ended, and with it nothing that it held."""

@@ -25,35 +25,37 @@ class Recent:
 
     Attributes:
         capacity: how many are remembered.
+        p99_s: what one in a hundred exceeds [s]; 0 where nothing is known.
     """
 
     capacity: int = WINDOW
+    p99_s: float = field(default=0.0, init=False)
     _by_age: deque[float] = field(default_factory=deque)
     _by_size: list[float] = field(default_factory=list)
-    _p99_s: float | None = None  # asked for many times between two changes
 
     def __len__(self) -> int:
         return len(self._by_age)
 
     def add(self, duration_s: float) -> None:
         """Remember a duration, and forget the oldest where there is no room."""
-        if len(self._by_age) == self.capacity:
-            self.forget_oldest()
-        self._by_age.append(duration_s)
-        insort(self._by_size, duration_s)
-        self._p99_s = None
+        by_age, by_size = self._by_age, self._by_size
+        if len(by_age) == self.capacity:
+            del by_size[bisect_left(by_size, by_age.popleft())]
+        by_age.append(duration_s)
+        insort(by_size, duration_s)
+        self.p99_s = by_size[(99 * len(by_size) - 1) // 100]
 
     def forget_oldest(self) -> None:
         """Forget the oldest duration; nothing where there is none."""
         if self._by_age:
             del self._by_size[bisect_left(self._by_size, self._by_age.popleft())]
-            self._p99_s = None
+            self.p99_s = self.quantile_s(0.99)
 
     def forget_all(self) -> None:
         """Know nothing any more."""
         self._by_age.clear()
         self._by_size.clear()
-        self._p99_s = None
+        self.p99_s = 0.0
 
     def quantile_s(self, share: float) -> float:
         """Give the smallest duration that at least `share` of them do not exceed; 0 where nothing is known."""
@@ -65,13 +67,6 @@ class Recent:
     def p50_s(self) -> float:
         """The median [s]."""
         return self.quantile_s(0.50)
-
-    @property
-    def p99_s(self) -> float:
-        """What one in a hundred exceeds [s]."""
-        if self._p99_s is None:
-            self._p99_s = self.quantile_s(0.99)
-        return self._p99_s
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""What jobs of one bundle take on one lane: values that are told durations, by the way in which a job was done."""
+"""What jobs take on one lane, by bundle and by the way in which they were done: values that are told durations."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from edge_agent.scheduler.latency import Recent
+from edge_agent.scheduler.latency import WINDOW, Recent
+
+BUNDLES: Final = 64
+"""Bundles whose pace is remembered; the one that came first is forgotten for one more."""
 
 UNUSED: Final = 64
 """Runs of other sizes, after which it is forgotten what batches of one took."""
@@ -24,7 +27,7 @@ class Pace:
         pieces: of background jobs.
         batches: of jobs with a deadline that were done together, by how many.
         runs: how often jobs with a deadline were run, together or alone.
-        used: number of the newest run of each size.
+        used: number of the newest run of each size of batch.
         last: number of the lane's last task with a deadline that was of this bundle; 0 where none was.
     """
 
@@ -37,14 +40,23 @@ class Pace:
     used: dict[int, int] = field(default_factory=dict)
     last: int = 0
 
-    def ran(self, pieces: int) -> None:
-        """Hear that so many jobs were done together, or one alone; what was slow once is tried again after a while."""
+    def ran(self, pieces: int, took_s: float) -> None:
+        """Hear what so many jobs took that were done together, or one alone; what was slow once is tried again later.
+
+        Args:
+            pieces: how many.
+            took_s: what they took [s].
+        """
+        self.runs += 1
         if pieces == 1:
             self.before_s = 0.0
-        self.runs += 1
-        self.used[pieces] = self.runs
-        for size in [size for size in self.batches if self.runs - self.used.get(size, 0) >= UNUSED]:
-            del self.batches[size]
+            self.durations.add(took_s)
+        else:
+            self.batches[pieces].add(took_s)
+            self.used[pieces] = self.runs
+        if self.batches:
+            for size in [size for size in self.batches if self.runs - self.used[size] >= UNUSED]:
+                del self.batches[size]
 
     def takes_s(self, measured_s: Mapping[int, float]) -> dict[int, float]:
         """Give what one in a hundred batches exceeds, by how many are done together; one job alone is among them.
@@ -55,8 +67,8 @@ class Pace:
         Returns:
             What was measured or what was lived, whichever is more [s].
         """
-        lived_s = {size: max(s, self.batches[size].p99_s) for size, s in measured_s.items()}
-        return {1: self.durations.p99_s} | lived_s
+        lived_s = {size: recent.p99_s for size, recent in self.batches.items()}
+        return {1: self.durations.p99_s} | {size: max(s, lived_s.get(size, 0.0)) for size, s in measured_s.items()}
 
     def proven(self, proof_s: float, *, anew: bool) -> None:
         """Hear what one piece took when the lane was proven; until a job was run, one is taken to last as long.
@@ -76,3 +88,72 @@ class Pace:
         """Believe no longer what jobs took."""
         self.hurried.forget_all()
         self.durations.forget_all()
+
+
+class Paces:
+    """The pace of each bundle on one lane.
+
+    Args:
+        before_s: by bundle, what one job in a hundred exceeded before this start [s].
+    """
+
+    def __init__(self, before_s: Mapping[str, float]) -> None:
+        self._before_s = before_s
+        self._paces: dict[str, Pace] = {}
+        self._proof_s = 0.0  # what a piece of the newest proof took
+        self._urgent = 0  # tasks with a deadline that were done
+
+    @property
+    def p99_s(self) -> float:
+        """What one in a hundred of the newest jobs with a deadline exceeds, of the bundle that takes longest [s]."""
+        return max((pace.durations.p99_s for pace in self._newest()), default=self._proof_s)
+
+    @property
+    def p50_s(self) -> float:
+        """The same, the median [s]."""
+        return max((pace.durations.p50_s for pace in self._newest()), default=self._proof_s)
+
+    def of(self, bundle: str) -> Pace:
+        """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
+        pace = self._paces.get(bundle)
+        if pace is None:
+            if len(self._paces) >= BUNDLES:
+                del self._paces[next(iter(self._paces))]
+            pace = self._paces[bundle] = Pace(self._before_s.get(bundle, 0.0))
+            if self._proof_s:
+                pace.proven(self._proof_s, anew=False)
+        return pace
+
+    def begun(self) -> None:
+        """Hear that the lane is loaded anew: it has been proven by nothing yet."""
+        self._proof_s = 0.0
+
+    def proven(self, proof_s: float, *, anew: bool) -> None:
+        """Hear what one piece took when the lane was proven.
+
+        Args:
+            proof_s: how long [s].
+            anew: whether what jobs took until now counts no longer.
+        """
+        self._proof_s = proof_s
+        for pace in self._paces.values():
+            pace.proven(proof_s, anew=anew)
+
+    def ran(self, bundle: str, pieces: int, took_s: float) -> None:
+        """Hear what so many jobs with a deadline took that were done together, or one alone [s]."""
+        self._done(bundle).ran(pieces, took_s)
+
+    def hurried(self, bundle: str, took_s: float) -> None:
+        """Hear what a job took that was done in the cheaper way [s]; what was slow once is tried again some day."""
+        pace = self._done(bundle)
+        pace.hurried.add(took_s)
+        pace.durations.forget_oldest()
+
+    def _done(self, bundle: str) -> Pace:
+        pace = self.of(bundle)
+        self._urgent = pace.last = self._urgent + 1
+        return pace
+
+    def _newest(self) -> Iterator[Pace]:
+        """Give the paces of the newest jobs with a deadline; what else runs a bundle says nothing of those."""
+        return (p for p in self._paces.values() if p.last and self._urgent - p.last < WINDOW)

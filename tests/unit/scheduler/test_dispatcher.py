@@ -117,8 +117,8 @@ class BelievesThePast(Dispatcher[Any, Any]):
     def _hear(self, answer: Any, now: float) -> None:
         super()._hear(answer, now)
         lane = answer.job.lane
-        lane.pace("").durations.forget_all()
-        lane.pace("").durations.add(lane.way.p99_s[""])
+        lane.paces.of("").durations.forget_all()
+        lane.paces.of("").durations.add(lane.way.p99_s[""])
 
 
 def test_whoever_loses_a_part_to_the_past_is_noticed() -> None:
@@ -470,7 +470,7 @@ class PutsBack(Dispatcher[Any, Any]):
 
     def submit(self, job: Job[Any, Any]) -> bool:
         if (first := self._urgent.at(0)) is not None:
-            self._urgent.take(0)
+            self._urgent.take(range(1))
             self._urgent.put(first, again=True)
         return super().submit(job)
 
@@ -530,7 +530,7 @@ def test_what_a_lane_takes_is_what_its_newest_jobs_took(before: tuple[str, float
 
 def test_jobs_wait_for_the_lane_in_use_where_it_does_them_together_in_time() -> None:
     bench = Scripted(TWO, pace_s=0.050, batches_s={2: 0.055, 4: 0.060}).ready()
-    bench.dispatcher._bank.lanes[1].pace("").durations.add(0.100)
+    bench.dispatcher._bank.lanes[1].paces.of("").durations.add(0.100)
     for number in range(5):
         bench.job(str(number), 0.140)
     assert (bench.on("a/x"), bench.on("b/y")) == ("0", "")

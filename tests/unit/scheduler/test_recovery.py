@@ -253,8 +253,8 @@ class NeverDoubts(Dispatcher[Any, Any]):
 class CountsPieces(Dispatcher[Any, Any]):
     """Wrong: a piece of background work counts as if the lane had had a part."""
 
-    def _give(self, lane: Any, kind: Any, ticket: Any, now: float) -> None:
-        super()._give(lane, kind, ticket, now)
+    def _give(self, lane: Any, tickets: Any, now: float, *, hurried: bool = False) -> None:
+        super()._give(lane, tickets, now, hurried=hurried)
         lane.passed_over = 0
 
 

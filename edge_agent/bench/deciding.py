@@ -138,6 +138,9 @@ def _times(waiting: int, decisions: int, batches_s: dict[int, float]) -> tuple[l
         waiting: parts that wait all the time.
         decisions: how many of each kind.
         batches_s: what so many parts take together [s], by how many.
+
+    Returns:
+        Both.
     """
     clock = SystemClock()
     hands: list[_Hand] = []
@@ -170,6 +173,8 @@ def _times(waiting: int, decisions: int, batches_s: dict[int, float]) -> tuple[l
     for hand in hands:  # the second stood in before anybody knew what the first takes
         hand.end()
         dispatcher.step(clock.now())
+        while submit():
+            pass
     submits_ms: list[float] = []
     nexts_ms: list[float] = []
     while len(nexts_ms) < decisions:

@@ -1,4 +1,4 @@
-"""What the scheduler's decisions are measured on is what is said: so many wait, and lanes do as many together as they may."""
+"""The scheduler's decisions are measured on what is said: so many wait, and lanes do as many together as they may."""
 
 from __future__ import annotations
 

@@ -174,6 +174,7 @@ def _way(
         loading=lambda encoders: encoders.loading,
         p99_s={digest: timetable.p99_s(digest, way.spots) for digest, way in placed.items()},
         prove_together=Encoders.prove_together,
+        complaints=Encoders.complaints,
         batches_s=batches_s,
     )
 

@@ -95,6 +95,7 @@ class Scripted:
     before_s: float = 0.0  #: the 99th percentile of jobs before this start [s]
     before: Mapping[str, float] = field(default_factory=dict)  #: the same of a lane that has another [s]
     batches_s: Mapping[int, float] = field(default_factory=dict)  #: what lanes are measured to do together [s]
+    complaints: Sequence[str] = ()  #: why lanes do not do together what they were measured to
     loading: bool = False  #: what runs is loading something
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
@@ -184,5 +185,6 @@ class Scripted:
             lambda held: devices[0],
             lambda held: self.loading,
             {"": self.before.get(name, self.before_s)},
+            complaints=lambda held: self.complaints,
             batches_s=lambda held, bundle: self.batches_s,
         )

@@ -5,7 +5,6 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,10 @@ from edge_agent.config import EngineConfig
 from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
 from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
-from edge_agent.errors import ConfigError, DeviceFault, EdgeAgentError
+from edge_agent.errors import ConfigError, DeviceFault
 from edge_agent.inspection.golden import Sample, samples_of
 from edge_agent.inspection.piece import Piece, prepared_of
+from edge_agent.inspection.widths import Widths
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
 from models.bundle import TOKENS, shipped_names
@@ -33,16 +33,13 @@ if TYPE_CHECKING:
     from edge_agent.engines.second import SecondThread
 
 
-Wide = dict[int, Mapping[str, Engine]]  # by how many pieces they compute together, and by role
-
-
 class Encoder:
     """A bundle's parts, loaded, with the pre-processing in front of them.
 
     Args:
         bundle: what to run.
         engines: its loaded parts by role.
-        wide: those that compute several pieces together; none where nobody gains by it.
+        widths: those that compute several pieces together; None where nobody gains by it.
         second: runs the parts that can begin at once side by side; None where that gains nothing.
     """
 
@@ -50,13 +47,12 @@ class Encoder:
         self,
         bundle: Bundle,
         engines: Mapping[str, Engine],
-        wide: Wide | None = None,
+        widths: Widths | None = None,
         second: SecondThread | None = None,
     ) -> None:
         self._bundle = bundle
         self._engines = engines
-        self._wide: Wide = wide or {}
-        self._proven: Wide = {}
+        self._widths = widths or Widths(bundle)
         self._second = second
         self._flow = Flow(bundle.manifest)
         self._sample: Sample | None = None
@@ -104,7 +100,8 @@ class Encoder:
             spots: where each role runs, or where all do.
             cache: folder for compiled models; None for none.
             load: loads them.
-            batches: where roles run for several pieces together; what cannot be loaded so is done without.
+            batches: where roles run for several pieces together; what cannot be loaded so is done without, and said in
+                `complaints`.
             beside: whether the parts that can begin at once run side by side.
 
         Returns:
@@ -114,12 +111,8 @@ class Encoder:
             engines = load(bundle, spots, bundle.manifest.judging, cache)
         except BundleRefused as error:
             raise refused(error) from error
-        wide: Wide = {}
-        for batch in batches:
-            parts = [part for part in bundle.manifest.judging if part.role in batch]
-            with contextlib.suppress(BundleRefused, EdgeAgentError):
-                wide[max(spot.pieces for spot in batch.values())] = load(bundle, batch, parts, cache)
-        return cls(bundle, engines, wide, _second_thread() if beside else None)
+        widths = Widths.load(bundle, batches, cache, load)
+        return cls(bundle, engines, widths, _second_thread() if beside else None)
 
     def encode(
         self,
@@ -159,13 +152,18 @@ class Encoder:
             DeviceFault: the device failed, or gave numbers that are none.
         """
         prepared = [prepared_of(piece, self._bundle.manifest) for piece in pieces]
-        made = self._run([tensors for tensors, _ in prepared], self._proven)
+        made = self._run([tensors for tensors, _ in prepared], self._widths.of(len(prepared)))
         return [_embedding(*each, *own) for each, own in zip(prepared, made, strict=True)]
 
     @property
     def sizes(self) -> frozenset[int]:
         """How many pieces it may be given together, beside one."""
-        return frozenset(self._proven)
+        return self._widths.sizes
+
+    @property
+    def complaints(self) -> list[str]:
+        """Why it may not be given as many pieces together as was meant; a sentence each."""
+        return self._widths.complaints
 
     def prove(self) -> int:
         """Encode the golden vectors again; of one that was vouched for, the first time, one of them.
@@ -189,21 +187,12 @@ class Encoder:
         return len(samples)
 
     def prove_together(self) -> frozenset[int]:
-        """Encode the completest golden vectors again, several together; what comes out differently is not used.
+        """Encode golden vectors again, several together; what comes out differently is not used.
 
         Returns:
             How many pieces it may be given together, beside one.
         """
-        self._proven = {}
-        samples = samples_of(self._bundle) if self._wide else []
-        most = max((len(sample.present) for sample in samples), default=0)
-        whole = [sample for sample in samples if len(sample.present) == most]
-        for size, engines in self._wide.items():
-            turns = [whole[at % len(whole)] for at in range(-(-len(whole) // size) * size)]
-            with contextlib.suppress(EdgeAgentError):
-                for at in range(0, len(turns), size):
-                    self._prove(turns[at : at + size], {size: engines})
-                self._proven[size] = engines
+        self._widths.prove(self._prove)
         return self.sizes
 
     def put_around(self, wrap: Callable[[Mapping[str, Engine]], dict[str, Engine]]) -> None:
@@ -234,13 +223,13 @@ class Encoder:
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""
-        for engines in (self._engines, *self._wide.values()):
-            for engine in engines.values():
-                engine.close()
+        for engine in self._engines.values():
+            engine.close()
+        self._widths.close()
         if self._second is not None:
             self._second.close()
 
-    def _prove(self, samples: Sequence[Sample], wide: Wide) -> list[NDArray[np.float64]]:
+    def _prove(self, samples: Sequence[Sample], wide: Mapping[str, Engine]) -> list[NDArray[np.float64]]:
         made = [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
         for sample, z in zip(samples, made, strict=True):
             distance = float(np.linalg.norm(z - sample.want))
@@ -252,11 +241,11 @@ class Encoder:
                 )
         return made
 
-    def _run(self, pieces: Sequence[Tensors], wide: Wide) -> list[tuple[NDArray[np.float64], Tensors]]:
-        """Give z of each piece, and every tensor on the way."""
+    def _run(self, pieces: Sequence[Tensors], wide: Mapping[str, Engine]) -> list[tuple[NDArray[np.float64], Tensors]]:
+        """Give z of each piece, and every tensor on the way; `wide` computes so many together, by role."""
 
         def infer(role: str, feeds: Sequence[Tensors]) -> list[dict[str, NDArray[Any]]]:
-            together = wide.get(len(pieces), {}).get(role)
+            together = wide.get(role)
             if together is not None and len(feeds) > 1:
                 filled = [*feeds, *[feeds[0]] * (len(pieces) - len(feeds))]  # some may lack what this part looks at
                 return parted(together.infer(joined(filled)), len(pieces))[: len(feeds)]

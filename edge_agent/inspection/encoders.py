@@ -138,6 +138,10 @@ class Encoders:
         """Prove of every loaded encoder how many pieces it may be given together."""
         self.sizes = {digest: encoder.prove_together() for digest, encoder in self._loaded.items()}
 
+    def complaints(self) -> list[str]:
+        """Say what is not done together though it was meant to be; on the lane's thread, or when that does nothing."""
+        return [why for encoder in self._loaded.values() for why in encoder.complaints]
+
     def prove_one(self) -> Embedding:
         """Prove the encoder that was used last on one golden vector; see `Encoder.prove_one`."""
         last = next(reversed(self._loaded.values()), None)

@@ -114,6 +114,8 @@ class Bank(Generic[H, R]):
             if breaker.state is not Breaker.OPEN and breaker.tell(Happening.PASSED, now):
                 self._noted("info", "device_back", f"device {name} works again", {"device": name})
         self._usable = None
+        for complaint in lane.complaints():
+            self._say_once("not_together", lane, complaint)
         if lane is self.lanes[0]:
             for other in self.lanes[1:]:
                 if other.state is LaneState.COLD and self._warm(other.way):
@@ -158,9 +160,17 @@ class Bank(Generic[H, R]):
 
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""
+        self._say_once("cannot_run", lane, reason)
+
+    def narrow(self, lane: Lane[H, R], reason: str) -> None:
+        """Have a lane do no jobs together any more until it is loaded anew; said once for each reason."""
+        lane.narrow()
+        self._say_once("not_together", lane, reason)
+
+    def _say_once(self, kind: str, lane: Lane[H, R], reason: str) -> None:
         if (lane.name, reason) not in self._said and len(self._said) < SAID:
             self._said.add((lane.name, reason))
-            self._noted("warning", "cannot_run", f"{lane.name}: {reason}", {"lane": lane.name, "reason": reason})
+            self._noted("warning", kind, f"{lane.name}: {reason}", {"lane": lane.name, "reason": reason})
 
     def try_again(self, now: float) -> None:
         """Try what failed, beside the line: load its lane again, or prove it where it is loaded."""

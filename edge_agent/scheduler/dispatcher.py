@@ -252,7 +252,7 @@ class Dispatcher(Generic[H, R]):
         """Have the jobs of a batch that failed run one by one, as if they had not been given to the lane yet."""
         self.counts.parted += 1
         if not isinstance(error, BadData):
-            lane.narrow()
+            self._bank.narrow(lane, f"{len(task.tickets)} parts are not done together any more: {error.message}")
         for ticket in task.tickets:
             ticket.alone = True
             ticket.tried.discard(lane.name)

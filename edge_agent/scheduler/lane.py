@@ -133,6 +133,10 @@ class Lane(Generic[H, R]):
             return self.alone_s(ticket)
         return min(s / pieces for pieces, s in self.takes_s(ticket.job.bundle).items())
 
+    def complaints(self) -> Sequence[str]:
+        """Say which jobs it does not do together though it was meant to; while it has no task."""
+        return self.way.complaints(self._held[0]) if self._held else ()
+
     def narrow(self) -> None:
         """Do no jobs together any more until it is loaded anew: the device failed at that."""
         self._batches = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -23,6 +23,7 @@ class Way(Generic[H]):
         p99_s: by bundle, what one job in a hundred exceeded before this start [s], to know which lane is the quicker;
             those that nobody knows are missing.
         prove_together: shows which batches give the right numbers too; on the lane's thread.
+        complaints: says which batches that were measured do not, and why; while the lane's thread does nothing.
         batches_s: what jobs of a bundle were measured to take together [s], by how many, as far as that is proven;
             from any thread.
     """
@@ -35,4 +36,5 @@ class Way(Generic[H]):
     loading: Callable[[H], bool] = lambda held: False
     p99_s: Mapping[str, float] = field(default_factory=dict)
     prove_together: Callable[[H], object] = lambda held: None
+    complaints: Callable[[H], Sequence[str]] = lambda held: ()
     batches_s: Callable[[H, str], Mapping[int, float]] = lambda held, bundle: {}

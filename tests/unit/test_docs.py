@@ -62,6 +62,7 @@ def event_kinds() -> set[str]:
     kinds = {*arguments("Event", 3, "kind"), *arguments("note", 2, "kind")}
     kinds |= set(arguments("_tell", 1, "kind", within="edge_agent/sources/"))
     kinds |= set(arguments("_noted", 1, "kind", within="edge_agent/scheduler/"))
+    kinds |= set(arguments("_say_once", 0, "kind", within="edge_agent/scheduler/"))
     for folder in ("sources/camera", "desired"):
         kinds |= set(arguments("_note", 1, "kind", within=f"edge_agent/{folder}/"))
     return kinds | set(arguments("_note", 1, "kind", within="edge_agent/ledger/"))

@@ -75,6 +75,10 @@ class Loaded:
     def prove_together(self) -> frozenset[int]:
         return self.sizes - {4}  # four come out wrong
 
+    @property
+    def complaints(self) -> list[str]:
+        return [f"not {size}" for size in self.sizes - {2}]
+
     def close(self) -> None: ...
 
 
@@ -160,6 +164,7 @@ def test_what_was_measured_to_gain_reaches_the_lane_as_far_as_it_is_proven(monke
     best.prove_together(encoders)
 
     assert best.batches_s(encoders, first.digest) == {2: pytest.approx(0.005)}
+    assert best.complaints(encoders) == ["not 4"]
     assert encoders.of(first).at.endswith("beside")  # type: ignore[arg-type, attr-defined]
     assert said == ["first runs on openvino/gpu, side by side, up to 4 together; measured now: new here"]
     other = stand_in.load()

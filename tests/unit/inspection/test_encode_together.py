@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,7 +110,10 @@ def test_a_device_that_mixes_pieces_up_computes_them_one_by_one(wrong: Any, role
             engines[role] = engine(role, 2, answer=wrong(answer))
         return engines
 
-    assert proven(wide(2, 4), mixed).sizes == {4}
+    encoder = proven(wide(2, 4), mixed)
+    assert encoder.sizes == {4}
+    (why,) = encoder.complaints
+    assert re.fullmatch(r"2 parts of \w+ are not done together: .*golden vector \d+ comes out .* away .*", why)
 
 
 def test_one_number_is_for_one_piece_and_no_more() -> None:
@@ -130,7 +134,10 @@ def test_what_cannot_be_loaded_for_several_is_loaded_for_one(error: Exception) -
             raise error
         return load(bundle, spots, parts, cache)
 
-    assert proven(wide(2, 4), small).sizes == {2}
+    encoder = proven(wide(2, 4), small)
+    assert encoder.sizes == {2}
+    (why,) = encoder.complaints
+    assert why.startswith("4 parts of") and str(error) in why
 
 
 def test_parts_may_differ_in_what_they_compute_together() -> None:

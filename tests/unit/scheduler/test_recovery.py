@@ -371,3 +371,30 @@ def test_what_a_lane_took_is_kept_over_a_failure() -> None:
     bench.end("a/x")
 
     assert bench.dispatcher.status(bench.clock.now()).lanes[0].p99_ms == pytest.approx(80.0)
+
+
+def said_of(bench: Scripted) -> list[str]:
+    return [said for _, kind, said, _ in bench.noted if kind == "not_together"]
+
+
+def test_what_is_not_done_together_though_it_was_measured_to_gain_is_said_once() -> None:
+    bench = Scripted(TWO, complaints=["4 parts are not"])
+    bench.ready()
+    bench.job("a", 0.5)
+    bench.end("a/x", DeviceFault("unplugged", device="a/x"))
+    bench.wait(20.0)
+    bench.end("a/x")  # it is loaded again
+
+    assert said_of(bench) == ["a/x: 4 parts are not", "b/y: 4 parts are not"]
+
+
+def test_a_batch_that_fails_while_parts_are_judged_is_said_with_the_reason() -> None:
+    bench = Scripted(pace_s=0.010, batches_s={2: 0.012}).ready()
+    for name in "abc":
+        bench.job(name, 0.5)
+    bench.end("a/x")
+    assert bench.on("a/x") == "b and c"
+    bench.end("a/x", DeviceFault("out of memory"))
+
+    assert said_of(bench) == ["a/x: 2 parts are not done together any more: out of memory"]
+    assert bench.on("a/x") == "b"

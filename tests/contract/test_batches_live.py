@@ -26,7 +26,7 @@ TABLE_S = {2: 1e-4, 4: 1.2e-4}
 """As if this CPU gained by batches."""
 
 PARTS = 8
-WITHIN_S = 15.0
+WITHIN_S = 120.0
 
 
 def pair(number: int) -> Pair:

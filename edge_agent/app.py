@@ -237,7 +237,7 @@ def _joined(
         timetable,
         inspector,
         teacher,
-        Prover(dispatcher),
+        Prover(dispatcher, loop.poke),
         memory,
         journal,
         api,

@@ -6,8 +6,8 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,8 +18,9 @@ from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
 from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import ConfigError, DeviceFault
-from edge_agent.inspection.golden import Sample, samples_of
+from edge_agent.inspection.golden import GoldenProof, Sample
 from edge_agent.inspection.piece import Piece, prepared_of
+from edge_agent.inspection.proofstamp import ProofStamp
 from edge_agent.inspection.widths import Widths
 from edge_agent.records import Details, Embedding, Modality
 from models import Bundle
@@ -31,6 +32,7 @@ from models.source import FEATURES, SOURCES
 
 if TYPE_CHECKING:
     from edge_agent.engines.second import SecondThread
+NONE: Mapping[str, Engine] = MappingProxyType({})
 
 
 class Encoder:
@@ -55,7 +57,7 @@ class Encoder:
         self._widths = widths or Widths(bundle)
         self._second = second
         self._flow = Flow(bundle.manifest)
-        self._sample: Sample | None = None
+        self._golden = GoldenProof(bundle)
         self._vouched = False
 
     @classmethod
@@ -65,7 +67,8 @@ class Encoder:
         Args:
             bundle: what to load.
             config: the runtime, its device and its threads.
-            cache: folder for compiled models; None for none.
+            cache: folder for compiled models; None for none. Where it says that all golden vectors came out right here
+                before, some are encoded now and the others are left to `prove_one`.
 
         Returns:
             An encoder that reproduces the golden vectors.
@@ -74,9 +77,10 @@ class Encoder:
             ConfigError: the bundle does not fit the program.
             DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
         """
-        encoder = cls.at_spots(bundle, spot_of(config), cache)
+        spot = spot_of(config)
+        encoder = cls.at_spots(bundle, spot, cache)
         try:
-            encoder.prove()
+            encoder.prove(None if cache is None else ProofStamp.beside(cache, bundle, spot))
         except BaseException:
             encoder.close()
             raise
@@ -165,8 +169,12 @@ class Encoder:
         """Why it may not be given as many pieces together as was meant; a sentence each."""
         return self._widths.complaints
 
-    def prove(self) -> int:
+    def prove(self, stamp: ProofStamp | None = None) -> int:
         """Encode the golden vectors again; of one that was vouched for, the first time, one of them.
+
+        Args:
+            stamp: where it is there, some are encoded now and the others left to `prove_one`; else it is put there.
+                None where nobody remembers.
 
         Returns:
             How many it encoded.
@@ -178,13 +186,12 @@ class Encoder:
             self._vouched = False
             self.prove_one()
             return 1
-        samples = samples_of(self._bundle)
-        for sample in samples:
-            self._prove([sample], {})
-            if self._sample is None or len(sample.present) > len(self._sample.present):
-                copies = {name: array.copy() for name, array in sample.tensors.items()}  # the rest of the rows may go
-                self._sample = replace(sample, tensors=copies)
-        return len(samples)
+        return self._golden.prove(self._encoded, stamp)
+
+    @property
+    def unproven(self) -> int:
+        """How many golden vectors are still left to `prove_one`, after a start with a stamp."""
+        return self._golden.left
 
     def prove_together(self) -> frozenset[int]:
         """Encode golden vectors again, several together; what comes out differently is not used.
@@ -192,7 +199,7 @@ class Encoder:
         Returns:
             How many pieces it may be given together, beside one.
         """
-        self._widths.prove(self._prove)
+        self._widths.prove(lambda samples, wide: self._golden.compare(samples, self._encoded(samples, wide)))
         return self.sizes
 
     def put_around(self, wrap: Callable[[Mapping[str, Engine]], dict[str, Engine]]) -> None:
@@ -208,7 +215,7 @@ class Encoder:
         self._vouched = True
 
     def prove_one(self) -> Embedding:
-        """Encode one golden vector again, the first of the completest; `prove` must have been called.
+        """Encode one golden vector again: of those that are left, or the first of the completest. Proven it must be.
 
         Returns:
             What it came out as.
@@ -216,10 +223,8 @@ class Encoder:
         Raises:
             DeviceFault: it comes out differently from the desk.
         """
-        if self._sample is None:
-            raise RuntimeError("nothing was proven yet")
-        (z,) = self._prove([self._sample], {})
-        return Embedding(quantise(z), self._sample.present)
+        sample, z = self._golden.one(self._encoded)
+        return Embedding(quantise(z), sample.present)
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""
@@ -229,17 +234,8 @@ class Encoder:
         if self._second is not None:
             self._second.close()
 
-    def _prove(self, samples: Sequence[Sample], wide: Mapping[str, Engine]) -> list[NDArray[np.float64]]:
-        made = [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
-        for sample, z in zip(samples, made, strict=True):
-            distance = float(np.linalg.norm(z - sample.want))
-            if not distance <= sample.tolerance:
-                raise DeviceFault(
-                    f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
-                    f"desk's, at most {sample.tolerance:.2g} is allowed",
-                    hint="try the other runtime: [engine] runtime",
-                )
-        return made
+    def _encoded(self, samples: Sequence[Sample], wide: Mapping[str, Engine] = NONE) -> list[NDArray[np.float64]]:
+        return [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
 
     def _run(self, pieces: Sequence[Tensors], wide: Mapping[str, Engine]) -> list[tuple[NDArray[np.float64], Tensors]]:
         """Give z of each piece, and every tensor on the way; `wide` computes so many together, by role."""

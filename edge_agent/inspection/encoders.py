@@ -142,9 +142,18 @@ class Encoders:
         """Say what is not done together though it was meant to be; on the lane's thread, or when that does nothing."""
         return [why for encoder in self._loaded.values() for why in encoder.complaints]
 
+    @property
+    def unproven(self) -> int:
+        """How many golden vectors are left to `prove_one`; on the lane's thread."""
+        return sum(encoder.unproven for encoder in self._loaded.values())
+
     def prove_one(self) -> Embedding:
-        """Prove the encoder that was used last on one golden vector; see `Encoder.prove_one`."""
-        last = next(reversed(self._loaded.values()), None)
+        """Prove an encoder on one golden vector: one that has some left, or the one that was used last."""
+        last: Encoder | None = None
+        for encoder in self._loaded.values():
+            last = encoder
+            if encoder.unproven:
+                break
         if last is None:
             raise nothing_loaded()
         return last.prove_one()

@@ -1,16 +1,23 @@
-"""The golden vectors of a bundle, as pieces that can be encoded again."""
+"""The golden vectors of a bundle, as pieces that can be encoded again, and what of them has come out right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.errors import DeviceFault
+from edge_agent.inspection.proofstamp import ProofStamp
 from edge_agent.records import Modality
 from models import Bundle
 from models.flow import Tensors
 from models.source import SOURCES
+
+SOME: Final = 2
+"""Vectors that are encoded before the first part in any case, beside the first of each kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,3 +47,86 @@ def samples_of(bundle: Bundle) -> list[Sample]:
         tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
         found.append(Sample(i, tensors, present, want, golden.tolerance))
     return found
+
+
+Encode = Callable[[Sequence[Sample]], Sequence[NDArray[np.float64]]]
+"""Gives what samples come out as, (d,) each."""
+
+
+class GoldenProof:
+    """The proof that an encoder gives the numbers of the desk.
+
+    Args:
+        bundle: whose golden vectors.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._again: Sample | None = None
+        self._left: list[Sample] = []
+        self._stamp: ProofStamp | None = None
+
+    @property
+    def left(self) -> int:
+        """How many vectors a quick proof has left to `one`."""
+        return len(self._left)
+
+    def prove(self, encode: Encode, stamp: ProofStamp | None = None) -> int:
+        """Encode every vector, or some of each kind where a stamp says that all came out right here before.
+
+        Args:
+            encode: encodes them.
+            stamp: put where all come out right, taken away as soon as one does not; None where nobody remembers.
+
+        Returns:
+            How many it encoded; `one` has the others.
+
+        Raises:
+            DeviceFault: one comes out differently.
+        """
+        self._stamp = stamp or self._stamp
+        samples = samples_of(self._bundle)
+        now: Collection[int] = range(len(samples))
+        if stamp is not None and stamp.there:
+            firsts = {sample.present: sample.number for sample in reversed(samples)}
+            now = {*firsts.values(), *range(SOME)}
+        for number in now:
+            self.compare([samples[number]], encode([samples[number]]))
+        again = max(samples, key=lambda sample: len(sample.present))
+        self._again = replace(again, tensors={name: array.copy() for name, array in again.tensors.items()})
+        self._left = [sample for sample in samples if sample.number not in now]  # the rest of the rows may go
+        if stamp is not None and not self._left:
+            stamp.put()
+        return len(now)
+
+    def one(self, encode: Encode) -> tuple[Sample, NDArray[np.float64]]:
+        """Encode one vector: of those that are left, or the first of the completest again; proven it must be.
+
+        Args:
+            encode: encodes it.
+
+        Returns:
+            It, and what it came out as, (d,).
+
+        Raises:
+            DeviceFault: it comes out differently.
+        """
+        if self._again is None:
+            raise RuntimeError("nothing was proven yet")
+        sample = self._left.pop() if self._left else self._again
+        made = encode([sample])
+        self.compare([sample], made)
+        return sample, made[0]
+
+    def compare(self, samples: Sequence[Sample], made: Sequence[NDArray[np.float64]]) -> None:
+        """Raise `DeviceFault` where one of the samples comes out differently from the desk."""
+        for sample, z in zip(samples, made, strict=True):
+            distance = float(np.linalg.norm(z - sample.want))
+            if not distance <= sample.tolerance:
+                if self._stamp is not None:
+                    self._stamp.take_away()
+                raise DeviceFault(
+                    f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
+                    f"desk's, at most {sample.tolerance:.2g} is allowed",
+                    hint="try the other runtime: [engine] runtime",
+                )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -109,3 +110,19 @@ def test_a_projection_that_lost_a_dimension_is_caught(bundle: Bundle, monkeypatc
     with pytest.raises(DeviceFault, match="golden vector"):
         encoder.prove()
     encoder.close()
+
+
+def test_the_second_start_of_a_bundle_proves_some_and_then_the_others_while_it_works(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    first = Encoder.load(bundle, EngineConfig(), tmp_path)
+    left = [first.unproven]
+    first.close()
+    encoder = Encoder.load(bundle, EngineConfig(), tmp_path)
+    while encoder.unproven:
+        left.append(encoder.unproven)
+        encoder.prove_one()
+    encoder.close()
+
+    vectors = len(bundle.golden().z)
+    assert left == [0, *range(vectors - 4, 0, -1)]  # of each of three kinds one, and one more

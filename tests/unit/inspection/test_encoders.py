@@ -31,6 +31,7 @@ class Loaded:
     name: str
     right: bool = True
     closed: bool = False
+    unproven: int = 0
 
     def prove(self) -> int:
         if not self.right:

@@ -151,7 +151,7 @@ def hops_of(part: Part) -> dict[str, float]:
 
 def _measured(agent: Agent, line: Line, castings: CastingLine, parts: int, progress: Progress) -> Measurement:
     clock, idle = agent.clock, threading.Event()
-    recipe, config = agent.station.recipe, agent.station.config
+    recipe, config = agent.holdings.recipe, agent.holdings.config
     line.wait_until_ready()
     for number in range(WARM_UP):
         line.judge(castings.part(number))

@@ -281,12 +281,12 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
 
 def _events(agent: Agent) -> dict[str, int]:
     """Give how often the station noticed what, the newest thousand events."""
-    with agent.station.reader() as reader:
+    with agent.holdings.reader() as reader:
         return dict(Counter(event.kind for event in reader.events(1000, severities=("warning", "error"))))
 
 
 def _versions(agent: Agent) -> dict[str, str]:
-    recipe, runtime = agent.station.recipe, agent.station.config.engine.runtime
+    recipe, runtime = agent.holdings.recipe, agent.holdings.config.engine.runtime
     return {
         "edge-agent": program_version(),
         "bundle": f"{recipe.bundle.name} {recipe.bundle.manifest.version}",

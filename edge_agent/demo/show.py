@@ -143,7 +143,7 @@ class Demo:
 
     def _report(self, seconds: float) -> DemoReport:
         agent = self._agent
-        with agent.station.reader() as reader:
+        with agent.holdings.reader() as reader:
             parts = {str(outcome): count for outcome, count in reader.counts().items()}
             latencies = tuple(reader.latencies())
         classes = class_reports(self._before, self._after, NORMAL)
@@ -158,7 +158,7 @@ class Demo:
             classes=classes,
             weak=weak_classes(classes),
             latencies=latencies,
-            ledger=str(Path(agent.station.config.station.state_dir) / "ledger.db"),
+            ledger=str(Path(agent.holdings.config.station.state_dir) / "ledger.db"),
             seconds=seconds,
         )
 

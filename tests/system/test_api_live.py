@@ -71,7 +71,7 @@ def test_status_is_given_with_the_reason_where_the_ledger_cannot_be_read(
     (trouble,) = [trouble for trouble in status["troubles"] if trouble["kind"] == "reader"]
     assert "the database is malformed" in trouble["message"]
     assert trouble["hint"] == "keep it for a specialist"
-    assert status["recipe"] == agent.station.recipe.config.name
+    assert status["recipe"] == agent.holdings.recipe.config.name
     assert status["parts"] == {}
 
 

@@ -79,4 +79,4 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
     assert before["drawn"]["next"] == [part.id for part in parts[:3]]
     assert after["promise"]["held_out"] == HELD_OUT + GROUP
     assert (after["drawn"]["stopped"]["count"], after["drawn"]["stopped"]["of"]) == (GROUP, GROUP)
-    assert agent.inspector.in_use.judge is agent.station.recipe.judge
+    assert agent.inspector.in_use.judge is agent.holdings.recipe.judge

@@ -171,8 +171,8 @@ def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeyp
     casting = CastingLine(4).example("pit", 0)
     with running(tmp_path, []) as agent:
         wait_until(lambda: agent.is_up)
-        lesson = agent.station.lessons.begin("pit", [Example("a", casting.image)])
-        product, plan = agent.station.products.in_use, Plan("pit", "me")
+        lesson = agent.holdings.lessons.begin("pit", [Example("a", casting.image)])
+        product, plan = agent.holdings.products.in_use, Plan("pit", "me")
         agent.calls.post(lambda: agent.teacher.begin(product, lesson, plan, results.append, agent.clock.now()))
         wait_until(lambda: bool(results))
         assert agent.teacher.progress is None

@@ -7,14 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edge_agent.agent import Agent, SourceSeat
-from edge_agent.answers import Answers
+from edge_agent.agent import Agent
+from edge_agent.agent.answers import Answers
+from edge_agent.agent.health import EndOfLine, Health, Memory
+from edge_agent.agent.line import SourceSeat, line_of
+from edge_agent.agent.outward import desires_of, uplink_of
+from edge_agent.agent.placed import has_room, ways_of
+from edge_agent.agent.prover import Prover
+from edge_agent.agent.selfanswers import StationAround
+from edge_agent.agent.statements import Statements
 from edge_agent.api import Access, ApiServer
 from edge_agent.commands import Privilege
 from edge_agent.config import Config
 from edge_agent.desired import Desired, Prospect, Wishes
 from edge_agent.engines import LoadEngines, load_engines
-from edge_agent.health import EndOfLine, Health, Memory
 from edge_agent.holdings import Holdings
 from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
@@ -24,10 +30,6 @@ from edge_agent.inspection.inspector import Inspector
 from edge_agent.journal import Counter, Desk, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
-from edge_agent.line import line_of
-from edge_agent.outward import desires_of, uplink_of
-from edge_agent.placed import has_room, ways_of
-from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
 from edge_agent.runtime.background import Background
@@ -40,9 +42,7 @@ from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
-from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
-from edge_agent.statements import Statements
 from edge_agent.teacher import Teacher
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.courier import Hearers

@@ -1,6 +1,6 @@
 """The one table of commands a station obeys: the command line, the local API, the uplink and the documents read it.
 
-Each row says what goes in, who may ask, and what it changes; what a command does is in `answers.py`.
+Each row says what goes in, who may ask, and what it changes; what a command does is in `agent/answers.py`.
 """
 
 from __future__ import annotations

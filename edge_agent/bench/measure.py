@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.floor import Floor
 from edge_agent.bench.line import Bare, HandFed, Line
@@ -33,6 +33,7 @@ from edge_agent.ledger.reader import HOPS
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor, pss_mb
+from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say_json, warn
 from models.castings import CLASSES, NORMAL, Casting, CastingLine

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.chaos import Chaos
 from edge_agent.bench.chart import draw_histogram, draw_memory
@@ -37,6 +37,7 @@ from edge_agent.proportion import exact
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import cores, give_back_memory, page_faults, processor, pss_mb
+from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json, warn
 from edge_agent.terminal.printout import check_folder, write_file

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from edge_agent.agent.line import line_of
 from edge_agent.config import Config, RecipeConfig, SourceConfig, StationConfig
 from edge_agent.config.wire import RecipeGateConfig, WireConfig
-from edge_agent.line import line_of
 from edge_agent.runtime.loop import Loop
 from edge_agent.testing.clock import ManualClock
 from firmware_bridge.heard import Up

@@ -43,7 +43,7 @@ class Station:
         self.busy = False
         self.triggers = 0
         self.waiting = 0
-        self.background = self.teacher = self.station = self.lessons = self.source = self.items = self.inspector = self
+        self.background = self.teacher = self.holdings = self.lessons = self.source = self.items = self.inspector = self
         self.recorder = self.products = self.in_use = self
         self.in_flight = 0
         self.chores: list[Any] = []

@@ -11,69 +11,39 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from edge_agent.agent.health import Memory
+from edge_agent.agent.line import Line
+from edge_agent.agent.status import Status, Trouble
+from edge_agent.agent.troubles import troubles_of
 from edge_agent.api import ApiServer
 from edge_agent.desired import Wishes
 from edge_agent.desired.store import fingerprint
 from edge_agent.errors import EdgeAgentError
-from edge_agent.health import Memory
 from edge_agent.holdings import Holdings
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.journal import Desk, Journal
 from edge_agent.ledger import Misses
-from edge_agent.line import Line
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.custody import LESSON, Custody
 from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.release import program_version
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
-from edge_agent.sources.source import Position, Source
-from edge_agent.status import Status, Trouble
+from edge_agent.sources.source import Position
 from edge_agent.teacher import Teacher
-from edge_agent.troubles import troubles_of
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink
 
-SOURCE_LOOK_S: Final = 0.2
-"""How often the source is looked at [s]."""
-
 STOP_TIMEOUT_S: Final = 5.0
 """One deadline for everything that has to end; systemd waits longer (TimeoutStopSec in the unit)."""
-
-
-class SourceSeat:
-    """The source's seat in the loop: has the supervisor open the source again when its thread has failed.
-
-    Args:
-        source: the source.
-    """
-
-    name = "source"
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def step(self, now: float) -> float:
-        """Look whether it still delivers; raise why not."""
-        self._source.check()
-        return now + SOURCE_LOOK_S
-
-
-def program_version() -> str:
-    """Give the version of the program."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (nobody asks before the first verdict)
-
-    try:
-        return version("edge-agent")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 class Agent:

@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent.agent import Agent
+from edge_agent.agent.status import Trouble
 from edge_agent.commands import COMMANDS
 from edge_agent.runtime.machine import cores, processor
-from edge_agent.status import Trouble
+from edge_agent.runtime.release import program_version
 
 FAULTS: Final = (
     "disk",

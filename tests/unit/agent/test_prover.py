@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from scripted_lanes import Scripted
 
+from edge_agent.agent.prover import PERIOD_S, Prover
 from edge_agent.errors import DeviceFault
 from edge_agent.inspection.encoders import Encoders
-from edge_agent.prover import PERIOD_S, Prover
 
 
 @pytest.fixture

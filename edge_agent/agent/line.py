@@ -29,8 +29,29 @@ if TYPE_CHECKING:
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
 
+SOURCE_LOOK_S: Final = 0.2
+"""How often the source is looked at [s]."""
+
 REOPEN_S: Final = 0.1
 """After an outage of the wire, before the source on it is opened again [s]."""
+
+
+class SourceSeat:
+    """The source's seat in the loop: has the supervisor open the source again when its thread has failed.
+
+    Args:
+        source: the source.
+    """
+
+    name = "source"
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def step(self, now: float) -> float:
+        """Look whether it still delivers; raise why not."""
+        self._source.check()
+        return now + SOURCE_LOOK_S
 
 
 class CameraSeat:

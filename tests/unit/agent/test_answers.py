@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge_agent.answers import Answers
+from edge_agent.agent.answers import Answers
 from edge_agent.commands import ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example, pack

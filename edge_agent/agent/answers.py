@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from edge_agent.agent import Agent
+from edge_agent.agent.agent import Agent
+from edge_agent.agent.selfanswers import SelfAnswers
+from edge_agent.agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.api import Handler, Request
 from edge_agent.commands import (
     CancelArguments,
@@ -37,8 +39,6 @@ from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Done, Paused, in_parts
 from edge_agent.scheduler.job import Job
-from edge_agent.selfanswers import SelfAnswers
-from edge_agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.teacher import Plan
 
 LATENCY_PARTS = 1000

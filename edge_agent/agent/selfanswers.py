@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent.agent import Agent
 from edge_agent.api import Handler, Request
 from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.commands import COMMANDS, Resource
@@ -17,6 +17,7 @@ from edge_agent.ledger.items import Item
 from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.release import program_version
 from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.trust import file as trustfile
 from edge_agent.trust import keys as trust

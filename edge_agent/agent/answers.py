@@ -14,7 +14,7 @@ from edge_agent.agent.agent import Agent
 from edge_agent.agent.selfanswers import SelfAnswers
 from edge_agent.agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.api import Handler, Request
-from edge_agent.commands import (
+from edge_agent.commands.arguments import (
     CancelArguments,
     EventsArguments,
     ForgetArguments,

@@ -9,8 +9,8 @@ from typing import Any
 
 from edge_agent.agent.agent import Agent
 from edge_agent.api import Handler, Request
-from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.commands import COMMANDS, Resource
+from edge_agent.commands.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.ledger import JournalReader, Receipt, StoredCommand
 from edge_agent.ledger.items import Item

@@ -19,7 +19,7 @@ from running_station import running, wait_until
 
 from edge_agent import api
 from edge_agent.agent import Agent
-from edge_agent.arguments import TrustArguments
+from edge_agent.commands.arguments import TrustArguments
 from edge_agent.config import Config
 from edge_agent.errors import Unavailable, Unsafe
 from edge_agent.runtime.clock import SystemClock

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.agent.answers import Answers
-from edge_agent.commands import ForgetArguments, TeachArguments, UndoArguments
+from edge_agent.commands.arguments import ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example, pack
 from edge_agent.runtime.background import Chore

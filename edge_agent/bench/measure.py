@@ -29,7 +29,7 @@ from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, spa
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
-from edge_agent.ledger.reader import HOPS
+from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor, pss_mb

@@ -25,7 +25,7 @@ from edge_agent.config import Config
 from edge_agent.demo.report import DemoReport
 from edge_agent.demo.show import refuse_used
 from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
-from edge_agent.ledger.reader import HOPS
+from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.supervisor import Ending
 from edge_agent.testing.clock import ManualClock

@@ -18,6 +18,7 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
+from edge_agent.demo.tally import Tally
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.outcome import Proposal
 from edge_agent.learning.proof import ProofSheet, summary
@@ -28,7 +29,6 @@ from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.feed import Feed
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
-from edge_agent.tally import Tally
 from models.castings import NORMAL, CastingLine
 
 GOOD_RUN: Final = 240

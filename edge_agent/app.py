@@ -7,14 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edge_agent.agent import Agent, SourceSeat
-from edge_agent.answers import Answers
+from edge_agent.agent import Agent
+from edge_agent.agent.answers import Answers
+from edge_agent.agent.health import EndOfLine, Health, Memory
+from edge_agent.agent.line import SourceSeat, line_of
+from edge_agent.agent.outward import desires_of, uplink_of
+from edge_agent.agent.placed import has_room, ways_of
+from edge_agent.agent.prover import Prover
+from edge_agent.agent.selfanswers import StationAround
+from edge_agent.agent.statements import Statements
 from edge_agent.api import Access, ApiServer
 from edge_agent.commands import Privilege
 from edge_agent.config import Config
 from edge_agent.desired import Desired, Prospect, Wishes
 from edge_agent.engines import LoadEngines, load_engines
-from edge_agent.health import EndOfLine, Health, Memory
+from edge_agent.holdings import Holdings
 from edge_agent.inspection.act import RejectOutput
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.headstart import HeadStart
@@ -23,10 +30,6 @@ from edge_agent.inspection.inspector import Inspector
 from edge_agent.journal import Counter, Desk, Journal
 from edge_agent.ledger import JournalReader
 from edge_agent.ledger.writer import BACKLOG_PARTS
-from edge_agent.line import line_of
-from edge_agent.outward import desires_of, uplink_of
-from edge_agent.placed import has_room, ways_of
-from edge_agent.prover import Prover
 from edge_agent.records import Embedding, Part
 from edge_agent.runtime import systemd
 from edge_agent.runtime.background import Background
@@ -39,10 +42,7 @@ from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
-from edge_agent.selfanswers import StationAround
 from edge_agent.sources.feed import Supply
-from edge_agent.statements import Statements
-from edge_agent.station import Station
 from edge_agent.teacher import Teacher
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.courier import Hearers
@@ -98,19 +98,19 @@ def build(
         else:
             loop.on_error(name, error)
 
-    station = Station(config, clock=clock, post=calls.post, on_error=failed)
+    holdings = Holdings(config, clock, post=calls.post, on_error=failed)
     try:
-        agent = _joined(station, desired, clock, loop, calls, supply, output, told, load, door, ahead)
+        agent = _joined(holdings, desired, clock, loop, calls, supply, output, told, load, door, ahead)
         for name, error in early:
             agent.supervisor.failed(name, error)
         return agent
     except BaseException:
-        station.close()
+        holdings.close()
         raise
 
 
 def _joined(
-    station: Station,
+    holdings: Holdings,
     desired: Desired | None,
     clock: Clock,
     loop: Loop,
@@ -122,15 +122,15 @@ def _joined(
     door: Door | None,
     ahead: HeadStart | None,
 ) -> Agent:
-    config = station.config
-    inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in station.products]
+    config = holdings.config
+    inspected = [Inspected(p.recipe.config, p.recipe.bundle, p.recipe.judge) for p in holdings.products]
     bundles = list({product.bundle.digest: product.bundle for product in inspected}.values())
     evictions = Evictions()
     state_dir = Path(config.station.state_dir)
     background = Background(clock, loop.poke)
 
     def noted(severity: str, kind: str, said: str, data: dict[str, object]) -> None:
-        station.note(severity, "dispatcher", kind, said, **data)
+        holdings.note(severity, "dispatcher", kind, said, **data)
 
     timetable = Timetable(RealDisk(state_dir), clock, background.submit, noted)
     dispatcher = Dispatcher[Encoders, Embedding](
@@ -141,7 +141,7 @@ def _joined(
             evictions,
             timetable,
             load,
-            lambda text: station.note("info", "dispatcher", "placed", text),
+            lambda text: holdings.note("info", "dispatcher", "placed", text),
             ahead,
         ),
         clock,
@@ -150,12 +150,12 @@ def _joined(
         lambda way: has_room(config.engine),
         noted,
     )
-    line = line_of(config, clock, loop, station, supply, output)
+    line = line_of(config, clock, loop, holdings, supply, output)
     agent = Agent(
         clock=clock,
         loop=loop,
         calls=calls,
-        station=station,
+        holdings=holdings,
         line=line,
         dispatcher=dispatcher,
         background=background,
@@ -166,7 +166,7 @@ def _joined(
         source=line.source,
         limits=config.pairing,
         encoding=dispatcher,
-        ledger=station.recorder,
+        ledger=holdings.recorder,
         output=line.output,
         products=inspected,
         clock=clock,
@@ -174,11 +174,11 @@ def _joined(
         told=told,
         custody=agent.custody,
     )
-    agent.teacher = teacher = Teacher(station, dispatcher, background, inspector.judge_by, loop.poke)
+    agent.teacher = teacher = Teacher(holdings, dispatcher, background, inspector.judge_by, loop.poke)
     agent.memory = memory = Memory(background)
     agent.trust = Trust(
         Path(config.uplink.trusted),
-        lambda why: station.note("error", Trust.name, "trust_damaged", f"no key is trusted: {why}"),
+        lambda why: holdings.note("error", Trust.name, "trust_damaged", f"no key is trusted: {why}"),
     )
     handlers = Answers(agent).handlers
     agent.journal = journal = Journal(config.station.name, handlers, StationAround(agent), clock, loop.poke)
@@ -217,14 +217,14 @@ def _joined(
             is_idle=lambda: agent.is_settled and not inspector.in_flight,
         ),
         restart=agent.restart,
-        note=lambda severity, kind, message: station.note(severity, Wishes.name, kind, message),
+        note=lambda severity, kind, message: holdings.note(severity, Wishes.name, kind, message),
         poke=loop.poke,
     )
     told_to: list[Uplink] = []
     if config.uplink.broker:
         hearers = Hearers(lambda: loop.poke(Uplink.name), lambda name, error: agent.supervisor.failed(name, error))
         trusted = partial(agent.trust.keys, "acknowledge")
-        agent.uplink = uplink = uplink_of(config, clock, station.ledger, trusted, hearers, door)
+        agent.uplink = uplink = uplink_of(config, clock, holdings.ledger, trusted, hearers, door)
         uplink.states = Statements(agent, lambda: health.troubles).all
         uplink.requests, uplink.delivered, uplink.connected = desk.requests, desk.delivered, desk.connected
         uplink.say_again = desk.say_again

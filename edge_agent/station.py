@@ -1,157 +1,86 @@
-"""The whole station for a Python program: judge a part, read the ledger, teach a class; no loop and no source needed.
-
-The running agent is built on it: `app.py` joins the same recipe and ledger to a source, a device and an output.
-"""
+"""The station for a Python program: judge a part, read the ledger, teach a class; no loop and no source needed."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from edge_agent.config import Config
 from edge_agent.config.file import load_config
-from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.holdings import Holdings
 from edge_agent.inspection.encode import Encoder
-from edge_agent.learning.draw import Drawing
 from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal, Taught
-from edge_agent.learning.slots import SLOTS
-from edge_agent.ledger import (
-    Committed,
-    EvidenceStore,
-    Item,
-    LedgerWriter,
-    Pictured,
-    Reader,
-    Rejected,
-    Teaching,
-    Word,
-    WordKind,
-    keep,
-)
-from edge_agent.ledger.items import Receipt
-from edge_agent.ledger.recorder import Recorder
+from edge_agent.ledger import Committed, Item, Reader, Rejected, Teaching
 from edge_agent.lessons import Lessons
-from edge_agent.product import Product, Products
 from edge_agent.recipe import Recipe
-from edge_agent.records import Embedding, Event, Frame, Modality, Part, Times, Trigger, VibrationWindow
+from edge_agent.records import Embedding, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
-from edge_agent.runtime.disk import Missing, RealDisk
 from edge_agent.runtime.steps import finished
 from models import Bundle
-
-CLOSE_TIMEOUT_S: Final = 5.0
-"""How long the ledger may take to commit what waits when the station is closed."""
 
 
 class Station:
     """One station on one state directory. Opens at once; `close` it, or use it in a `with` statement.
 
     Attributes:
-        found_knowledge: what was known when it was opened, before it went on as configured; see `knowledge_state`.
+        holdings: its products, its ledger and its evidence, as a running agent has them too.
 
     Args:
         config: the configuration, the path of its file, or None for the defaults with the state in `./state`.
         clock: tells the time.
-        post: has a call run where receipts are wanted; at once, unless an agent has a loop to run it on.
-        on_error: hears a bug that ended the ledger's thread.
 
     Raises:
         ConfigError: a person must change something.
         Unavailable: another agent uses the state directory, or the disk fails.
     """
 
-    def __init__(
-        self,
-        config: Config | Path | str | None = None,
-        *,
-        clock: Clock | None = None,
-        post: Callable[[Callable[[], None]], None] = lambda call: call(),
-        on_error: Callable[[str, Exception], object] = lambda name, error: None,
-    ) -> None:
-        self.config = _config_of(config)
-        self.clock = clock or SystemClock()
-        state_dir = Path(self.config.station.state_dir)
-        self._disk = disk = RealDisk(state_dir)
+    def __init__(self, config: Config | Path | str | None = None, *, clock: Clock | None = None) -> None:
+        self.holdings = Holdings(_config_of(config), clock or SystemClock())
+        self.clock = self.holdings.clock
         self._encoders: dict[str, Encoder] = {}
-        self.recorder = Recorder(post)
-        self.evidence = EvidenceStore(disk, self.config.ledger.evidence_max_mb * 10**6)
-        self.ledger = LedgerWriter(
-            state_dir,
-            self.clock,
-            deliver=self.recorder.deliver,
-            on_error=on_error,
-            queue=self.config.ledger.commit_queue,
-            make_room=self.evidence.make_room,
-            max_bytes=self.config.ledger.max_mb * 10**6,
-        )
-        self.recorder.write_to(self.ledger)
-        self.products = Products(self.config, disk, self.reader, self.clock)
-        self.ledger.open()
-        try:
-            self.found_knowledge = self.knowledge_state()
-            self.evidence.open()
-            for product in self.products:
-                self._cross(product)
-        except BaseException:
-            self.close()
-            raise
-        for product in self.products:
-            for damage in product.recipe.damage:
-                self.note("error", "recipe", "knowledge_damaged", damage.message)
-            try:
-                product.hold_out_drawn()
-            except EdgeAgentError as error:
-                said = f"drawn parts are not counted as held out: {error.message}"
-                self.note("error", "recipe", "drawn_unread", said)
         self._series = f"program-{int(self.clock.utc() * 1e3):x}"
         self._number = 0
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe in use, with what is known of it."""
-        return self.products.in_use.recipe
-
-    @property
-    def lessons(self) -> Lessons:
-        """How what is known for the recipe in use is changed."""
-        return self.products.in_use.lessons
-
-    @property
-    def drawing(self) -> Drawing:
-        """Which parts of the recipe in use are drawn for a person's word."""
-        return self.products.in_use.drawing
-
-    def knowledge_state(self) -> str:
-        """Say by a digest what is known, for all recipes; "none" where nothing ever was."""
-        try:
-            return hashlib.sha256(self._disk.read(SLOTS)).hexdigest()
-        except Missing:
-            return "none"
-
-    def use(self, name: str, who: str = "program") -> None:
-        """Inspect another product from now on, also after a restart.
-
-        Args:
-            name: of its recipe.
-            who: the person or the program who asks for it.
-
-        Raises:
-            BadData: there is no such recipe.
-            Unavailable: the disk fails; the product is the old one.
-        """
-        self.products.use(name)
-        self.note("info", "recipe", "recipe_changed", f"{who} has the station inspect {name}", recipe=name, who=who)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def config(self) -> Config:
+        """The configuration, resolved."""
+        return self.holdings.config
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe in use, with what is known of it."""
+        return self.holdings.recipe
+
+    @property
+    def lessons(self) -> Lessons:
+        """How what is known for the recipe in use is changed."""
+        return self.holdings.lessons
+
+    def use(self, name: str, who: str = "program") -> None:
+        """Inspect another product from now on, also after a restart; see `Holdings.use`."""
+        self.holdings.use(name, who)
+
+    def reader(self) -> Reader:
+        """Open the reading side of the ledger."""
+        return self.holdings.reader()
+
+    def close(self) -> bool:
+        """Commit what waits and release everything; safe to call twice. False when the disk did not answer in time."""
+        ended = self.holdings.close()
+        while self._encoders:
+            self._encoders.popitem()[1].close()
+        return ended
 
     def judge(self, frame: Frame | None, window: VibrationWindow | None = None, truth: str | None = None) -> Part:
         """Judge one part and record it; returns when the disk has it.
@@ -193,23 +122,7 @@ class Station:
         )
         receipt = self._committed(part)
         part = replace(part, id=receipt.id, times=replace(part.times, committed_s=receipt.committed_s))
-        return replace(part, picture=self.keep(part, frame, window))
-
-    def keeps(self, part: Part) -> bool:
-        """Say whether the part's evidence is kept: by its answer, or because a person is to say what the part is."""
-        outcomes = self.config.ledger.keep_evidence
-        product = self.products.of(part)
-        drawn = product.drawing.has(part.trigger.series, part.trigger.number)
-        return part.verdict.outcome in outcomes or (drawn and bool(outcomes))
-
-    def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> str:
-        """Keep the part's evidence where the configuration says so; give the picture's digest, "" without one."""
-        if not self.keeps(part):
-            return ""
-        picture = keep(self.evidence, part, frame, window)
-        if picture:
-            self.ledger.offer(Pictured(part.trigger.series, part.trigger.number, picture))
-        return picture
+        return replace(part, picture=self.holdings.keep(part, frame, window))
 
     def parts(self, since_utc: float | None = None) -> Iterator[Part]:
         """Give the recorded parts, oldest first, in constant memory.
@@ -327,86 +240,12 @@ class Station:
         Raises:
             BadData: there is no such part, or nothing to take back.
         """
-        word = self.word(part_id, label, who)
+        word = self.holdings.word(part_id, label, who)
         self._committed(word)
         with self.reader() as reader:
             part = reader.part(part_id)
-        self.products.of(part).hold_out_drawn()
+        self.holdings.products.of(part).hold_out_drawn()
         return part
-
-    def word(self, part_id: int, label: str | None, who: str) -> Word:
-        """Say what kind of word this is; raise `BadData` where it makes no sense."""
-        with self.reader() as reader:
-            part = reader.part(part_id)
-            if label is None and part.operator_label is None:
-                raise BadData(
-                    f"nobody has said anything about part {part_id} that could be taken back",
-                    hint=f"say what it is: edge-agent label {part_id} CLASS",
-                )
-            confirmed = label == part.verdict.label
-        kind = WordKind.UNDO if label is None else WordKind.CONFIRM if confirmed else WordKind.CORRECT
-        return Word(part_id, kind, label, self.clock.utc(), who)
-
-    def hold_out_drawn(self) -> None:
-        """For each product: see `Product.hold_out_drawn`."""
-        for product in self.products:
-            product.hold_out_drawn()
-
-    def reader(self) -> Reader:
-        """Open the reading side of the ledger."""
-        return Reader(Path(self.config.station.state_dir))
-
-    def last_number(self, series: str) -> int:
-        """Give the highest trigger number of a series that has a row; 0 where none has."""
-        with self.reader() as reader:
-            return reader.last_number(series)
-
-    def note(self, severity: str, component: str, kind: str, message: str, **data: object) -> None:
-        """Record something that happened now."""
-        self.record(Event(self.clock.utc(), severity, component, kind, message, data))
-
-    def record(self, event: Event) -> None:
-        """Record an event; the ledger counts those it has no room for. Safe from any thread."""
-        self.ledger.offer(event)
-
-    def close(self) -> bool:
-        """Commit what waits and release everything; safe to call twice. False when the disk did not answer in time."""
-        self.ledger.close()
-        ended = self.ledger.join(self.clock.now() + CLOSE_TIMEOUT_S)
-        while self._encoders:
-            self._encoders.popitem()[1].close()
-        return ended
-
-    def _cross(self, product: Product) -> None:
-        """Go on as configured, where the knowledge is of another bundle or pictures were looked at otherwise."""
-        if (crossed := product.lessons.cross()) is not None:
-            said, (*overruled, row) = crossed
-            for before in overruled:
-                self.recorder.offer(before)
-            self.recorder.offer(row, lambda receipt: self._crossed(product, receipt))
-            self.note("info", "recipe", "bundle_changed", said)
-        self._settle(product)
-
-    def _settle(self, product: Product) -> None:
-        """Have on the disk what is judged by; the details of good parts can wait for a start with room on the disk."""
-        try:
-            settled = product.lessons.settle()
-        except Unavailable as error:
-            if product.recipe.looks_otherwise:
-                raise
-            said = f"what is known of good parts in detail is not stored; the next start tries again: {error.message}"
-            self.note("error", "recipe", "details_unstored", said)
-            return
-        if settled is not None:
-            said, rows = settled
-            for row in rows:
-                self.ledger.offer(row)
-            self.note("info", "recipe", "look_changed", said)
-
-    def _crossed(self, product: Product, receipt: Receipt) -> None:
-        """Hear that the change of the bundle is on record; what was carried over is needed until then."""
-        if isinstance(receipt, Committed):
-            product.recipe.remove_carried()
 
     def _encoder_of(self, bundle: Bundle) -> Encoder:
         """Give the encoder of a bundle, loaded once; raises as `Encoder.load` does."""
@@ -433,14 +272,14 @@ class Station:
         return changed
 
     def _committed(self, item: Item) -> Committed:
-        match self.recorder.commit(item, self.clock):
+        match self.holdings.recorder.commit(item, self.clock):
             case Committed() as committed:
                 return committed
             case Rejected() as rejected:
                 raise Unavailable(f"the ledger did not record it: {rejected.reason}", hint="see `edge-agent status`")
             case _:
                 raise Unavailable(
-                    f"the ledger cannot be written: {self.ledger.status().reason or 'it does not answer'}",
+                    f"the ledger cannot be written: {self.holdings.ledger.status().reason or 'it does not answer'}",
                     hint=f"check the disk of {self.config.station.state_dir}",
                 )
 

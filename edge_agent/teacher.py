@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
+from edge_agent.holdings import Holdings
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
@@ -24,7 +25,6 @@ from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
-from edge_agent.station import Station
 
 RETRY_S: Final = 0.05
 """How long a lesson waits for a device that has too much to do."""
@@ -87,7 +87,7 @@ class Teacher:
 
     def __init__(
         self,
-        station: Station,
+        station: Holdings,
         dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
         changed: Callable[[str, Judge], None],

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger_parts import part
 
 from edge_agent.api import Handler, Request
-from edge_agent.arguments import Identity, KeyRole, LabelArguments
 from edge_agent.commands import Resource
+from edge_agent.commands.arguments import Identity, KeyRole, LabelArguments
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.journal import Desk, Journal
 from edge_agent.ledger import Committed, JournalReader, Receipt, Rejected, StoredCommand, Word, WordKind

@@ -13,13 +13,13 @@ import msgspec
 from console_book import ConsoleBook
 from ledger_parts import part
 
+from edge_agent.agent.outward import uplink_of
 from edge_agent.config import Config
 from edge_agent.config.uplink import UplinkConfig
 from edge_agent.ledger import LedgerWriter
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
-from edge_agent.outward import uplink_of
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.uplink.account import UplinkStatus
 from edge_agent.uplink.courier import Hearers

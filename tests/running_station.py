@@ -25,19 +25,26 @@ def wait_until(what: Callable[[], bool], seconds: float = 120.0) -> None:
 
 
 @contextmanager
-def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
-    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
+def turning(agent: Agent) -> Iterator[threading.Thread]:
+    """Has the agent's loop turn on a thread of its own; stops and closes it in the end, whatever comes."""
     loop = threading.Thread(target=agent.run)
     loop.start()
     try:
-        wait_until(lambda: agent.is_up or not loop.is_alive())
-        assert agent.is_up, f"it ended: {agent.supervisor.ending}"
-        yield agent, Path(settings.api.socket)
+        yield loop
     finally:
         agent.loop.stop()
         loop.join()
         agent.close()
         assert agent.api.join(agent.clock.now() + 60.0)
+
+
+@contextmanager
+def running(settings: Config) -> Iterator[tuple[Agent, Path]]:
+    agent = build(settings, supply=SimLine(CastingLine(3), 5.0))
+    with turning(agent) as loop:
+        wait_until(lambda: agent.is_up or not loop.is_alive())
+        assert agent.is_up, f"it ended: {agent.supervisor.ending}"
+        yield agent, Path(settings.api.socket)
 
 
 def judged(state_dir: Path, knowledge: str) -> bool:

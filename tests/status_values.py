@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.agent.status import Status
 from edge_agent.inspection.inspector import InspectionCounts
 from edge_agent.inspection.judge import Promise
 from edge_agent.inspection.pairing import PairingCounts
@@ -11,7 +12,6 @@ from edge_agent.runtime.mailbox import MailboxStats
 from edge_agent.scheduler.account import DispatchCounts, DispatchStatus
 from edge_agent.scheduler.bank import LaneStatus
 from edge_agent.sources.source import FeedStats
-from edge_agent.status import Status
 
 
 def box_of() -> MailboxStats:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from edge_agent.commands import Arguments, Command, Privilege
+from edge_agent.commands import Command, Privilege
+from edge_agent.commands.arguments import Arguments
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.ledger.spoken import Effects
 

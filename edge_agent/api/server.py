@@ -1,7 +1,7 @@
 """The station's side of the local API: HTTP on a Unix socket that its own user may open, and groups that may ask.
 
 `GET|POST /v1/<command>?argument=value` answers JSON; `teach` takes examples as the body. The carriers' threads carry
-requests to the loop and answers back and decide nothing; what a command does is in `answers.py`.
+requests to the loop and answers back and decide nothing; what a command does is in `agent/answers.py`.
 """
 
 from __future__ import annotations

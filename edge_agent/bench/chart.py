@@ -16,7 +16,6 @@ BOTTOM: Final = 50
 TOP: Final = 50
 BINS: Final = 120
 
-WHITE: Final = (255, 255, 255)
 GRID: Final = (225, 225, 225)
 INK: Final = (60, 60, 60)
 BAR: Final = (160, 120, 40)

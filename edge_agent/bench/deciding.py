@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_agent.agent import program_version
 from edge_agent.bench.report import Span, span
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.machine import processor
+from edge_agent.runtime.release import program_version
 from edge_agent.runtime.worker import Done
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job

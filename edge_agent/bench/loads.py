@@ -104,7 +104,7 @@ class Busy:
         return now + RETRY_S
 
     def _encode(self) -> bool:
-        bundle = self._agent.station.recipe.bundle
+        bundle = self._agent.holdings.recipe.bundle
         casting = self._castings[(self.encoded + self._encoding) % len(self._castings)]
         return self._agent.dispatcher.submit(
             Job(
@@ -118,7 +118,7 @@ class Busy:
         self.encoded += isinstance(result, Embedding)
 
     def _read(self) -> int:
-        with self._agent.station.reader() as reader:
+        with self._agent.holdings.reader() as reader:
             return len(reader.latencies())
 
     def _was_read(self, result: object) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.floor import Floor
 from edge_agent.bench.line import Bare, HandFed, Line
@@ -29,10 +29,11 @@ from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, spa
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
-from edge_agent.ledger.reader import HOPS
+from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor, pss_mb
+from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say_json, warn
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
@@ -151,7 +152,7 @@ def hops_of(part: Part) -> dict[str, float]:
 
 def _measured(agent: Agent, line: Line, castings: CastingLine, parts: int, progress: Progress) -> Measurement:
     clock, idle = agent.clock, threading.Event()
-    recipe, config = agent.station.recipe, agent.station.config
+    recipe, config = agent.holdings.recipe, agent.holdings.config
     line.wait_until_ready()
     for number in range(WARM_UP):
         line.judge(castings.part(number))

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.chaos import Chaos
 from edge_agent.bench.chart import draw_histogram, draw_memory
@@ -32,11 +32,12 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
 from edge_agent.engines import LoadEngines, load_engines
 from edge_agent.errors import Unavailable
-from edge_agent.ledger.reader import HOPS
+from edge_agent.ledger.latency import HOPS
 from edge_agent.proportion import exact
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import cores, give_back_memory, page_faults, processor, pss_mb
+from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json, warn
 from edge_agent.terminal.printout import check_folder, write_file
@@ -281,12 +282,12 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
 
 def _events(agent: Agent) -> dict[str, int]:
     """Give how often the station noticed what, the newest thousand events."""
-    with agent.station.reader() as reader:
+    with agent.holdings.reader() as reader:
         return dict(Counter(event.kind for event in reader.events(1000, severities=("warning", "error"))))
 
 
 def _versions(agent: Agent) -> dict[str, str]:
-    recipe, runtime = agent.station.recipe, agent.station.config.engine.runtime
+    recipe, runtime = agent.holdings.recipe, agent.holdings.config.engine.runtime
     return {
         "edge-agent": program_version(),
         "bundle": f"{recipe.bundle.name} {recipe.bundle.manifest.version}",

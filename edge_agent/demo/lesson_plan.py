@@ -105,8 +105,10 @@ class Tray:
     def _begin(self, slug: str, now: float) -> None:
         self._busy = True
         try:
-            lesson = self._agent.station.lessons.begin(slug, self._examples)
-            self._agent.teacher.begin(self._agent.station.products.in_use, lesson, Plan(slug, WHO), self._proposed, now)
+            lesson = self._agent.holdings.lessons.begin(slug, self._examples)
+            self._agent.teacher.begin(
+                self._agent.holdings.products.in_use, lesson, Plan(slug, WHO), self._proposed, now
+            )
         except (BadData, Unavailable):  # somebody else is teaching, or lets a change wait
             self._busy = False
 
@@ -114,7 +116,7 @@ class Tray:
         if isinstance(result, EdgeAgentError) or result.proof is None:
             self._end(result)
             return
-        sheet, lessons = result.proof, self._agent.station.lessons
+        sheet, lessons = result.proof, self._agent.holdings.lessons
         self._proven(sheet)
         if sheet.refused:
             work = Chore(lambda: lessons.cancel(WHO), lambda made: self._cancelled(made, sheet))
@@ -125,12 +127,12 @@ class Tray:
 
     def _promoted(self, made: tuple[Changed, list[Teaching]] | EdgeAgentError, proposal: Proposal) -> None:
         if not isinstance(made, EdgeAgentError):
-            self._agent.teacher.apply(self._agent.station.products.in_use, made)
+            self._agent.teacher.apply(self._agent.holdings.products.in_use, made)
         self._end(made if isinstance(made, EdgeAgentError) else proposal)
 
     def _cancelled(self, made: Teaching | EdgeAgentError, sheet: ProofSheet) -> None:
         if not isinstance(made, EdgeAgentError):
-            self._agent.station.recorder.offer(made)
+            self._agent.holdings.recorder.offer(made)
         self._end(BadData(f"refused: {' '.join(refusal.reason for refusal in sheet.refused)}"))
 
     def _end(self, result: Proposal | EdgeAgentError) -> None:

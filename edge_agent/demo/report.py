@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edge_agent.demo.tally import Tally
 from edge_agent.ledger import Latency
 from edge_agent.proportion import Proportion
-from edge_agent.tally import Tally
 
 WEAK_BELOW = 0.8
 """A class whose recall is lower is named as weak."""

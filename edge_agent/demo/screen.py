@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from edge_agent.demo.tally import Tally
 from edge_agent.records import Outcome, Part
-from edge_agent.tally import Tally
 
 ROWS: Final = 12
 """Verdicts that are shown at once."""

@@ -18,6 +18,7 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
+from edge_agent.demo.tally import Tally
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.outcome import Proposal
 from edge_agent.learning.proof import ProofSheet, summary
@@ -28,7 +29,6 @@ from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.feed import Feed
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
-from edge_agent.tally import Tally
 from models.castings import NORMAL, CastingLine
 
 GOOD_RUN: Final = 240
@@ -143,7 +143,7 @@ class Demo:
 
     def _report(self, seconds: float) -> DemoReport:
         agent = self._agent
-        with agent.station.reader() as reader:
+        with agent.holdings.reader() as reader:
             parts = {str(outcome): count for outcome, count in reader.counts().items()}
             latencies = tuple(reader.latencies())
         classes = class_reports(self._before, self._after, NORMAL)
@@ -158,7 +158,7 @@ class Demo:
             classes=classes,
             weak=weak_classes(classes),
             latencies=latencies,
-            ledger=str(Path(agent.station.config.station.state_dir) / "ledger.db"),
+            ledger=str(Path(agent.holdings.config.station.state_dir) / "ledger.db"),
             seconds=seconds,
         )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from edge_agent.config import EngineConfig
-from edge_agent.errors import ConfigError
 
 SHARED: Final = "cpu"
 """The kind of device of which a part gets some threads; it has any other for itself while it runs."""
@@ -25,14 +24,6 @@ class DeviceName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.runtime}/{self.kind}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `str` gives; `ConfigError` where it is nothing like it."""
-        runtime, slash, kind = text.partition("/")
-        if not (runtime and slash and kind) or "/" in kind:
-            raise ConfigError(f"{text!r} names no device", hint="write runtime/device, as in openvino/cpu")
-        return cls(runtime, kind)
 
 
 class Spot(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_agent.agent import program_version
 from edge_agent.config import EngineConfig
 from edge_agent.evaluate.options import EvaluateOptions
+from edge_agent.runtime.release import program_version
 from models import Bundle
 
 

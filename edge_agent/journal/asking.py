@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent import strictjson
-from edge_agent.commands import COMMANDS, Arguments, Command, Resource
+from edge_agent.commands import COMMANDS, Command, Resource
+from edge_agent.commands.arguments import Arguments
 from edge_agent.errors import BadData
 from edge_agent.trust.signing import Envelope, envelope_of
 from edge_agent.uplink.topics import Topics

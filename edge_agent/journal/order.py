@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.commands import COMMANDS, Arguments, Command
+from edge_agent.commands import COMMANDS, Command
+from edge_agent.commands.arguments import Arguments
 from edge_agent.ledger import StoredCommand
 
 

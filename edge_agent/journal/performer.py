@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from edge_agent.api import Handler, Request
-from edge_agent.commands import Arguments, CancelArguments, GateArguments
+from edge_agent.commands.arguments import Arguments, CancelArguments, GateArguments
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.journal.case import Case, Stage, Surroundings
 from edge_agent.journal.clerk import Clerk

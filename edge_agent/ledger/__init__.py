@@ -5,7 +5,8 @@ from edge_agent.ledger.evidence import EvidenceStore, keep
 from edge_agent.ledger.export import ExportFormat, export_parts
 from edge_agent.ledger.items import Acted, Committed, Item, Mark, Misses, Pictured, Receipt, Rejected
 from edge_agent.ledger.journalreader import JournalReader, StoredCommand
-from edge_agent.ledger.reader import Latency, Reader
+from edge_agent.ledger.latency import Latency
+from edge_agent.ledger.reader import Reader
 from edge_agent.ledger.spoken import Accepted, Answered, Audited, Teaching, Told, Word, WordKind
 from edge_agent.ledger.writer import LedgerWriter
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -13,6 +12,7 @@ import numpy as np
 from edge_agent.errors import BadData
 from edge_agent.ledger.database import Database, open_reader
 from edge_agent.ledger.items import Misses
+from edge_agent.ledger.latency import MOMENTS, Latency, latencies_of
 from edge_agent.ledger.rows import event_of, part_of, teaching_of, word_of
 from edge_agent.ledger.spoken import Teaching, Word
 from edge_agent.ledger.tables import FILE_NAME, MIGRATIONS
@@ -30,37 +30,6 @@ PAGE_ROWS: Final = 500
 GAP_WINDOW: Final = 100_000
 """How far below the last row gaps are looked for: as many misses as wait after three hours of a failed disk at ten
 parts a second; read in 0.2 s, once a start."""
-
-HOPS: Final = (
-    ("trigger", "paired"),
-    ("paired", "inferred"),
-    ("inferred", "decided"),
-    ("decided", "committed"),
-    ("committed", "acted"),
-    ("paired", "committed"),
-    ("trigger", "decided"),
-    ("trigger", "acted"),
-)
-"""What latencies are told for: each hop, what the station adds, what the line waits for."""
-
-
-@dataclass(frozen=True)
-class Latency:
-    """How long one hop took, over some parts.
-
-    Attributes:
-        hop: `paired-inferred`, ….
-        parts: how many parts have both times.
-        p50_ms: median [ms].
-        p99_ms: what 99 of 100 stay below [ms].
-        max_ms: the longest [ms].
-    """
-
-    hop: str
-    parts: int
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
 
 
 class Reader:
@@ -125,10 +94,6 @@ class Reader:
         if found is None:
             raise BadData(f"there is no part {part_id}", hint="`edge-agent export` lists the parts")
         return found
-
-    def part_of_trigger(self, series: str, number: int) -> Part | None:
-        """Give the part of a trigger; None where it has no row."""
-        return next(self._parts("WHERE series = ? AND number = ?", (series, number)), None)
 
     def parts_of(self, series: str, numbers: Sequence[int]) -> Iterator[Part]:
         """Give the parts of some triggers of a series, ascending; those without a row are left out."""
@@ -208,15 +173,12 @@ class Reader:
         Returns:
             One entry a hop, in the order of a part's life.
         """
-        names = ("trigger", "paired", "inferred", "decided", "committed", "acted")
-        columns = ", ".join(f"{name}_s AS {name}" for name in names)
+        columns = ", ".join(f"{moment}_s" for moment in MOMENTS)
         rows = self._database.query(
             f"SELECT {columns} FROM parts WHERE outcome != 'MISSED' ORDER BY id DESC LIMIT ?", (last,)
         )
-        table = np.array([[row[name] for name in names] for row in rows], np.float64).reshape(-1, len(names))
-        times = dict(zip(names, table.T, strict=True))
-        hops = ((f"{start}-{end}", 1e3 * (times[end] - times[start])) for start, end in HOPS)
-        return [_latency(hop, spans[~np.isnan(spans)]) for hop, spans in hops if not np.isnan(spans).all()]
+        table = np.array([[row[f"{moment}_s"] for moment in MOMENTS] for row in rows], np.float64)
+        return latencies_of(table.reshape(-1, len(MOMENTS)))
 
     def events(
         self, most: int, since_utc: float | None = None, severities: Sequence[str] = ("info", "warning", "error")
@@ -297,8 +259,3 @@ class Reader:
     def _parts(self, clause: str, values: Sequence[object]) -> Iterator[Part]:
         rows: Iterator[dict[str, Any]] = self._database.query(f"SELECT * FROM parts {clause}", values)
         return map(part_of, rows)
-
-
-def _latency(hop: str, spans_ms: np.ndarray[Any, np.dtype[np.float64]]) -> Latency:
-    p50_ms, p99_ms = np.percentile(spans_ms, (50, 99))
-    return Latency(hop, len(spans_ms), float(p50_ms), float(p99_ms), float(spans_ms.max()))

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.arguments import KeyName, KeyRole, TrustArguments, TrustedKey
+from edge_agent.commands.arguments import KeyName, KeyRole, TrustArguments, TrustedKey
 from edge_agent.errors import BadData, Unavailable, Unsafe
 from edge_agent.runtime.disk import Missing, RealDisk, replace
 from edge_agent.trust.signing import key_id

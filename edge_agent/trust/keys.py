@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
+from edge_agent.commands.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.errors import BadData, StateDamaged, Unavailable
 from edge_agent.records import Event
 from edge_agent.trust.file import ADMINISTERS, read_keys

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.commands import UndoArguments, fitting
+from edge_agent.commands import fitting
+from edge_agent.commands.arguments import UndoArguments
 from edge_agent.config import Config
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.inspection.encode import Encoder

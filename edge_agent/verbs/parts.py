@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import GateAnswer, Used, checked
+from edge_agent.commands import checked
+from edge_agent.commands.arguments import GateAnswer, Used
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.slots import SLOTS, decode_slots

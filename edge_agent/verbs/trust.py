@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.commands import checked
+from edge_agent.commands.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.ledger.batch import Batch

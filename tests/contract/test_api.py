@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import api
-from edge_agent.commands import COMMANDS, EventsArguments, LabelArguments, StatusArguments, checked
+from edge_agent.commands import COMMANDS, checked
+from edge_agent.commands.arguments import EventsArguments, LabelArguments, StatusArguments
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.loop import Loop

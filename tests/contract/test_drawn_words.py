@@ -66,7 +66,7 @@ def station(tmp_path: Path) -> Iterator[Station]:
 
 def drawn(station: Station) -> list[int]:
     with station.reader() as reader:
-        parts = reader.parts_of(SERIES, station.drawing.group(SERIES, 0))
+        parts = reader.parts_of(SERIES, station.holdings.drawing.group(SERIES, 0))
         return [found.id for found in parts]
 
 
@@ -112,7 +112,7 @@ def test_they_are_there_after_a_restart_and_while_the_knowledge_that_judged_them
     with Station(station.config) as again:
         assert held_out(again) == TAUGHT // 2 + GROUP
         again.undo("ann")
-        again.hold_out_drawn()
+        again.holdings.hold_out_drawn()
         assert again.recipe.judge.promise().held_out == 0
         assert len(again.recipe.held_out.rows) == 0
 
@@ -146,9 +146,9 @@ def test_a_candidate_is_judged_with_the_same_held_out_parts(station: Station) ->
 def test_the_picture_of_a_drawn_part_is_kept_whatever_it_was_judged(station: Station) -> None:
     numbers = range(1, 2 * GROUP + 1)
     frame = Frame(np.full((8, 8, 3), 7, np.uint8), 0.0)
-    kept = [n for n in numbers if station.keep(replace(part(n), verdict=part(n).verdict), frame, None)]
+    kept = [n for n in numbers if station.holdings.keep(replace(part(n), verdict=part(n).verdict), frame, None)]
 
-    assert kept == station.drawing.group(SERIES, 0)
+    assert kept == station.holdings.drawing.group(SERIES, 0)
     assert all(part(n).verdict.outcome is Outcome.OK for n in kept)
 
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from edge_agent import cli, running
+from edge_agent.agent.placed import ways_of
 from edge_agent.config import Config, EngineConfig
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import DeviceFault
@@ -17,7 +18,6 @@ from edge_agent.inspection import headstart
 from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.encoders import Evictions
 from edge_agent.inspection.headstart import HeadStart
-from edge_agent.placed import ways_of
 from edge_agent.scheduler.timetable import Timetable
 from edge_agent.testing.clock import ManualClock
 from edge_agent.testing.disk import FakeDisk

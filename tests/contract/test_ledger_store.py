@@ -75,8 +75,7 @@ def test_misses_are_declared_only_where_there_is_no_answer(store: Store, reader:
         "restart",
         "restart",
     ]
-    first = reader.part_of_trigger(SERIES, 1)
-    assert first is not None
+    (first,) = reader.parts_of(SERIES, [1])
     assert (first.recipe, first.decided_utc, first.embedding) == ("default", 77.0, None)
     assert math.isnan(first.times.trigger_s)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from edge_agent.agent.line import line_of
 from edge_agent.config import Config, RecipeConfig, SourceConfig, StationConfig
 from edge_agent.config.wire import RecipeGateConfig, WireConfig
-from edge_agent.line import line_of
 from edge_agent.runtime.loop import Loop
 from edge_agent.testing.clock import ManualClock
 from firmware_bridge.heard import Up
@@ -36,7 +36,7 @@ def test_a_gate_waits_for_the_parts_of_the_recipe_that_takes_longest_to_pass_it(
         RecipeGateConfig(output=2, travel_ms=600.0, pulse_ms=700.0),
     )
     products = [SimpleNamespace(recipe=SimpleNamespace(config=RecipeConfig(gate=gate))) for gate in gates]
-    station: Any = SimpleNamespace(
+    holdings: Any = SimpleNamespace(
         products=products, recorder=SimpleNamespace(offer=lambda gated: None), note=lambda *words, **data: None
     )
     config = Config(
@@ -45,7 +45,7 @@ def test_a_gate_waits_for_the_parts_of_the_recipe_that_takes_longest_to_pass_it(
     )
     clock = ManualClock()
     loop = Loop(clock)
-    line = line_of(config, clock, loop, station, None, None)
+    line = line_of(config, clock, loop, holdings, None, None)
     assert line.wire is not None
     assert line.gate is not None
     bridge: Any = Followed()

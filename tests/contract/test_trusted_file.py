@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import cli
-from edge_agent.arguments import TrustArguments
 from edge_agent.commands import Privilege
+from edge_agent.commands.arguments import TrustArguments
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.ledger import Reader
 from edge_agent.ledger.store import Store

@@ -226,9 +226,9 @@ def test_beside_a_running_station_nothing_of_it_changes_before_the_restart(
 ) -> None:
     where = station_file(state_dir)
     with running(config(state_dir)) as (agent, socket):
-        before, blobs = agent.station.recipe.judge.digest, sorted((state_dir / "blobs").rglob("*"))
+        before, blobs = agent.holdings.recipe.judge.digest, sorted((state_dir / "blobs").rglob("*"))
         assert typed("adopt", "castings", "--yes", *where) == 0
-        assert agent.station.recipe.judge.digest == before
+        assert agent.holdings.recipe.judge.digest == before
         assert sorted((state_dir / "blobs").rglob("*")) == blobs
         wait_until(lambda: judged(state_dir, before))
         capsys.readouterr()
@@ -244,11 +244,11 @@ def test_beside_a_running_station_nothing_of_it_changes_before_the_restart(
         assert {path: path.read_bytes() for path in carried_files(state_dir)} == kept
         assert api.call(socket, "undo", {"who": "Anna"})["after"] == before
     with running(config(state_dir, "castings")) as (agent, _):
-        assert agent.station.recipe.bundle.name == "castings"
-        assert agent.station.recipe.judge.digest != before
-        wait_until(lambda: judged(state_dir, agent.station.recipe.judge.digest))
+        assert agent.holdings.recipe.bundle.name == "castings"
+        assert agent.holdings.recipe.judge.digest != before
+        wait_until(lambda: judged(state_dir, agent.holdings.recipe.judge.digest))
     with Reader(state_dir) as reader:
-        assert {part.knowledge for part in reader.parts()} >= {before, agent.station.recipe.judge.digest}
+        assert {part.knowledge for part in reader.parts()} >= {before, agent.holdings.recipe.judge.digest}
         assert reader.teachings(1)[0].action == "adopt"
         assert "bundle_changed" in {event.kind for event in reader.events(50)}
 

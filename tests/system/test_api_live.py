@@ -20,7 +20,7 @@ from edge_agent.ledger import Reader
 from edge_agent.runtime.background import CHORES, Chore
 from edge_agent.sources.simline import SimLine
 from models.castings import CastingLine
-from tests.running_station import wait_until
+from tests.running_station import turning, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -29,16 +29,9 @@ pytestmark = pytest.mark.system
 def running(state_dir: Path) -> Iterator[tuple[Agent, Path]]:
     config = Config.defaults(state_dir)
     agent = build(config, supply=SimLine(CastingLine(3), 10.0))
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
+    with turning(agent):
         wait_until(lambda: agent.is_up)
         yield agent, Path(config.api.socket)
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
-        assert agent.api.join(agent.clock.now() + 60.0)
 
 
 def test_status_and_events_do_not_wait_for_what_the_background_has_to_do(tmp_path: Path) -> None:
@@ -71,7 +64,7 @@ def test_status_is_given_with_the_reason_where_the_ledger_cannot_be_read(
     (trouble,) = [trouble for trouble in status["troubles"] if trouble["kind"] == "reader"]
     assert "the database is malformed" in trouble["message"]
     assert trouble["hint"] == "keep it for a specialist"
-    assert status["recipe"] == agent.station.recipe.config.name
+    assert status["recipe"] == agent.holdings.recipe.config.name
     assert status["parts"] == {}
 
 

@@ -19,7 +19,7 @@ from running_station import running, wait_until
 
 from edge_agent import api
 from edge_agent.agent import Agent
-from edge_agent.arguments import TrustArguments
+from edge_agent.commands.arguments import TrustArguments
 from edge_agent.config import Config
 from edge_agent.errors import Unavailable, Unsafe
 from edge_agent.runtime.clock import SystemClock
@@ -199,7 +199,7 @@ def test_a_station_is_taught_over_the_network_and_a_part_is_labelled(tmp_path: P
         assert asks(10, "use", recipe="nuts")["code"] == "E_PRECONDITION"
         assert asks(6, "label", part=1, label="pit")["code"] == "OK"
         wait_until(lambda: len(network.acknowledged) == 11)
-        with agent.station.reader() as reader:
+        with agent.holdings.reader() as reader:
             assert [word.label for word in reader.words(1)] == ["pit", "pit"]
         assert {phase for said in network.said if said["id"] == "request-0002" for phase in [said["phase"]]} >= {
             "accepted",

@@ -25,7 +25,7 @@ from edge_agent.config import Config
 from edge_agent.demo.report import DemoReport
 from edge_agent.demo.show import refuse_used
 from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError, Unavailable
-from edge_agent.ledger.reader import HOPS
+from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.supervisor import Ending
 from edge_agent.testing.clock import ManualClock
@@ -156,7 +156,7 @@ def test_a_bench_whose_device_cannot_be_loaded_ends_with_the_reason_and_leaves_n
 
     config = Config.defaults(tmp_path)
     monkeypatch.setattr("edge_agent.bench.measure.GOOD_RUN", 2)
-    monkeypatch.setattr("edge_agent.placed.Encoder", SimpleNamespace(at_spots=refuse, prove=None))
+    monkeypatch.setattr("edge_agent.agent.placed.Encoder", SimpleNamespace(at_spots=refuse, prove=None))
     unclean: list[str] = []
     with pytest.raises(ConfigError, match="this bundle does not fit"):
         measure(config, 1, Progress(disable=True), unclean)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
 from models.castings import CastingLine
 from models.embedding import assemble, quantise
-from tests.running_station import wait_until
+from tests.running_station import turning, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -58,9 +57,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
     socket = Path(config.api.socket)
     teach_good(config)
     agent = build(config, supply=SimLine(CastingLine(3), 10.0))
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
+    with turning(agent):
         wait_until(lambda: agent.is_up and len(first_group(tmp_path, agent.source.position().series)) == GROUP)
         wait_until(lambda: api.call(socket, "status")["drawn"]["waiting"] >= GROUP)
         before = api.call(socket, "status")
@@ -69,14 +66,9 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
             api.call(socket, "label", {"part": part.id, "label": "good", "who": "ann"})
         wait_until(lambda: agent.inspector.in_use.judge.promise().held_out > HELD_OUT)
         after = api.call(socket, "status")
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
-        assert agent.api.join(agent.clock.now() + 60.0)
 
     assert before["promise"]["held_out"] == HELD_OUT
     assert before["drawn"]["next"] == [part.id for part in parts[:3]]
     assert after["promise"]["held_out"] == HELD_OUT + GROUP
     assert (after["drawn"]["stopped"]["count"], after["drawn"]["stopped"]["of"]) == (GROUP, GROUP)
-    assert agent.inspector.in_use.judge is agent.station.recipe.judge
+    assert agent.inspector.in_use.judge is agent.holdings.recipe.judge

@@ -60,8 +60,10 @@ def test_scratches_are_stopped_that_the_embedding_alone_lets_pass(line: Path) ->
     for detail in (True, False):
         with Station(config(line, detail=detail)) as station:
             assert (station.recipe.learned.guiding is not None) == detail
-            assert not left or station.found_knowledge == left != station.knowledge_state()  # the start changed it
-            left = station.knowledge_state()
+            assert (
+                not left or station.holdings.found_knowledge == left != station.holdings.knowledge_state()
+            )  # the start changed it
+            left = station.holdings.knowledge_state()
             parts = [judged(station, "scratch", i, severity=FAINT) for i in range(12)]
             good = [judged(station, "good", 1000 + i) for i in range(12)]
         answers[detail] = sum(p.verdict.outcome is not Outcome.OK for p in parts)

@@ -87,7 +87,7 @@ def test_gaps_of_a_count_that_has_ended_are_declared_at_the_next_start(tmp_path:
     settings = Config.defaults(tmp_path / "state")
     with Station(settings) as station:
         for number in (1, 2, 5):
-            station.ledger.offer(Misses("before", number, number, "overrun"))
+            station.holdings.ledger.offer(Misses("before", number, number, "overrun"))
     with running(settings):
         pass
 

@@ -181,7 +181,7 @@ def test_a_part_of_another_bundle_or_recipe_is_refused(tmp_path: Path, capsys: p
         for made in (foreign, short, elsewhere):
             rows.append(station._committed(made).id)
             stored = next(row for row in station.parts() if row.id == rows[-1])
-            station.keep(stored, Frame(casting.image, 0.0), None)
+            station.holdings.keep(stored, Frame(casting.image, 0.0), None)
     words = ("apart", "has 9 dimensions", "recipe 'another'")
     for number, word in zip(rows, words, strict=True):
         assert run("why", number, "-c", path) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +24,7 @@ from edge_agent.records import Part
 from edge_agent.sources.schedule import Material
 from edge_agent.station import Station
 from models.castings import CastingLine
-from tests.running_station import wait_until
+from tests.running_station import turning, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -51,14 +50,8 @@ class Alternating(Pace):
 @contextmanager
 def running(config: Config, supply: Pace, told: Callable[[Part], None]) -> Iterator[Agent]:
     agent = build(config, supply=supply, told=told)
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
+    with turning(agent):
         yield agent
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
 
 
 def test_a_change_of_product_on_a_running_line_loses_no_trigger_and_holds_after_a_restart(

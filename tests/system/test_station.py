@@ -12,6 +12,7 @@ import pytest
 from edge_agent import Station, app
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
+from edge_agent.holdings import Holdings
 from edge_agent.learning.example import Example
 from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.records import Frame, Outcome, Part, VibrationWindow
@@ -106,8 +107,8 @@ def test_a_part_with_nothing_to_judge_by_is_refused_and_leaves_no_row(station: S
     assert list(station.parts()) == []
 
 
-class Impatient(Station):
-    """A station whose ledger answers, or fails, before anything else is there."""
+class Impatient(Holdings):
+    """Holdings whose ledger answers, or fails, before anything else is there."""
 
     fails = False
 
@@ -121,7 +122,7 @@ class Impatient(Station):
 @pytest.mark.system
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_ledger_may_answer_or_fail_while_the_rest_is_being_made(tmp_path, monkeypatch, fails: bool) -> None:
-    monkeypatch.setattr(app, "Station", Impatient)
+    monkeypatch.setattr(app, "Holdings", Impatient)
     monkeypatch.setattr(Impatient, "fails", fails)
     agent = app.build(Config.defaults(tmp_path))
     try:

@@ -179,15 +179,15 @@ def test_the_sheet_judges_the_newest_parts_again_and_counts_the_older_ones(
 def test_a_running_station_is_taught_proven_promoted_and_taken_back(state_dir: Path) -> None:
     settings = config(state_dir)
     with running(settings) as (agent, socket):
-        before = agent.station.recipe.judge.digest
+        before = agent.holdings.recipe.judge.digest
         answer = api.call(socket, "teach", {"label": "Kratzer", "who": "Anna"}, pack(several("scratch", 5)))
         assert answer["taught"]["promoted"] is False and answer["proof"]["digest_before"] == before
         assert agent.teacher.stage is Stage.PROPOSED
-        assert agent.station.recipe.judge.digest == before
+        assert agent.holdings.recipe.judge.digest == before
         assert api.call(socket, "proof")["digest_after"] == answer["proof"]["digest_after"]
 
         changed = api.call(socket, "promote", {"who": "Ben"})
-        assert agent.station.recipe.judge.digest == changed["after"] != before
+        assert agent.holdings.recipe.judge.digest == changed["after"] != before
         wait_until(lambda: judged(state_dir, changed["after"]))
         assert {one["slug"] for one in api.call(socket, "learned")} == {"good", "pit", "kratzer"}
         with pytest.raises(Unavailable, match="no change waits to be promoted"):

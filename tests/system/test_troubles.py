@@ -24,7 +24,7 @@ from edge_agent.runtime.background import Chore
 from edge_agent.sources.simline import SimLine
 from edge_agent.teacher import Plan
 from models.castings import CastingLine
-from tests.running_station import wait_until
+from tests.running_station import turning, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -42,14 +42,8 @@ def running(
     recipe = msgspec.structs.replace(config.recipe, deadline_ms=deadline_ms)
     config = msgspec.structs.replace(config, engine=engine, recipe=recipe)
     agent = build(config, supply=SimLine(CastingLine(3), 5.0), told=parts.append)
-    loop = threading.Thread(target=agent.run)
-    loop.start()
-    try:
+    with turning(agent):
         yield agent
-    finally:
-        agent.loop.stop()
-        loop.join()
-        agent.close()
 
 
 def overdue(state_dir: Path, deadline_ms: float = DEADLINE_MS) -> int:
@@ -171,8 +165,8 @@ def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeyp
     casting = CastingLine(4).example("pit", 0)
     with running(tmp_path, []) as agent:
         wait_until(lambda: agent.is_up)
-        lesson = agent.station.lessons.begin("pit", [Example("a", casting.image)])
-        product, plan = agent.station.products.in_use, Plan("pit", "me")
+        lesson = agent.holdings.lessons.begin("pit", [Example("a", casting.image)])
+        product, plan = agent.holdings.products.in_use, Plan("pit", "me")
         agent.calls.post(lambda: agent.teacher.begin(product, lesson, plan, results.append, agent.clock.now()))
         wait_until(lambda: bool(results))
         assert agent.teacher.progress is None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import agent, app, cli, station
+from edge_agent import app, cli, holdings
+from edge_agent.agent import agent
 from edge_agent.scheduler import lane
 from edge_agent.terminal.exits import EXIT_CONFIG
 
@@ -181,7 +182,7 @@ def test_the_unit_has_more_patience_than_the_program(service: dict[str, list[str
 
     assert seconds["WatchdogSec"] >= 2 * app.WATCHDOG_PERIOD_S
     assert seconds["TimeoutStartSec"] > lane.LOAD_TIMEOUT_S
-    assert seconds["TimeoutStopSec"] > agent.STOP_TIMEOUT_S + station.CLOSE_TIMEOUT_S
+    assert seconds["TimeoutStopSec"] > agent.STOP_TIMEOUT_S + holdings.CLOSE_TIMEOUT_S
 
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed here")

@@ -88,6 +88,6 @@ def test_a_broker_that_is_killed_is_found_again_and_nothing_is_missing(tmp_path:
 
 
 def test_a_station_without_a_broker_does_not_load_the_client_library() -> None:
-    said = "import edge_agent.app, edge_agent.outward, sys; sys.exit('paho' in sys.modules)"
+    said = "import edge_agent.app, edge_agent.agent.outward, sys; sys.exit('paho' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", said], check=False).returncode == 0

@@ -211,7 +211,7 @@ def test_bypass_lets_every_part_pass_says_so_and_outlives_a_restart(tmp_path: Pa
     with Cell(tmp_path) as cell:
         path = cell.config(tmp_path, "vibration", lease_ms=10_000)
         with running(path, cell) as agent:
-            socket = Path(agent.station.config.api.socket)
+            socket = Path(agent.holdings.config.api.socket)
             answer = api.call(socket, "gate", {"to": "bypass", "who": "ada"})
             assert (answer["bypassed"], answer["fate"]) == (True, "")
             before, asked = len(cell.opened()), agent.line.gate.status().asked

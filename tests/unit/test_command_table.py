@@ -13,7 +13,7 @@ import pytest
 from documents import document, rows, section, words
 from program_words import modules
 
-from edge_agent.answers import Answers
+from edge_agent.agent.answers import Answers
 from edge_agent.commands import COMMANDS, Privilege, Resource, checked
 from edge_agent.errors import BadData, ConfigError, DeviceFault, StateDamaged, Unavailable, Unsafe
 from edge_agent.journal.asking import Asked, arguments_of, command_of
@@ -23,7 +23,7 @@ from edge_agent.journal.response import Code, code_of
 class Anything:
     """Stands for an agent that nobody asks anything."""
 
-    station = None
+    holdings = None
 
     def __getattr__(self, name: str) -> object:
         return self
@@ -33,7 +33,7 @@ def test_each_command_has_who_does_it() -> None:
     agent = Anything()
     agent.__dict__["state_dir"] = "/nowhere"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_agent.selfanswers.StationAround", lambda agent: None)
+        patch.setattr("edge_agent.agent.selfanswers.StationAround", lambda agent: None)
         assert set(Answers(agent).handlers) == set(COMMANDS)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from edge_agent.demo import lesson_plan
 from edge_agent.demo.lesson_plan import Tray
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.show import Demo, DemoOptions
+from edge_agent.demo.tally import Tally
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.learning.proof import summary
@@ -23,7 +24,6 @@ from edge_agent.learning.proof.sheet import Refusal
 from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
-from edge_agent.tally import Tally
 from edge_agent.teacher import Plan
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
@@ -43,7 +43,7 @@ class Station:
         self.busy = False
         self.triggers = 0
         self.waiting = 0
-        self.background = self.teacher = self.station = self.lessons = self.source = self.items = self.inspector = self
+        self.background = self.teacher = self.holdings = self.lessons = self.source = self.items = self.inspector = self
         self.recorder = self.products = self.in_use = self
         self.in_flight = 0
         self.chores: list[Any] = []

@@ -11,6 +11,7 @@ import pytest
 from documents import document, first_words, rows, section, words
 from program_words import ROOT, arguments, beside_an_outcome, docs_named, hints, said_to_be_degraded
 
+from edge_agent.agent.status import Status, Trouble
 from edge_agent.bench import Measurement
 from edge_agent.cli import parser
 from edge_agent.commands import COMMANDS
@@ -31,7 +32,6 @@ from edge_agent.ledger.export import _COLUMNS as EXPORTED
 from edge_agent.records import Event, Outcome, Verdict
 from edge_agent.sources.camera.capture import Settings
 from edge_agent.sources.camera.device import Device
-from edge_agent.status import Status, Trouble
 from edge_agent.terminal import exits
 from edge_agent.trust.certificate import Certificate
 from edge_agent.trust.identity import Hardware, Identity

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from edge_agent.arguments import TrustArguments, TrustedKey
 from edge_agent.commands import Privilege
+from edge_agent.commands.arguments import TrustArguments, TrustedKey
 from edge_agent.errors import BadData, Unsafe
 from edge_agent.trust.file import MAX_KEYS, added, changed, fingerprint, key_of, removed
 from edge_agent.trust.keys import PRIVILEGES

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from status_values import status_of
 
+from edge_agent.agent.statements import health_of
+from edge_agent.agent.status import Trouble
+from edge_agent.agent.troubles import troubles_of
 from edge_agent.ledger import LedgerStatus
-from edge_agent.statements import health_of
-from edge_agent.status import Trouble
 from edge_agent.terminal.printing import print_status
-from edge_agent.troubles import troubles_of
 from edge_agent.uplink.account import UplinkStatus
 
 UP = UplinkStatus("mqtts://console", "5", 1_700_000_000.0)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import ceil
 
+from edge_agent.agent.status import Status, Trouble
 from edge_agent.inspection.gate import BYPASSED
 from edge_agent.runtime.custody import LESSON
 from edge_agent.runtime.loop import STEP_BUDGET_S
 from edge_agent.sources.camera.account import CameraState
-from edge_agent.status import Status, Trouble
 from edge_agent.uplink.account import UplinkStatus
 from edge_agent.uplink.message import NOBODY
 

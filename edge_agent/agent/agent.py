@@ -11,69 +11,39 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from edge_agent.agent.health import Memory
+from edge_agent.agent.line import Line
+from edge_agent.agent.status import Status, Trouble
+from edge_agent.agent.troubles import troubles_of
 from edge_agent.api import ApiServer
 from edge_agent.desired import Wishes
 from edge_agent.desired.store import fingerprint
 from edge_agent.errors import EdgeAgentError
-from edge_agent.health import Memory
+from edge_agent.holdings import Holdings
 from edge_agent.inspection.encoders import Encoders, Evictions
 from edge_agent.inspection.inspector import Inspector
 from edge_agent.journal import Desk, Journal
 from edge_agent.ledger import Misses
-from edge_agent.line import Line
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.custody import LESSON, Custody
 from edge_agent.runtime.loop import Loop
+from edge_agent.runtime.release import program_version
 from edge_agent.runtime.supervisor import ComponentStatus, State, Supervisor
 from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
-from edge_agent.sources.source import Position, Source
-from edge_agent.station import Station
-from edge_agent.status import Status, Trouble
+from edge_agent.sources.source import Position
 from edge_agent.teacher import Teacher
-from edge_agent.troubles import troubles_of
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink
 
-SOURCE_LOOK_S: Final = 0.2
-"""How often the source is looked at [s]."""
-
 STOP_TIMEOUT_S: Final = 5.0
 """One deadline for everything that has to end; systemd waits longer (TimeoutStopSec in the unit)."""
-
-
-class SourceSeat:
-    """The source's seat in the loop: has the supervisor open the source again when its thread has failed.
-
-    Args:
-        source: the source.
-    """
-
-    name = "source"
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def step(self, now: float) -> float:
-        """Look whether it still delivers; raise why not."""
-        self._source.check()
-        return now + SOURCE_LOOK_S
-
-
-def program_version() -> str:
-    """Give the version of the program."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (nobody asks before the first verdict)
-
-    try:
-        return version("edge-agent")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 class Agent:
@@ -93,7 +63,7 @@ class Agent:
         clock: tells the time.
         loop: steps every component.
         calls: has the loop run what other threads post.
-        station: recipe, ledger and evidence.
+        holdings: products, ledger and evidence.
         line: where parts come from, and what sorts them.
         dispatcher: encodes.
         background: does chores.
@@ -118,7 +88,7 @@ class Agent:
         clock: Clock,
         loop: Loop,
         calls: Calls,
-        station: Station,
+        holdings: Holdings,
         line: Line,
         dispatcher: Dispatcher[Encoders, Embedding],
         background: Background,
@@ -128,7 +98,7 @@ class Agent:
         self.clock = clock
         self.loop = loop
         self.calls = calls
-        self.station = station
+        self.holdings = holdings
         self.line = line
         self.source = line.source
         self.dispatcher = dispatcher
@@ -152,7 +122,7 @@ class Agent:
     @cached_property
     def configuration(self) -> str:
         """Digest of what the station was started with."""
-        return fingerprint(self.station.config)
+        return fingerprint(self.holdings.config)
 
     def open_source(self) -> None:
         """Open the source; declare the triggers that the life before, or an outage, left unanswered."""
@@ -166,35 +136,35 @@ class Agent:
         misses = self._unanswered(found)
         self._opened = True
         for missed in misses:
-            self.station.ledger.offer(missed)
+            self.holdings.ledger.offer(missed)
         if misses:
             count = sum(missed.last - missed.first + 1 for missed in misses)
             last = misses[-1]
             message = f"{count} triggers up to number {last.last} of {last.series} were never answered: missed"
-            self.station.note("warning", "source", "restart_misses", message, triggers=count)
+            self.holdings.note("warning", "source", "restart_misses", message, triggers=count)
 
     def _reopen_source(self) -> None:
         self.inspector.step(self.clock.now())  # what was delivered before is not lost
         found = self.source.open()
         if count := self.inspector.resume(found):
             message = f"{count} triggers up to number {found.number} of {found.series} passed meanwhile: missed"
-            self.station.note("warning", "source", "outage_misses", message, triggers=count)
+            self.holdings.note("warning", "source", "outage_misses", message, triggers=count)
 
     def _unanswered(self, found: Position) -> list[Misses]:
         """Give the triggers without a row: of the count that was found, and of the one before where that has ended."""
-        with self.station.reader() as reader:
+        with self.holdings.reader() as reader:
             counts = [found] if found.number else []
             before = reader.last_series()
             if before is not None and before != found.series:
                 counts.insert(0, Position(before, reader.last_number(before)))
-            recipe = self.station.recipe.config.name
+            recipe = self.holdings.recipe.config.name
             return [m for count in counts for m in reader.unanswered(count.series, count.number, "restart", recipe)]
 
     def keep(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> None:
         """Keep the part's evidence in the background, where the configuration says so; show it to the teacher."""
         holder = LESSON if self.teacher.saw(part, frame, window) else ""
-        if self.station.keeps(part):
-            if self.background.submit(Chore(lambda: self.station.keep(part, frame, window), self._kept)):
+        if self.holdings.keeps(part):
+            if self.background.submit(Chore(lambda: self.holdings.keep(part, frame, window), self._kept)):
                 holder = holder or "evidence"
             else:
                 self.evidence_dropped += 1
@@ -208,11 +178,11 @@ class Agent:
         if status.state is State.WAITING or status.state is State.FAILED:
             message = f"{status.name}: {status.last_error}"
             severity = "warning" if status.state is State.WAITING else "error"
-            self.station.note(severity, status.name, "component_failed", message, restarts=status.restarts)
+            self.holdings.note(severity, status.name, "component_failed", message, restarts=status.restarts)
 
     def trouble_found(self, trouble: Trouble) -> None:
         """Record what has become wrong."""
-        self.station.note("warning", "health", trouble.kind, trouble.message)
+        self.holdings.note("warning", "health", trouble.kind, trouble.message)
 
     @property
     def is_up(self) -> bool:
@@ -250,18 +220,18 @@ class Agent:
         unclean = self.supervisor.stop(self.clock.now() + STOP_TIMEOUT_S)
         if self.supervisor.ending is None:
             self.wishes.ended()
-        return unclean if self.station.close() else (*unclean, "ledger")
+        return unclean if self.holdings.close() else (*unclean, "ledger")
 
     def status(self) -> Status:
         """Say how everything is, but for what the database knows."""
-        station, recipe = self.station, self.station.recipe
+        holdings, recipe = self.holdings, self.holdings.recipe
         position = self.source.position() if self._opened else Position("", 0)
         background = self.background.status()
         boxes = {
             "calls": self.calls.stats(),
             "api": self.api.stats(),
             "items": self.source.items.stats(),
-            "commits": station.ledger.mailbox(),
+            "commits": holdings.ledger.mailbox(),
         }
         if self.line.wire is not None:
             boxes["frames"] = self.line.wire.frames.stats()
@@ -272,11 +242,11 @@ class Agent:
         if background is not None:
             boxes[background.name] = background.jobs
         status = Status(
-            station=station.config.station.name,
+            station=holdings.config.station.name,
             version=program_version(),
             up_s=self.clock.now() - self._started_s,
             recipe=recipe.config.name,
-            recipes=station.products.names,
+            recipes=holdings.products.names,
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
             knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
             calibration=len(recipe.learned.calibration),
@@ -293,11 +263,11 @@ class Agent:
             dispatch=self.dispatcher.status(self.clock.now()),
             part_times=self.timetable.rows(),
             memory_mb=self.memory.mb,
-            memory_limit_mb=station.config.engine.memory_mb,
+            memory_limit_mb=holdings.config.engine.memory_mb,
             evicted=self.evictions.count,
             background=background,
-            ledger=station.ledger.status(),
-            evidence=station.evidence.status(),
+            ledger=holdings.ledger.status(),
+            evidence=holdings.evidence.status(),
             evidence_dropped=self.evidence_dropped,
             mailboxes=boxes,
             steps=self.loop.report(),

@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent.agent import Agent
+from edge_agent.agent.status import Trouble
 from edge_agent.commands import COMMANDS
 from edge_agent.runtime.machine import cores, processor
-from edge_agent.status import Trouble
+from edge_agent.runtime.release import program_version
 
 FAULTS: Final = (
     "disk",
@@ -58,25 +59,25 @@ class Statements:
 
     def _info(self) -> dict[str, object]:
         return {
-            "station": self._agent.station.config.station.name,
+            "station": self._agent.holdings.config.station.name,
             "version": program_version(),
             "python": platform.python_version(),
             "hardware": self._hardware,
             "capabilities": {
                 "events": 1,
                 "commands": sorted(COMMANDS),
-                "recipes": list(self._agent.station.products.names),
+                "recipes": list(self._agent.holdings.products.names),
             },
             "keys": [key.id for key in self._agent.trust.all()],
         }
 
     def _model(self) -> dict[str, object]:
-        recipe = self._agent.station.recipe
+        recipe = self._agent.holdings.recipe
         manifest = recipe.bundle.manifest
         return {
             "active": {"bundle": recipe.bundle.name, "version": manifest.version, "digest": recipe.bundle.digest},
             "recipe": recipe.config.name,
-            "knowledge": {product.name: product.recipe.judge.digest for product in self._agent.station.products},
+            "knowledge": {product.name: product.recipe.judge.digest for product in self._agent.holdings.products},
         }
 
 

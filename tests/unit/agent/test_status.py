@@ -9,15 +9,15 @@ import pytest
 from ledger_parts import part
 from status_values import box_of, status_of
 
+from edge_agent.agent.status import Status, Trouble, drawn_of
+from edge_agent.agent.troubles import troubles_of
 from edge_agent.inspection.inspector import InspectionCounts
 from edge_agent.inspection.judge import Promise
 from edge_agent.ledger import LedgerStatus
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.custody import CustodyStatus
 from edge_agent.runtime.loop import StepTimes
-from edge_agent.status import Status, Trouble, drawn_of
 from edge_agent.terminal.printing import print_status
-from edge_agent.troubles import troubles_of
 
 
 def only(status: Status) -> Trouble:

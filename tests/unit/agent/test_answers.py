@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge_agent.answers import Answers
-from edge_agent.commands import ForgetArguments, TeachArguments, UndoArguments
+from edge_agent.agent.answers import Answers
+from edge_agent.commands.arguments import ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData
 from edge_agent.learning.example import Example, pack
 from edge_agent.runtime.background import Chore
@@ -19,7 +19,7 @@ def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_befor
     asked: list[int] = []
     lessons = SimpleNamespace(begin=lambda *arguments, following, **options: asked.append(following))
     agent = SimpleNamespace(
-        station=SimpleNamespace(products=SimpleNamespace(in_use=SimpleNamespace(name="rings", lessons=lessons))),
+        holdings=SimpleNamespace(products=SimpleNamespace(in_use=SimpleNamespace(name="rings", lessons=lessons))),
         teacher=None,
         background=SimpleNamespace(submit=lambda chore: chore.run() or True),
     )
@@ -47,7 +47,7 @@ def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_th
     product = SimpleNamespace(name="rings")
     teacher = SimpleNamespace(apply=lambda of, made: (of.name, made), changing=None)
     agent = SimpleNamespace(
-        station=SimpleNamespace(lessons=SimpleNamespace(**{name: changing}), products=SimpleNamespace(in_use=product)),
+        holdings=SimpleNamespace(lessons=SimpleNamespace(**{name: changing}), products=SimpleNamespace(in_use=product)),
         teacher=teacher,
         background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
     )
@@ -73,7 +73,7 @@ def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> 
     rings, bolts = (SimpleNamespace(name=name, lessons=lessons) for name in ("rings", "bolts"))
     products = SimpleNamespace(in_use=rings)
     agent = SimpleNamespace(
-        station=SimpleNamespace(products=products),
+        holdings=SimpleNamespace(products=products),
         teacher=SimpleNamespace(gather=lambda *arguments: begun.append(arguments)),
         background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
     )

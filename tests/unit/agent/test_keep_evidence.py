@@ -24,7 +24,7 @@ class Bench:
         self.chores: list[Chore] = []
         self.kept: list[tuple[Any, ...]] = []
         self.accepts = True
-        station = SimpleNamespace(
+        holdings = SimpleNamespace(
             keeps=lambda judged: judged.verdict.outcome is not Outcome.OK,
             keep=lambda *evidence: self.kept.append(evidence) or "digest",
         )
@@ -33,7 +33,7 @@ class Bench:
             clock=ManualClock(),
             loop=unused,
             calls=unused,
-            station=station,
+            holdings=holdings,
             line=SimpleNamespace(source=unused),
             dispatcher=unused,
             evictions=unused,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.config import Config
 from edge_agent.config.camera import CameraConfig
 from edge_agent.config.file import load_cameras
+from edge_agent.holdings import Holdings
 from edge_agent.inspection.act import RejectOutput, SimulatedOutput
 from edge_agent.inspection.gate import Bypass, Gate
 from edge_agent.runtime.budget import RestartBudget
@@ -20,7 +21,6 @@ from edge_agent.sources.count import TriggerCount, name_series
 from edge_agent.sources.feed import Feed, Supply
 from edge_agent.sources.imagehealth import ImageHealth
 from edge_agent.sources.source import Source
-from edge_agent.station import Station
 
 if TYPE_CHECKING:
     from edge_agent.sources.camera import Camera
@@ -29,8 +29,29 @@ if TYPE_CHECKING:
 COUNT_FILE: Final = "source.count"
 """Where a simulated or replayed source keeps its trigger count, in the state directory."""
 
+SOURCE_LOOK_S: Final = 0.2
+"""How often the source is looked at [s]."""
+
 REOPEN_S: Final = 0.1
 """After an outage of the wire, before the source on it is opened again [s]."""
+
+
+class SourceSeat:
+    """The source's seat in the loop: has the supervisor open the source again when its thread has failed.
+
+    Args:
+        source: the source.
+    """
+
+    name = "source"
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def step(self, now: float) -> float:
+        """Look whether it still delivers; raise why not."""
+        self._source.check()
+        return now + SOURCE_LOOK_S
 
 
 class CameraSeat:
@@ -108,7 +129,7 @@ class Line:
 
 
 def line_of(
-    config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply | None, output: RejectOutput | None
+    config: Config, clock: Clock, loop: Loop, holdings: Holdings, supply: Supply | None, output: RejectOutput | None
 ) -> Line:
     """Make the line that a configuration describes.
 
@@ -116,7 +137,7 @@ def line_of(
         config: resolved.
         clock: tells the time.
         loop: steps what has a seat.
-        station: its ledger and its products.
+        holdings: its ledger and its products.
         supply: delivers parts instead of the configured source.
         output: sorts parts instead of the configured one.
 
@@ -125,23 +146,23 @@ def line_of(
     """
     bypass = Bypass(RealDisk(Path(config.station.state_dir)))
     if config.source.kind != "wire" or supply is not None:
-        feed = _feed(config, clock, loop, station, supply or _supply(config, clock, station))
+        feed = _feed(config, clock, loop, holdings, supply or _supply(config, clock, holdings))
         return Line(feed, output or SimulatedOutput(), bypass)
-    return _wired(config, clock, loop, station, output, bypass)
+    return _wired(config, clock, loop, holdings, output, bypass)
 
 
-def _feed(config: Config, clock: Clock, loop: Loop, station: Station, supply: Supply) -> Feed:
+def _feed(config: Config, clock: Clock, loop: Loop, holdings: Holdings, supply: Supply) -> Feed:
     count = TriggerCount(
-        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), station.last_number
+        Path(config.station.state_dir) / COUNT_FILE, lambda: name_series(clock.utc()), holdings.last_number
     )
     return Feed(supply, count, clock, ImageHealth(config.image_health), lambda: loop.poke("inspection"))
 
 
-def _supply(config: Config, clock: Clock, station: Station) -> Supply:
+def _supply(config: Config, clock: Clock, holdings: Holdings) -> Supply:
     if config.source.kind == "replay":
         from edge_agent.sources.replay import Replay  # noqa: PLC0415 (only where there is one)
 
-        return Replay(config.source.replay, clock, station.record)
+        return Replay(config.source.replay, clock, holdings.record)
     from edge_agent.sources.simline import SimLine  # noqa: PLC0415 (only where there is one)
     from models.castings import CastingLine  # noqa: PLC0415 (the same)
 
@@ -150,14 +171,14 @@ def _supply(config: Config, clock: Clock, station: Station) -> Supply:
 
 
 def _wired(
-    config: Config, clock: Clock, loop: Loop, station: Station, output: RejectOutput | None, bypass: Bypass
+    config: Config, clock: Clock, loop: Loop, holdings: Holdings, output: RejectOutput | None, bypass: Bypass
 ) -> Line:
     """Make the line at a microcontroller; only here is what drives that, and the cameras, loaded."""
     from edge_agent.sources.camera import Camera  # noqa: PLC0415 (see above)
     from edge_agent.sources.wire import WireSource  # noqa: PLC0415 (see above)
     from edge_agent.sources.wirerecords import News  # noqa: PLC0415 (see above)
 
-    gates = [product.recipe.config.gate for product in station.products]
+    gates = [product.recipe.config.gate for product in holdings.products]
     seen_by = load_cameras(config)
     window_s = config.pairing.window_ms / 1e3
     outputs, belt_s = frozenset(gate.output for gate in gates), max(gate.cleared_s for gate in gates)
@@ -172,10 +193,10 @@ def _wired(
     gate = Gate(
         wire,
         config.gate.lease_ms / 1e3,
-        station.recorder.offer,
-        lambda news: station.note(news.severity, news.component, news.kind, news.message, **news.data),
+        holdings.recorder.offer,
+        lambda news: holdings.note(news.severity, news.component, news.kind, news.message, **news.data),
         bypassed=bypass.load(
-            lambda reason: station.note(
+            lambda reason: holdings.note(
                 "error",
                 "gate",
                 "gate_file_damaged",

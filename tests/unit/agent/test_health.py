@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from status_values import dispatch_of, status_of
 
-from edge_agent.health import AGAIN_S, PERIOD_S, Health, Memory
+from edge_agent.agent.health import AGAIN_S, PERIOD_S, Health, Memory
+from edge_agent.agent.status import Status, Trouble
 from edge_agent.runtime.background import Chore
-from edge_agent.status import Status, Trouble
 
 
 class Bench:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from edge_agent.agent.status import Status, Trouble
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.machine import pss_mb
 from edge_agent.scheduler.account import DispatchCounts
-from edge_agent.status import Status, Trouble
 
 PERIOD_S: Final = 2.0
 """Often enough that nobody waits for bad news, seldom enough to cost nothing."""

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from edge_agent.agent import Agent
+from edge_agent.agent.agent import Agent
+from edge_agent.agent.selfanswers import SelfAnswers
+from edge_agent.agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.api import Handler, Request
-from edge_agent.commands import (
+from edge_agent.commands.arguments import (
     CancelArguments,
     EventsArguments,
     ForgetArguments,
@@ -37,8 +39,6 @@ from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Done, Paused, in_parts
 from edge_agent.scheduler.job import Job
-from edge_agent.selfanswers import SelfAnswers
-from edge_agent.status import Drawn, Status, Trouble, drawn_of
 from edge_agent.teacher import Plan
 
 LATENCY_PARTS = 1000
@@ -77,7 +77,7 @@ class Answers:
     def _with_records(self, status: Status) -> Status:
         """Add what the database knows, or why it cannot be read."""
         try:
-            with self._agent.station.reader() as reader:
+            with self._agent.holdings.reader() as reader:
                 parts = {str(outcome): count for outcome, count in reader.counts().items()}
                 latencies = tuple(reader.latencies(LATENCY_PARTS))
                 return replace(status, parts=parts, latencies=latencies, drawn=self._drawn(reader))
@@ -86,8 +86,8 @@ class Answers:
             return replace(status, troubles=(trouble, *status.troubles))
 
     def _drawn(self, reader: Reader) -> Drawn:
-        station = self._agent.station
-        recipe, drawing = station.recipe, station.drawing
+        holdings = self._agent.holdings
+        recipe, drawing = holdings.recipe, holdings.drawing
         return drawn_of(
             drawing.counted(reader, recipe.digests), drawing.waiting(reader, recipe.digests), recipe.bundle.normal
         )
@@ -97,7 +97,7 @@ class Answers:
         limit = request.arguments.limit
 
         def read() -> object:
-            with self._agent.station.reader() as reader:
+            with self._agent.holdings.reader() as reader:
                 return reader.events(limit)[::-1]
 
         request.finish(read)
@@ -105,27 +105,27 @@ class Answers:
     def _label(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, LabelArguments)
-        station = self._agent.station
+        holdings = self._agent.holdings
 
         def record(word: Word) -> None:
             request.record(Labelled(arguments.part, arguments.label), (word,), rank_anew)
 
         def rank_anew() -> None:
-            self._agent.background.submit(Chore(station.hold_out_drawn, self._rank_anew))
+            self._agent.background.submit(Chore(holdings.hold_out_drawn, self._rank_anew))
 
-        self._later(request, lambda: station.word(arguments.part, arguments.label, arguments.who), record)
+        self._later(request, lambda: holdings.word(arguments.part, arguments.label, arguments.who), record)
 
     def _rank_anew(self, result: EdgeAgentError | None) -> None:
         """Judge by the held-out parts that are known by now; where they could not be read, as before."""
         if result is None:
-            for product in self._agent.station.products:
+            for product in self._agent.holdings.products:
                 self._agent.inspector.judge_by(product.name, product.recipe.judge)
 
     def _teach(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, TeachArguments)
         plan = Plan(arguments.label, arguments.who, arguments.golden, arguments.now, arguments.goes_on)
-        teacher, product = self._agent.teacher, self._agent.station.products.in_use
+        teacher, product = self._agent.teacher, self._agent.holdings.products.in_use
 
         def answer(result: Proposal | EdgeAgentError) -> None:
             if isinstance(result, EdgeAgentError):
@@ -134,7 +134,7 @@ class Answers:
                 request.done(result)
 
         def begin(lesson: Lesson) -> None:
-            if self._agent.station.products.in_use is not product:
+            if self._agent.holdings.products.in_use is not product:
                 hint = f"`edge-agent use {product.name}`, then teach it again"
                 request.failed(BadData(f"another product than {product.name} is inspected by now", hint=hint))
                 return
@@ -154,15 +154,15 @@ class Answers:
         self._later(request, prepared, begin)
 
     def _learned(self, request: Request, now: float) -> None:
-        self._later(request, self._agent.station.lessons.classes, request.done)
+        self._later(request, self._agent.holdings.lessons.classes, request.done)
 
     def _proof(self, request: Request, now: float) -> None:
-        self._later(request, self._agent.station.lessons.sheet, request.done)
+        self._later(request, self._agent.holdings.lessons.sheet, request.done)
 
     def _promote(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, PromoteArguments)
-        lessons = self._agent.station.lessons
+        lessons = self._agent.holdings.lessons
         self._agent.teacher.check(Step.PROMOTED)
         self._change(request, lambda: lessons.promote(arguments.who, overrule=arguments.overrule))
 
@@ -173,25 +173,25 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, CancelArguments)
         self._agent.teacher.check(Step.CANCELLED)
-        station = self._agent.station
+        holdings = self._agent.holdings
 
         def cancelled(row: Teaching) -> None:
-            station.recorder.offer(row)
+            holdings.recorder.offer(row)
             request.done({"cancelled": "candidate"})
 
-        lessons = station.lessons
+        lessons = holdings.lessons
         self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
 
     def _forget(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, ForgetArguments)
-        lessons = self._agent.station.lessons
+        lessons = self._agent.holdings.lessons
         self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)), arguments.what)
 
     def _undo(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, UndoArguments)
-        lessons = self._agent.station.lessons
+        lessons = self._agent.holdings.lessons
         self._change(request, in_parts(lessons.undo(arguments.who)))
 
     def _use(self, request: Request, now: float) -> None:
@@ -199,14 +199,14 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, UseArguments)
         agent, name = self._agent, arguments.recipe
-        bundle = agent.station.products.find(name).recipe.bundle
+        bundle = agent.holdings.products.find(name).recipe.bundle
 
         def proven(result: Embedding | EdgeAgentError, at_s: float) -> None:
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
             else:
                 began_s = agent.clock.now()
-                self._later(request, lambda: agent.station.use(name, arguments.who), lambda _: changed(began_s))
+                self._later(request, lambda: agent.holdings.use(name, arguments.who), lambda _: changed(began_s))
 
         def changed(began_s: float) -> None:
             agent.inspector.use(name)
@@ -221,7 +221,7 @@ class Answers:
     def _gate(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, GateArguments)
-        station, line = self._agent.station, self._agent.line
+        holdings, line = self._agent.holdings, self._agent.line
         wire, gate = line.wire, line.gate
         if wire is None or gate is None:
             raise BadData("this station has no reject gate", hint='a gate needs [source] kind = "wire"')
@@ -231,8 +231,8 @@ class Answers:
             request.done(GateAnswer(gate.bypassed, status is not None and status.armed, fate, off_us))
 
         if arguments.to == "try":
-            station.note("info", "gate", "gate_tried", f"{arguments.who} tries the reject gate", who=arguments.who)
-            gate.try_out(station.recipe.config.gate, lambda report: answer(report.gate, report.off_us))
+            holdings.note("info", "gate", "gate_tried", f"{arguments.who} tries the reject gate", who=arguments.who)
+            gate.try_out(holdings.recipe.config.gate, lambda report: answer(report.gate, report.off_us))
             return
         bypassed = arguments.to == "bypass"
 
@@ -241,9 +241,9 @@ class Answers:
             who = arguments.who
             if bypassed:
                 said = f"{who} bypasses the reject gate: every part passes"
-                station.note("error", "gate", "gate_bypassed", said, who=who)
+                holdings.note("error", "gate", "gate_bypassed", said, who=who)
             else:
-                station.note("info", "gate", "gate_follows", f"{who} lets the reject gate follow again", who=who)
+                holdings.note("info", "gate", "gate_follows", f"{who} lets the reject gate follow again", who=who)
             answer()
 
         self._later(request, lambda: line.bypass.save(bypassed), kept)
@@ -251,7 +251,7 @@ class Answers:
     def _change(
         self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused], what: str = ""
     ) -> None:
-        product, teacher = self._agent.station.products.in_use, self._agent.teacher
+        product, teacher = self._agent.holdings.products.in_use, self._agent.teacher
 
         def paused(done: Done) -> None:
             teacher.changing = None if done is None else (what, *done)

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from edge_agent.demo.tally import Tally
 from edge_agent.proportion import wilson
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
-from edge_agent.tally import Tally
 
 
 def part(truth: str | None, outcome: Outcome, label: str | None = None) -> Part:

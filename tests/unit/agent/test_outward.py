@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.agent.outward import Memory
 from edge_agent.errors import ConfigError, EdgeAgentError, StateDamaged, Unavailable
-from edge_agent.outward import Memory
 
 
 def test_the_ledger_is_asked_once_and_told_of_each_change() -> None:

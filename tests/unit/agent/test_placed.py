@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent import placed
+from edge_agent.agent import placed
 from edge_agent.config import Config
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.inspection.encoders import Encoders, Evictions

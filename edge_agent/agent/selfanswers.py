@@ -7,16 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent.agent import Agent, program_version
+from edge_agent.agent.agent import Agent
 from edge_agent.api import Handler, Request
-from edge_agent.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.commands import COMMANDS, Resource
+from edge_agent.commands.arguments import Identity, Info, PartsArguments, TrustArguments
 from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.ledger import JournalReader, Receipt, StoredCommand
 from edge_agent.ledger.items import Item
 from edge_agent.ledger.partpage import parts_page
 from edge_agent.records import Event
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.release import program_version
 from edge_agent.runtime.timekeeping import synchronised
 from edge_agent.trust import file as trustfile
 from edge_agent.trust import keys as trust
@@ -36,8 +37,8 @@ class StationAround:
         """Say by a digest what state something is in that commands change; "" for what has none."""
         agent, gate = self._agent, self._agent.line.gate
         look: dict[Resource, Callable[[], str]] = {
-            Resource.KNOWLEDGE: agent.station.knowledge_state,
-            Resource.RECIPE: lambda: agent.station.products.in_use.name,
+            Resource.KNOWLEDGE: agent.holdings.knowledge_state,
+            Resource.RECIPE: lambda: agent.holdings.products.in_use.name,
             Resource.GATE: lambda: "bypass" if gate is not None and gate.bypassed else "follow",
             Resource.TRUST: lambda: trustfile.fingerprint(agent.trust.all()),
             Resource.CONFIGURATION: lambda: agent.configuration,
@@ -47,7 +48,7 @@ class StationAround:
 
     def found(self, resource: Resource) -> str:
         """Say the same of what the life before left, before this one went on as configured."""
-        return self._agent.station.found_knowledge if resource is Resource.KNOWLEDGE else self.fingerprint(resource)
+        return self._agent.holdings.found_knowledge if resource is Resource.KNOWLEDGE else self.fingerprint(resource)
 
     def fingerprints(self) -> dict[str, str]:
         """Give the state of everything that has one."""
@@ -68,7 +69,7 @@ class StationAround:
 
     def begun_utc(self) -> float:
         """Say when the ledger was begun that knows the ids of commands [s since the epoch]."""
-        return self._agent.station.ledger.status().begun_utc
+        return self._agent.holdings.ledger.status().begun_utc
 
     def progress(self) -> object:
         """Say how far a lesson is; None where none is given."""
@@ -77,7 +78,7 @@ class StationAround:
 
     def stored(self, command_id: str) -> StoredCommand | None:
         """Read a command from the ledger; in the background."""
-        with JournalReader(Path(self._agent.station.config.station.state_dir)) as reader:
+        with JournalReader(Path(self._agent.holdings.config.station.state_dir)) as reader:
             return reader.command(command_id)
 
     def submit(self, chore: Chore) -> bool:
@@ -86,7 +87,7 @@ class StationAround:
 
     def record(self, item: Item, then: Callable[[Receipt], None]) -> bool:
         """Have the ledger write something."""
-        return self._agent.station.recorder.offer(item, then)
+        return self._agent.holdings.recorder.offer(item, then)
 
 
 class SelfAnswers:
@@ -110,14 +111,14 @@ class SelfAnswers:
 
     def _info(self, request: Request, now: float) -> None:
         agent = self._agent
-        recipe = agent.station.recipe
+        recipe = agent.holdings.recipe
         request.done(
             Info(
-                station=agent.station.config.station.name,
+                station=agent.holdings.config.station.name,
                 version=program_version(),
                 life=agent.life,
                 recipe=recipe.config.name,
-                recipes=agent.station.products.names,
+                recipes=agent.holdings.products.names,
                 bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
                 fingerprints=self._around.fingerprints(),
                 keys=tuple(key.id for key in agent.trust.all()),
@@ -135,7 +136,7 @@ class SelfAnswers:
     def _parts(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, PartsArguments)
-        state_dir = Path(self._agent.station.config.station.state_dir)
+        state_dir = Path(self._agent.holdings.config.station.state_dir)
         request.finish(
             lambda: parts_page(
                 state_dir,
@@ -154,7 +155,7 @@ class SelfAnswers:
         agent, who = self._agent, getattr(request.arguments, "who", "")
         position = agent.source.position() if agent.is_up else None
         identity = Identity(
-            agent.station.config.station.name,
+            agent.holdings.config.station.name,
             program_version(),
             "" if position is None else position.series,
             0 if position is None else position.number,
@@ -165,13 +166,13 @@ class SelfAnswers:
     def _restart(self, request: Request, now: float) -> None:
         """End; whoever asked is answered when the station runs again, by the journal of its next life."""
         who = getattr(request.arguments, "who", "")
-        self._agent.station.note("info", "api", "restart_asked", f"{who} has the station restart", who=who)
+        self._agent.holdings.note("info", "api", "restart_asked", f"{who} has the station restart", who=who)
         self._agent.restart()
 
     def _trust(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, TrustArguments)
-        trusted, station = self._agent.trust, self._agent.station
+        trusted, holdings = self._agent.trust, self._agent.holdings
         if arguments.to == "list":
             trusted.look()
             request.done(trusted.all())
@@ -182,7 +183,7 @@ class SelfAnswers:
                 request.failed(result)
                 return
             trusted.read()
-            station.record(trust.change_event(arguments, station.clock.utc()))
+            holdings.record(trust.change_event(arguments, holdings.clock.utc()))
             request.done(trusted.all())
 
         if not self._agent.background.submit(Chore(lambda: trustfile.change(trusted.path, arguments), written)):

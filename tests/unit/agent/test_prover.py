@@ -7,8 +7,8 @@ from typing import Any
 
 from scripted_lanes import Scripted
 
-from edge_agent.errors import DeviceFault
 from edge_agent.agent.prover import PERIOD_S, RETRY_S, Prover
+from edge_agent.errors import DeviceFault
 from edge_agent.records import Embedding
 
 

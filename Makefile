@@ -74,7 +74,7 @@ workshop: $(WORKSHOP)/.made  ## make .venv-workshop, where bundles are made
 
 test-workshop: $(WORKSHOP)/.made  ## run the tests that need PyTorch
 	@$(WORKSHOP)/bin/python -m pip install --quiet --disable-pip-version-check pytest pytest-randomly pytest-timeout hypothesis
-	$(WORKSHOP)/bin/python -m pytest --timeout 600 tests/workshop $(ARGS)
+	$(WORKSHOP)/bin/python -m pytest --timeout 600 --timeout-method thread tests/workshop $(ARGS)
 
 bundles: $(WORKSHOP)/.made  ## rebuild models/bundles from nothing (XSDD=folder CWRU=folder for steel)
 	$(WORKSHOP)/bin/python -m models.workshop.generic --out models/bundles/generic

@@ -7,10 +7,8 @@ What was trained is read back from the bundle, so the new one is what `learn` wo
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,22 +19,22 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from models.bundle import Bundle
-from models.errors import BundleRefused
 from models.workshop.blocks import prior_covariance
-from models.workshop.build import Proof, embedded, proof_text
-from models.workshop.courses import Course, named
+from models.workshop.build import embedded
+from models.workshop.courses import Course
 from models.workshop.errors import WorkshopError
 from models.workshop.export import MAPS, parts_of, shares_of, with_maps
 from models.workshop.fusion import UNTOUCHED_DIMS
 from models.workshop.halve import halve_by
-from models.workshop.learn import VERSION, Choice, halves
-from models.workshop.requantise import Samples, recovered, replaced, samples
+from models.workshop.learn import Choice, halves
+from models.workshop.renewal import Samples, command, replaced, samples
+from models.workshop.requantise import recovered
 
 LAYERS: Final = ("_score.1.weight", "_score.3.weight", "_value.weight")
 """Of a pool, in the order in which they run; the exporter writes them transposed."""
 
 
-def halved(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
+def halved(old: Bundle, course: Course, seed: int) -> Bundle:
     """Replace a bundle.
 
     Args:
@@ -45,7 +43,7 @@ def halved(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
         seed: that it was trained with, and of what is chosen.
 
     Returns:
-        The bundle and how exact it is.
+        The bundle.
 
     Raises:
         WorkshopError: it is of another kind, or INT8 gives too many samples another class.
@@ -76,9 +74,8 @@ def halved(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
         f"- **Halved** by `models.workshop.halved`, with the trained weights of {manifest.version}. {halves(model)}\n"
         "  The prior is wider in every trained dimension."
     )
-    made_by = f"models.workshop.halved {VERSION} of {manifest.version} ({manifest.created_by})"
     prior = prior_covariance(z, old.blocks, corpus, model)
-    return replaced(old, parts, Samples(corpus, exact, z), prior, made_by, how)
+    return replaced(old, parts, Samples(corpus, exact, z), prior, "halved", how)
 
 
 def trained_pools(fusion: onnx.ModelProto, count: int) -> list[Mapping[str, Tensor]]:
@@ -115,24 +112,5 @@ def trained_pools(fusion: onnx.ModelProto, count: int) -> list[Mapping[str, Tens
     return states
 
 
-def main() -> int:
-    """Halve a bundle's picture block; give the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path, help="folder of the bundle, which is replaced")
-    parser.add_argument("data", help="what it was trained on: castings, drawn, steel, a folder, or a .csv")
-    parser.add_argument("--pictures", type=Path, help="folder of X-SDD, for steel")
-    parser.add_argument("--recordings", type=Path, help="folder of CWRU, for steel")
-    parser.add_argument("--seed", type=int, default=Choice.seed, help="that it was trained with (default: %(default)s)")
-    arguments = parser.parse_args()
-    try:
-        course = named(arguments.data, arguments.pictures, arguments.recordings, arguments.seed)
-        bundle, proof = halved(Bundle.load(arguments.bundle), course, arguments.seed)
-    except (BundleRefused, WorkshopError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stderr.write(f"{bundle.name} {VERSION} {bundle.digest[:12]}\n{proof_text(proof)}\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, halved))

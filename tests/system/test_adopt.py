@@ -17,6 +17,7 @@ from edge_agent import Station, api
 from edge_agent.cli import main
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
+from edge_agent.holdings import Holdings
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
 from edge_agent.ledger import Reader, Receipt
@@ -165,13 +166,13 @@ def test_a_refused_sheet_is_overruled_only_by_name_and_on_record(
     adopted = json.loads(capsys.readouterr().out)["adopted"]
     assert (adopted["carried"], adopted["overruled"]) == (True, ["good would suffer."])
     heard: list[str] = []
-    crossed = Station._crossed
+    crossed = Holdings._crossed
 
-    def noted(self: Station, product: Product, receipt: Receipt) -> None:
+    def noted(self: Holdings, product: Product, receipt: Receipt) -> None:
         heard.append(receipt.item.action)  # type: ignore[union-attr]  # it is that of a change
         crossed(self, product, receipt)
 
-    monkeypatch.setattr(Station, "_crossed", noted)
+    monkeypatch.setattr(Holdings, "_crossed", noted)
     with Station(config(state_dir, "castings")):
         pass
     assert heard == ["adopt"], "what was carried over is needed until the change itself is on record"

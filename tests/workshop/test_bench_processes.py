@@ -22,11 +22,13 @@ from models.workshop.bench.peers import Environment
 
 ROOT = Path(__file__).parents[2]
 
+PATIENCE_S = 200.0
+"""For what takes a moment on a machine that has nothing else to do."""
 
-def test_whatever_becomes_of_a_peer_becomes_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "TURN_TIMEOUT_S", 1.0)
+
+def test_whatever_becomes_of_a_peer_becomes_its_row(tmp_path: Path) -> None:
     converting = ("converts", "unconvertible")
-    kinds = ("fine", "reuses", "constant", "refuses", "crashes", "hangs", *converting)
+    kinds = ("fine", "reuses", "constant", "refuses", "crashes", *converting)
     made = bench(tmp_path, kinds, converting)
     made.prepare()
     got = {row.peer: row for row in made.run(threads=1, rounds=2)}
@@ -35,7 +37,6 @@ def test_whatever_becomes_of_a_peer_becomes_its_row(tmp_path: Path, monkeypatch:
     assert {name: row.error for name, row in got.items() if row.error} == {
         "refuses": "ValueError: no fp32 for you",
         "crashes": "ended by SIGSEGV: and one that prints from C",
-        "hangs": "in round 1: no answer within 1 s",
         "unconvertible": "cannot convert: NotImplementedError: operator foo is not known",
     }
     agreeing = {name: row.figures.agreement.is_close for name, row in got.items() if row.figures is not None}
@@ -48,6 +49,14 @@ def test_whatever_becomes_of_a_peer_becomes_its_row(tmp_path: Path, monkeypatch:
         "unconvertible": None,
         "converts": 20,
     }
+
+
+def test_a_peer_that_hangs_has_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "TURN_TIMEOUT_S", 1.0)
+    made = bench(tmp_path, ("hangs",))
+    (row,) = made.run(threads=1, rounds=1)
+
+    assert row.error == "in round 1: no answer within 1 s"
 
 
 def test_it_says_beforehand_how_many_steps_there_are(tmp_path: Path) -> None:
@@ -65,7 +74,7 @@ def test_an_answer_that_makes_no_sense_fails_the_peer(tmp_path: Path) -> None:
     command = (sys.executable, "-c", "input(); print('[1, 2]', flush=True)")
 
     with Child(command, tmp_path, tmp_path / "log") as child, pytest.raises(PeerFailed, match="makes no sense"):
-        child.ask({"do": "run"}, Turn, 20.0)
+        child.ask({"do": "run"}, Turn, PATIENCE_S)
 
 
 def test_a_peer_that_cannot_even_be_started_has_a_row(tmp_path: Path) -> None:
@@ -85,7 +94,7 @@ print(json.dumps({"pid": sleeper.pid}), flush=True)
 input()
 """
     with Child((sys.executable, "-c", script), tmp_path, tmp_path / "log") as child:
-        grandchild = child.ask({}, dict[str, int], 20.0)["pid"]
+        grandchild = child.ask({}, dict[str, int], PATIENCE_S)["pid"]
 
     assert is_gone(grandchild)
 
@@ -105,19 +114,18 @@ Bench(subject, [peer("hangs")], Path("envs").absolute(), Path("work").absolute()
 """
     process = subprocess.Popen((sys.executable, "-c", script), cwd=tmp_path, stderr=subprocess.PIPE)
     hanging = tmp_path / "hanging"
-    give_up_at = time.monotonic() + 30.0
-    while not hanging.exists() and time.monotonic() < give_up_at:
+    while not hanging.exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20.0)
+    _, said = process.communicate(timeout=PATIENCE_S)
 
     assert b"KeyboardInterrupt" in said
     assert is_gone(int(hanging.read_text()))
 
 
 def is_gone(pid: int) -> bool:
-    """Say whether a process has ended within two seconds."""
-    give_up_at = time.monotonic() + 2.0
+    """Say whether a process ends."""
+    give_up_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
         try:
             os.kill(pid, 0)
@@ -133,7 +141,7 @@ def test_a_command_that_fails_or_takes_too_long_says_so_in_one_line(tmp_path: Pa
     shout = "import sys; print('ERROR: no such package'); sys.exit('a long story')"
 
     with pytest.raises(PeerFailed, match=r"^ended with 1: ERROR: no such package$"):
-        run_to_end((sys.executable, "-c", shout), tmp_path, tmp_path / "log", 20.0)
+        run_to_end((sys.executable, "-c", shout), tmp_path, tmp_path / "log", PATIENCE_S)
     with pytest.raises(PeerFailed, match=r"python\S* did not end within 0.2 s$"):
         run_to_end((sys.executable, "-c", "import time; time.sleep(60)"), tmp_path, tmp_path / "other", 0.2)
 

@@ -78,7 +78,7 @@ class Status:
         knowledge: samples known of each class.
         calibration: held-out good parts among those that were taught.
         promise: what all held-out good parts, taught and drawn, say about false rejects.
-        teaching: the class being taught, encodings done and in all.
+        teaching: the class being taught, how much of how much is encoded, then proven.
         source: name of the source.
         series: the source's count.
         number: triggers counted so far.

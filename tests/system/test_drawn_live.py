@@ -16,6 +16,7 @@ from edge_agent.learning.draw import GROUP
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.records import Embedding, Modality, Part
+from edge_agent.runtime.steps import finished
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
 from models.castings import CastingLine
@@ -45,7 +46,7 @@ def teach_good(config: Config) -> None:
             noise = np.random.default_rng(lesson.done)
             raw = {b.modality: 1.0 + 0.1 * noise.normal(size=b.stop - b.start) for b in blocks}
             lesson.take(Embedding(quantise(assemble(blocks, raw)), frozenset(Modality)))
-        station.lessons.learn(lesson, "ann")
+        finished(station.lessons.learn(lesson, "ann"))
 
 
 def first_group(folder: Path, series: str) -> list[Part]:

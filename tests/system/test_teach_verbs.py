@@ -23,6 +23,7 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
 from edge_agent.records import Frame, VibrationWindow
+from edge_agent.runtime.steps import finished
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -148,7 +149,7 @@ def test_a_sheet_is_of_the_change_that_waits_and_of_no_other(state_dir: Path) ->
         assert first.proof.digest_after == second.proof.digest_after
         assert [recall.slug for recall in first.proof.golden] == ["pit"]
         assert [recall.slug for recall in second.proof.golden] == ["good"]
-        assert station.lessons.sheet() is second.proof
+        assert finished(station.lessons.sheet()) is second.proof
 
 
 def test_what_could_not_be_promoted_is_refused_before_anything_is_encoded(

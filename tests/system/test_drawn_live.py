@@ -68,7 +68,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
         parts = first_group(tmp_path, before["series"])
         for part in parts:
             api.call(socket, "label", {"part": part.id, "label": "good", "who": "ann"})
-        wait_until(lambda: agent.inspector.in_use.judge.promise().held_out > HELD_OUT)
+        wait_until(lambda: agent.inspector.in_use.judge.promise().held_out == HELD_OUT + GROUP)
         after = api.call(socket, "status")
     finally:
         agent.loop.stop()

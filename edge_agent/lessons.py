@@ -91,27 +91,27 @@ class Lessons:
             recipe.check_free()
         return lesson
 
-    def propose(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> None:
+    def propose(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Steps[Known]:
         """Propose what an encoded lesson teaches; see `Recipe.propose`.
 
         Args:
             lesson: every variant of it encoded.
             who: the person who teaches.
             goes_on: more examples of it follow, which are taught at the same time and are of the same lot.
+
+        Returns:
+            What would be known.
         """
         with self._batch(lesson, who, goes_on=goes_on) as utc:
-            self._recipe.propose(lesson, who, utc)
+            return (yield from self._recipe.propose(lesson, who, utc))
 
-    def learn(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Teaching:
+    def learn(self, lesson: Lesson, who: str, *, goes_on: bool = False) -> Steps[Teaching]:
         """Judge by what an encoded lesson teaches from now on, without proof; see `propose` and `Recipe.learn`."""
         with self._batch(lesson, who, goes_on=goes_on) as utc:
-            return _row(self._recipe.learn(lesson, who, utc))
+            return _row((yield from self._recipe.learn(lesson, who, utc)))
 
-    def sheet(self, progress: Callable[[int, int], None] = lambda done, total: None) -> ProofSheet:
-        """Prove the candidate; a second or more, the second time at once.
-
-        Args:
-            progress: hears how many samples of how many have been asked about.
+    def sheet(self) -> Steps[ProofSheet]:
+        """Prove the candidate in parts, which say how many samples are asked about; the second time at once.
 
         Returns:
             The proof sheet.
@@ -120,26 +120,24 @@ class Lessons:
             BadData: nothing waits to be promoted.
         """
         candidate = self._waiting()
-        if self._proven is None or self._proven[0] is not candidate:
-            recipe = self._recipe
-            parts, older = self._last_shift(candidate)
-            self._proven = (
-                candidate,
-                prove(
-                    State(recipe.learned, recipe.space.prior(), recipe.judge.judge, recipe.judge.normality),
-                    State(candidate.learned, candidate.space.prior(), candidate.judge.judge, candidate.judge.normality),
-                    normal=recipe.bundle.normal,
-                    protected=self._config.recipe.protected,
-                    parts=parts,
-                    older=older,
-                    occasion=self._occasion(candidate),
-                    clock=self._clock.now,
-                    progress=progress,
-                ),
-            )
-        return self._proven[1]
+        if self._proven is not None and self._proven[0] is candidate:
+            return self._proven[1]
+        recipe = self._recipe
+        parts, older = yield from self._last_shift(candidate)
+        sheet = yield from prove(
+            State(recipe.learned, recipe.space.prior(), recipe.judge.judge, recipe.judge.normality),
+            State(candidate.learned, candidate.space.prior(), candidate.judge.judge, candidate.judge.normality),
+            normal=recipe.bundle.normal,
+            protected=self._config.recipe.protected,
+            parts=parts,
+            older=older,
+            occasion=self._occasion(candidate),
+            clock=self._clock.now,
+        )
+        self._proven = candidate, sheet
+        return sheet
 
-    def promote(self, who: str, *, overrule: bool = False) -> tuple[Changed, list[Teaching]]:
+    def promote(self, who: str, *, overrule: bool = False) -> Steps[tuple[Changed, list[Teaching]]]:
         """Judge by the candidate from now on, where nothing speaks against it or somebody overrules that.
 
         Args:
@@ -150,10 +148,14 @@ class Lessons:
             The change, and the rows that the audit needs.
 
         Raises:
-            BadData: nothing waits.
+            BadData: nothing waits, or not what waited when the proof began.
             Unsafe: the proof sheet refuses it; the reasons are in the message.
         """
-        refused = tuple(refusal.reason for refusal in self.sheet().refused)
+        proven = self._waiting().learned
+        sheet = yield from self.sheet()
+        if self._waiting().learned is not proven:
+            raise BadData("another change waits by now than the one that was proven", hint="do it again")
+        refused = tuple(refusal.reason for refusal in sheet.refused)
         if refused and not overrule:
             raise Unsafe(
                 f"refused: {' '.join(refused)}",
@@ -263,14 +265,17 @@ class Lessons:
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate
         if candidate is None:
-            raise BadData("no change is waiting to be promoted", hint="teach something first")
+            raise BadData(
+                "no change is waiting to be promoted", hint="teach something first: edge-agent teach CLASS FOLDER"
+            )
         return candidate
 
-    def _last_shift(self, candidate: Known) -> tuple[list[Part], int]:
+    def _last_shift(self, candidate: Known) -> Steps[tuple[list[Part], int]]:
         """Give the newest parts of the shift that can be judged again, and how many others there are."""
         since_utc, recipe = self._clock.utc() - SHIFT_S, self._config.recipe.name
         with self._reader() as reader:
             newest, count = reader.newest(recipe, since_utc, MAX_PARTS), reader.embedded(recipe, since_utc)
+        yield None
         d, kept = self._recipe.space.d, self._recipe.digests
         alike = kept if self._recipe.learned.guiding is not None else None
         if self._recipe.space.digest != candidate.space.digest:

@@ -22,7 +22,7 @@ from edge_agent.learning.exemplar import Exemplar
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.raw import example_of, keep
+from edge_agent.learning.raw import example_of, keeping
 from edge_agent.learning.slots import Change, nothing_waits
 from edge_agent.learning.state import State
 from edge_agent.learning.store import WHO, KnowledgeStore
@@ -171,8 +171,8 @@ class Recipe:
         """Remove what was carried over to the bundle, once it is active and on record."""
         self._store.remove_carried()
 
-    def propose(self, lesson: Lesson, who: str, utc: float) -> Known:
-        """Make what would be known with a lesson the candidate; nothing changes for the line.
+    def propose(self, lesson: Lesson, who: str, utc: float) -> Steps[Known]:
+        """Make what would be known with a lesson the candidate, in parts; nothing changes for the line.
 
         Where a candidate waits that was taught the same class, the lesson is added to it. Solving takes some 10 ms,
         keeping its pictures as much for each.
@@ -186,16 +186,19 @@ class Recipe:
             The candidate.
 
         Raises:
-            BadData: no example could be learned, or another change waits to be promoted.
+            BadData: no example could be learned, another change waits to be promoted, or something was learned between
+                two parts.
             Unavailable: the disk is full or failing.
         """
-        waiting = self._candidate
+        before, waiting = self.learned, self._candidate
         if not self.can_add(lesson.label):
             self._store.check_free()
-        learned, change = self._with_lesson(lesson, self.learned if waiting is None else waiting.learned, who, utc)
+        known = before if waiting is None else waiting.learned
+        learned, change = yield from self._with_lesson(lesson, known, who, utc)
         if waiting is not None and waiting.change is not None:
             change = msgspec.structs.replace(change, sources=(*waiting.change.sources, *change.sources))
-        candidate = self._known(State(learned, change))
+        candidate = yield from self._making(State(learned, change))
+        self._check_still(before, None if waiting is None else waiting.learned)
         self._store.propose(learned, change, instead=waiting is not None)
         self._candidate = candidate
         return candidate
@@ -214,11 +217,12 @@ class Recipe:
         self._store.cancel()
         self._candidate = None
 
-    def learn(self, lesson: Lesson, who: str, utc: float) -> Turn:
-        """Judge by what is known with a lesson from now on; as `propose` and `promote`, in one step."""
+    def learn(self, lesson: Lesson, who: str, utc: float) -> Steps[Turn]:
+        """Judge by what is known with a lesson from now on; as `propose` and `promote` together."""
         self._store.check_free()
-        learned, change = self._with_lesson(lesson, self.learned, who, utc)
-        return self._changed(learned, change)
+        before = self.learned
+        learned, change = yield from self._with_lesson(lesson, before, who, utc)
+        return (yield from self._changed(learned, change, before))
 
     def forget(self, ids: Iterable[str], who: str, utc: float) -> Steps[Turn]:
         """Forget some exemplars, as if they had never been learned; where all is looked at anew, that takes minutes.
@@ -275,9 +279,10 @@ class Recipe:
     def _waiting(self) -> Learned | None:
         return None if self._candidate is None else self._candidate.learned
 
-    def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> tuple[Learned, Change]:
-        kept = keep(self._store.blobs, lesson.exemplars(known, who, utc), known)
-        learned = self._store.completed(known.with_exemplars(lesson.name, kept))
+    def _with_lesson(self, lesson: Lesson, known: Learned, who: str, utc: float) -> Steps[tuple[Learned, Change]]:
+        kept = yield from keeping(self._store.blobs, lesson.exemplars(known, who, utc), known)
+        added = yield from known.adding_exemplars(lesson.name, kept)
+        learned = yield from self._store.completing(added)
         return learned, Change("teach", lesson.label, tuple(exemplar.source for exemplar in kept), kept[0].who, utc)
 
     def _left(self, left: Learned, change: Change) -> Steps[Turn]:
@@ -285,20 +290,19 @@ class Recipe:
         self._store.check_free()
         before = self.learned
         completed = yield from self._store.completing(left)
+        return (yield from self._changed(completed, change, before))
+
+    def _changed(self, learned: Learned, change: Change, before: Learned) -> Steps[Turn]:
+        """Judge by something else than `before` from now on."""
         yield None
-        known = yield from self._making(State(completed, change))
+        known = yield from self._making(State(learned, change))
         self._check_still(before)
-        self._store.save(completed, change)
-        return self._turn(known, change)
-
-    def _check_still(self, before: Learned) -> None:
-        if self.learned is not before:
-            raise BadData("what is known has changed meanwhile", hint="do it again")
-
-    def _changed(self, learned: Learned, change: Change) -> Turn:
-        known = self._known(State(learned, change))
         self._store.save(learned, change)
         return self._turn(known, change)
+
+    def _check_still(self, before: Learned, waiting: Learned | None = None) -> None:
+        if self.learned is not before or self._waiting is not waiting:
+            raise BadData("what is known has changed meanwhile", hint="do it again")
 
     def _turn(self, known: Known, change: Change) -> Turn:
         if known.space.digest != self.space.digest:

@@ -161,7 +161,7 @@ class Station:
         """
         started_s = self.clock.now()
         lesson = self._encoded_lesson(self.lessons.begin(label, examples, now=True), progress)
-        self._committed(self.lessons.learn(lesson, who))
+        self._committed(finished(self.lessons.learn(lesson, who)))
         return self.lessons.taught(lesson, self.clock.now() - started_s, promoted=True)
 
     def propose(
@@ -191,13 +191,13 @@ class Station:
         """
         started_s = self.clock.now()
         lesson = self._encoded_lesson(self.lessons.begin(label, examples, golden=golden), progress)
-        self.lessons.propose(lesson, who)
-        sheet = self.lessons.sheet()
+        finished(self.lessons.propose(lesson, who))
+        sheet = finished(self.lessons.sheet())
         return Proposal(self.lessons.taught(lesson, self.clock.now() - started_s, promoted=False), sheet)
 
     def promote(self, who: str = "program", *, overrule: bool = False) -> Changed:
         """Judge by what was proposed from now on; see `Lessons.promote`."""
-        return self._changed(self.lessons.promote(who, overrule=overrule))
+        return self._changed(finished(self.lessons.promote(who, overrule=overrule)))
 
     def cancel(self, who: str = "program") -> None:
         """Drop what was proposed; see `Lessons.cancel`."""

@@ -23,6 +23,7 @@ from edge_agent.product import Product
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
+from edge_agent.runtime.steps import Done, Steps, in_parts
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
 
@@ -66,13 +67,18 @@ class _Running:
     wanted: int = 0
     examples: list[Example] = field(default_factory=list)
     waiting: bool = False
+    proven: Done = None
+
+    def proving(self, done: Done) -> None:
+        """Hear how much of how much is proven."""
+        self.proven = done
 
 
 class Teacher:
     """Gives one lesson at a time. A component; every method belongs to the loop thread.
 
     Attributes:
-        changing: what is being forgotten, examples that were looked at anew and how many there are; None where
+        changing: what is being forgotten or proven, examples that were looked at and how many there are; None where
             nothing is, or nobody knows.
 
     Args:
@@ -101,6 +107,7 @@ class Teacher:
         self._stage = Stage.IDLE
         self._running: _Running | None = None
         self.changing: tuple[str, int, int] | None = None
+        self._changes = 0
 
     @property
     def stage(self) -> Stage:
@@ -111,13 +118,13 @@ class Teacher:
 
     @property
     def progress(self) -> tuple[str, int, int] | None:
-        """The class being taught, encodings (or parts of the line) done and in all; or what `changing` says."""
+        """The class being taught, how much of how much is encoded (gathered, proven); or what `changing` says."""
         running = self._running
         if running is None:
             return self.changing
         if running.lesson is None:
             return running.plan.name, len(running.examples), running.wanted
-        return running.lesson.label, running.lesson.done, running.lesson.total
+        return running.lesson.label, *(running.proven or (running.lesson.done, running.lesson.total))
 
     def begin(self, product: Product, lesson: Lesson, plan: Plan, done: Answer, now: float) -> None:
         """Give a lesson; `done` hears what came of it.
@@ -175,6 +182,20 @@ class Teacher:
         """Raise `Unavailable` where a step makes no sense now."""
         following(self.stage, step)
 
+    def begin_change(self) -> None:
+        """Hear that something else than a lesson changes what is known; a lesson is not proposed before it has ended.
+
+        Raises:
+            Unavailable: a lesson is being proposed.
+        """
+        self.check(Step.CHANGED)
+        self._changes += 1
+
+    def end_change(self) -> None:
+        """Hear that it has ended."""
+        self._changes -= 1
+        self.changing = None
+
     def step(self, now: float) -> float:
         """Move the lesson on by one encoding."""
         running = self._running
@@ -185,10 +206,17 @@ class Teacher:
             work = Chore(lambda: self._begun(running), lambda result: self._prepared(running, result))
             running.waiting = self._background.submit(work)
         elif self._stage is Stage.PROPOSING or lesson.done == lesson.total:
+            if self._changes:
+                running.accepted_s = now
+                return now + RETRY_S
             if self._stage is Stage.COLLECTING:
                 self._stage = following(self._stage, Step.COLLECTED)
             running.waiting = self._background.submit(
-                Chore(lambda: self._learn(running, lesson), lambda result: self._made(running, result))
+                Chore(
+                    in_parts(self._learn(running, lesson)),
+                    lambda result: self._made(running, result),
+                    running.proving,
+                )
             )
         else:
             bundle = running.product.recipe.bundle
@@ -246,14 +274,17 @@ class Teacher:
         else:
             self._end(result, Step.FAILED)
 
-    def _learn(self, running: _Running, lesson: Lesson) -> tuple[Proposal, list[Teaching]]:
-        """Solve, prove and save, on the background thread; the line hears of it in `_made`."""
+    def _learn(self, running: _Running, lesson: Lesson) -> Steps[tuple[Proposal, list[Teaching]]]:
+        """Solve, prove and save in parts, on the background thread; the line hears of it in `_made`."""
         lessons, plan = running.product.lessons, running.plan
+        rows: list[Teaching] = []
+        sheet = None
         if plan.now:
-            rows, sheet = [lessons.learn(lesson, plan.who, goes_on=plan.goes_on)], None
+            rows.append((yield from lessons.learn(lesson, plan.who, goes_on=plan.goes_on)))
         else:
-            lessons.propose(lesson, plan.who, goes_on=plan.goes_on)
-            rows, sheet = [], None if plan.goes_on else lessons.sheet()
+            yield from lessons.propose(lesson, plan.who, goes_on=plan.goes_on)
+            if not plan.goes_on:
+                sheet = yield from lessons.sheet()
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows
 

@@ -17,6 +17,10 @@ m / (m + 1) of the way to their mean, and what the class is going to show has co
 With m = 0 the same formula says what is wanted of a modality that a class was never taught with: it is taken as
 good, and counts for little. Good parts have no such prior, only the error of their mean, Sigma (1 + 1 / m).
 
+**Kinds.** Where defects are told apart from each other, and not from good parts, the prior may be worth more samples
+than that: as many as make the spread that was taught most probable (`strength`). Good parts are many and narrow, and a
+wide prior would hide faint defects among them; what kind a defect is, five examples do not tell without it.
+
 Everything is first restricted to the modalities asked for, so a head for pictures is the same whether the samples
 had vibration as well or not. Classes are taken as equally frequent.
 """
@@ -33,6 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.embedding import SCALE, Span
 from models.errors import KnowledgeDamaged, NotTaught
+from models.strength import Spread, chosen
 from models.sums import Key, Sums, flat_upper
 
 Floats = NDArray[np.float64]
@@ -78,6 +83,7 @@ class Head:
         means: expected mean of each class in these dimensions, shape (classes, k).
         inflation: variance that a class is going to show, in units of Sigma, shape (classes, k).
         whitening: inverse of the Cholesky factor of Sigma, shape (k, k).
+        strength: how many samples the prior was taken to be worth.
     """
 
     classes: tuple[str, ...]
@@ -86,6 +92,7 @@ class Head:
     means: Floats
     inflation: Floats
     whitening: Floats
+    strength: float
 
     def distances(self, z: ArrayLike) -> Floats:
         """Give the squared Mahalanobis distance to each class.
@@ -144,8 +151,10 @@ def solve(
     prior: Prior,
     present: frozenset[str] | None,
     normal: str,
+    *,
+    kinds: bool = False,
 ) -> Head:
-    """Solve a head; `Knowledge.head` says what goes in and what comes out."""
+    """Solve a head; `Knowledge.head` and `Knowledge.kinds` say what goes in and what comes out."""
     if len(prior.covariance) != spans[-1].stop:
         raise ValueError(f"a prior of {len(prior.covariance)} dimensions, knowledge of {spans[-1].stop}")
     if strangers := (present or frozenset()) - {span.modality for span in spans}:
@@ -157,13 +166,20 @@ def solve(
     dims = _dims(spans, [span.modality for span in seen])
     shared = _restricted(groups, spans, seen)
     labels = tuple(sorted({key.slug for key, _, _ in shared}))
-    covariance = _covariance(shared, prior.covariance[np.ix_(dims, dims)], prior.strength)
+    sigma, strength = prior.covariance[np.ix_(dims, dims)], prior.strength
     means, inflation = _means(shared, labels, normal)
     try:
+        if kinds:
+            strength = chosen(_spreads(shared, sigma, seen), strength)
+        covariance = _covariance(shared, sigma, strength)
         whitening = _inverse(np.asarray(np.linalg.cholesky(covariance), np.float64))
     except np.linalg.LinAlgError:
         raise KnowledgeDamaged("the scatter inside the classes is not that of any embeddings") from None
-    return Head(labels, tuple(span.modality for span in seen), dims, means, inflation, whitening)
+    told = [i for i, label in enumerate(labels) if not (kinds and label == normal)]
+    if not told:
+        raise NotTaught("no kind of defect was taught with any of these modalities")
+    modalities, labels = tuple(span.modality for span in seen), tuple(labels[i] for i in told)
+    return Head(labels, modalities, dims, means[told], inflation[told], whitening, strength)
 
 
 _Shared = list[tuple[Key, NDArray[np.bool_], Sums]]
@@ -200,6 +216,21 @@ def _covariance(shared: _Shared, prior: Floats, strength: float) -> Floats:
     covariance += np.triu(covariance, 1).T
     covariance /= np.sqrt(np.outer(counts, counts))
     return covariance
+
+
+def _spreads(shared: _Shared, prior: Floats, seen: Sequence[Span]) -> list[Spread]:
+    """Give how far samples lie from the mean of their class, by modality, with the prior of its dimensions."""
+    spreads = []
+    for span in seen:
+        at = _dims(seen, [span.modality])
+        k = int(at.sum())
+        own = [sums.restricted(at[dims]) for _, dims, sums in shared if dims[at].all()]
+        scatter = np.zeros((k, k))
+        for sums in own:
+            scatter.put(flat_upper(k), scatter.take(flat_upper(k)) + sums.scatter() * (sums.samples / sums.vectors))
+        scatter += np.triu(scatter, 1).T
+        spreads.append(Spread(scatter, float(sum(sums.samples for sums in own)), prior[np.ix_(at, at)]))
+    return spreads
 
 
 def _inverse(factor: Floats) -> Floats:

@@ -181,6 +181,27 @@ class Knowledge:
         wanted = None if present is None else frozenset(present)
         return solve(self.groups, self.spans, prior, wanted, normal)
 
+    def kinds(self, prior: Prior, present: Iterable[str] | None = None, normal: str = "good") -> Head:
+        """Solve what tells kinds of defects from each other; it knows no good parts and says nothing about them.
+
+        The prior is worth as many samples there as make the spread that was taught most probable.
+
+        Args:
+            prior: the bundle's.
+            present: the modalities that the part has; all of them when not given.
+            normal: the class of good parts, whose spread counts; "" where no class is that.
+
+        Returns:
+            A classifier over the other classes that were taught with any of the modalities.
+
+        Raises:
+            NotTaught: no kind was taught that bears on these modalities.
+            KnowledgeDamaged: the statistics are not those of any embeddings.
+            ValueError: the prior or a modality belongs to another bundle.
+        """
+        wanted = None if present is None else frozenset(present)
+        return solve(self.groups, self.spans, prior, wanted, normal, kinds=True)
+
     @property
     def subject(self) -> tuple[str, str, tuple[Span, ...]]:
         """What two pieces of knowledge must have in common to be added: recipe, bundle and dimensions."""

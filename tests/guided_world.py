@@ -15,11 +15,12 @@ from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.raw import keep
+from edge_agent.learning.raw import keeping
 from edge_agent.learning.slots import Change
 from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Embedding, Modality
 from edge_agent.runtime.disk import Disk
+from edge_agent.runtime.steps import finished
 from models.bundle import Bundle
 from models.embedding import quantise
 from models.guide import GuidedBundle
@@ -109,7 +110,7 @@ def taught(
         ring = {f"good {i}" for i in held_out}
         roles = [Role.RING if one.exemplar.source in ring else Role.FIT for one in kept]
         kept = [one._replace(exemplar=replace(one.exemplar, role=role)) for one, role in zip(kept, roles, strict=True)]
-    return opened.completed(learned.with_exemplars(label, keep(opened.blobs, kept, learned)))
+    return opened.completed(learned.with_exemplars(label, finished(keeping(opened.blobs, kept, learned))))
 
 
 def teach(

@@ -13,6 +13,7 @@ from edge_agent.learning.learned import Learned
 from edge_agent.learning.proof.comparison import State, prove
 from edge_agent.learning.proof.sheet import Occasion, ProofSheet
 from edge_agent.records import Embedding, Modality, Outcome, Part, Times, Trigger, Verdict
+from edge_agent.runtime.steps import finished
 from models import Knowledge
 from models.embedding import quantise
 from models.head import Prior
@@ -90,13 +91,15 @@ def sheet_of(
     judges: tuple = (ok, ok),
 ) -> ProofSheet:
     states = [known if isinstance(known, Learned) else learned(known) for known in (before, after)]
-    return prove(
-        *(State(known, PRIOR, judge) for known, judge in zip(states, judges, strict=True)),
-        normal="good",
-        protected=protected,
-        parts=parts,
-        occasion=OCCASION,
-        clock=iter([10.0, 12.5]).__next__,
+    return finished(
+        prove(
+            *(State(known, PRIOR, judge) for known, judge in zip(states, judges, strict=True)),
+            normal="good",
+            protected=protected,
+            parts=parts,
+            occasion=OCCASION,
+            clock=iter([10.0, 12.5]).__next__,
+        )
     )
 
 

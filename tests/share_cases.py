@@ -30,7 +30,7 @@ def drawn_head(
     root = 0.2 * rng.normal(size=(k, k)) + 0.3 * np.eye(k)
     whitening = np.linalg.inv(np.linalg.cholesky(root @ root.T + 0.01 * np.eye(k)))
     grown = 1.0 + inflation * rng.uniform(0.0, 1.0, (len(CLASSES), k))
-    return Head(CLASSES, tuple(modalities), dims, 0.4 * rng.normal(size=(len(CLASSES), k)), grown, whitening)
+    return Head(CLASSES, tuple(modalities), dims, 0.4 * rng.normal(size=(len(CLASSES), k)), grown, whitening, 1.0)
 
 
 def drawn_terms(rng: np.random.Generator, tokens: Mapping[str, int] = TOKENS) -> dict[str, Floats]:

@@ -35,6 +35,7 @@ def status_of() -> Status:
         bundle="generic 1",
         knowledge={"good": 10},
         calibration=200,
+        strength=None,
         promise=Promise(200, 0.01, 0.01, 0.012),
         teaching=None,
         source="simline",

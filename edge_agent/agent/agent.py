@@ -250,6 +250,7 @@ class Agent:
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
             knowledge={slug: recipe.learned.knowledge.samples(slug) for slug in recipe.learned.knowledge.classes},
             calibration=len(recipe.learned.calibration),
+            strength=recipe.judge.strength,
             promise=recipe.judge.promise(),
             teaching=self.teacher.progress,
             source=self.source.name,

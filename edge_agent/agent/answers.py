@@ -37,7 +37,7 @@ from edge_agent.learning.stage import Step
 from edge_agent.ledger import Reader, Teaching, Word
 from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
-from edge_agent.runtime.steps import Done, Paused, in_parts
+from edge_agent.runtime.steps import Done, Steps, in_parts
 from edge_agent.scheduler.job import Job
 from edge_agent.teacher import Plan
 
@@ -157,14 +157,14 @@ class Answers:
         self._later(request, self._agent.holdings.lessons.classes, request.done)
 
     def _proof(self, request: Request, now: float) -> None:
-        self._later(request, self._agent.holdings.lessons.sheet, request.done)
+        self._later(request, in_parts(self._agent.holdings.lessons.sheet()), request.done, self._paused(self._waiting))
 
     def _promote(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, PromoteArguments)
         lessons = self._agent.holdings.lessons
         self._agent.teacher.check(Step.PROMOTED)
-        self._change(request, lambda: lessons.promote(arguments.who, overrule=arguments.overrule))
+        self._change(request, lessons.promote(arguments.who, overrule=arguments.overrule), self._waiting)
 
     def _cancel(self, request: Request, now: float) -> None:
         if self._agent.teacher.cancel():
@@ -186,13 +186,13 @@ class Answers:
         arguments = request.arguments
         assert isinstance(arguments, ForgetArguments)
         lessons = self._agent.holdings.lessons
-        self._change(request, in_parts(lessons.forget(arguments.what, arguments.who)), arguments.what)
+        self._change(request, lessons.forget(arguments.what, arguments.who), arguments.what)
 
     def _undo(self, request: Request, now: float) -> None:
         arguments = request.arguments
         assert isinstance(arguments, UndoArguments)
         lessons = self._agent.holdings.lessons
-        self._change(request, in_parts(lessons.undo(arguments.who)))
+        self._change(request, lessons.undo(arguments.who))
 
     def _use(self, request: Request, now: float) -> None:
         """Have the device ready for the product, then change to it; the parts of the old one go on meanwhile."""
@@ -248,15 +248,28 @@ class Answers:
 
         self._later(request, lambda: line.bypass.save(bypassed), kept)
 
-    def _change(
-        self, request: Request, work: Callable[[], tuple[Changed, list[Teaching]] | Paused], what: str = ""
-    ) -> None:
+    def _change(self, request: Request, steps: Steps[tuple[Changed, list[Teaching]]], what: str = "") -> None:
         product, teacher = self._agent.holdings.products.in_use, self._agent.teacher
+        teacher.begin_change()
+
+        def made(result: tuple[Changed, list[Teaching]]) -> None:
+            request.done(teacher.apply(product, result))
+
+        self._later(request, in_parts(steps), made, self._paused(what), teacher.end_change)
+
+    @property
+    def _waiting(self) -> str:
+        """Slug of the class whose change waits, "" where none does."""
+        waiting = self._agent.holdings.recipe.candidate
+        return "" if waiting is None or waiting.change is None else waiting.change.slug
+
+    def _paused(self, what: str) -> Callable[[Done], None]:
+        """Give what says how much is done of it."""
 
         def paused(done: Done) -> None:
-            teacher.changing = None if done is None else (what, *done)
+            self._agent.teacher.changing = None if done is None else (what, *done)
 
-        self._later(request, work, lambda made: request.done(teacher.apply(product, made)), paused)
+        return paused
 
     def _later(
         self,
@@ -264,15 +277,18 @@ class Answers:
         work: Callable[[], Any],
         then: Callable[[Any], None],
         paused: Callable[[Done], None] = lambda done: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""
 
         def finish(result: Any) -> None:
             paused(None)
+            ended()
             if isinstance(result, EdgeAgentError):
                 request.failed(result)
             else:
                 then(result)
 
         if not self._agent.background.submit(Chore(work, finish, paused)):
+            ended()
             request.failed(Unavailable("the station has too much to do", hint="ask again in a moment"))

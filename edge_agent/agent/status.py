@@ -77,8 +77,9 @@ class Status:
         bundle: name and version of the bundle.
         knowledge: samples known of each class.
         calibration: held-out good parts among those that were taught.
+        strength: how many samples the bundle's prior counts as where defects are named; None where none was taught.
         promise: what all held-out good parts, taught and drawn, say about false rejects.
-        teaching: the class being taught, encodings done and in all.
+        teaching: the class being taught, how much of how much is encoded, then proven.
         source: name of the source.
         series: the source's count.
         number: triggers counted so far.
@@ -119,6 +120,7 @@ class Status:
     bundle: str
     knowledge: dict[str, int]
     calibration: int
+    strength: float | None
     promise: Promise
     teaching: tuple[str, int, int] | None
     source: str

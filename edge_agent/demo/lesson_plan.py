@@ -17,6 +17,7 @@ from edge_agent.learning.proof import ProofSheet
 from edge_agent.ledger import Teaching
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.loop import NEVER
+from edge_agent.runtime.steps import in_parts
 from edge_agent.teacher import Plan
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
@@ -121,7 +122,7 @@ class Tray:
         if sheet.refused:
             work = Chore(lambda: lessons.cancel(WHO), lambda made: self._cancelled(made, sheet))
         else:
-            work = Chore(lambda: lessons.promote(WHO), lambda made: self._promoted(made, result))
+            work = Chore(in_parts(lessons.promote(WHO)), lambda made: self._promoted(made, result))
         if not self._agent.background.submit(work):
             self._end(Unavailable("the station had too much to do to promote it"))
 

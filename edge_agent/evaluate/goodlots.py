@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from rich.progress import Progress
 
 from edge_agent.errors import BadData
-from edge_agent.evaluate.conditions import Conditions, conditions
+from edge_agent.evaluate.begun import Begun
+from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
-from edge_agent.evaluate.goodtokens import Folder, Looked, read_folder
+from edge_agent.evaluate.goodtokens import Folder, Looked
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.inspection.joint import Joint, sizes_of, usual
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.learning.lot import apart
-from edge_agent.runtime.clock import SystemClock
 from models import Knowledge
 from models.embedding import dequantise
 from models.normality import MAX_PICTURES, Seen, picture_score
@@ -106,12 +106,8 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         BadData: too few lots, or too many good pictures.
         ConfigError: the bundle is refused, or gives no tokens of pictures.
     """
-    clock = SystemClock()
-    started_s = clock.now()
-    folder = read_folder(options, progress)
-    normal = folder.bundle.normal
-    names = {slug: list(pictures) for slug, pictures in folder.pictures.items()}
-    lots = lots_by_name(names.get(normal, []))
+    begun = Begun.of(options, progress)
+    folder, lots = begun.folder, lots_by_name(begun.good)
     if len(lots) <= known_lots:
         raise BadData(
             f"{options.folder}: {len(lots)} lots with {FEWEST_OF_LOT} or more good pictures, more than {known_lots} "
@@ -127,11 +123,8 @@ def evaluate_lots(options: EvaluateOptions, known_lots: int, progress: Progress)
         progress.advance(task)
     tested = sum(len(one.faulty) + sum(map(len, one.good.values())) for one in episodes)
     fewest = min(len(one.others) for one in episodes)
-    facts = conditions(
-        replace(options, shots=0), folder.bundle, names, folder.left_out, tested, clock.now() - started_s
-    )
     return LotsEvaluation(
-        **vars(facts),
+        **vars(begun.conditions(0, tested)),
         lots=len(lots),
         known_lots=known_lots,
         calibrated_on=fewest,

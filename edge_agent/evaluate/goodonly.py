@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from edge_agent.errors import BadData
-from edge_agent.evaluate.conditions import Conditions, conditions
+from edge_agent.evaluate.begun import Begun
+from edge_agent.evaluate.conditions import Conditions
 from edge_agent.evaluate.figures import Floats, Interval, auroc, interval
 from edge_agent.evaluate.goodscores import DISTANCE, FEWEST_HELD_OUT, REGIONS, SCORES, Known
-from edge_agent.evaluate.goodtokens import FINER, Folder, read_folder
+from edge_agent.evaluate.goodtokens import FINER, Folder
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.unknown import halves
 from edge_agent.inspection.joint import Joint
 from edge_agent.inspection.ring import Ring
 from edge_agent.proportion import Proportion, exact
-from edge_agent.runtime.clock import SystemClock
 from models.episodes import consecutive
 from models.normality import FEWEST, MAX_PICTURES
 
@@ -121,25 +121,19 @@ def evaluate_good_only(options: EvaluateOptions, progress: Progress) -> GoodOnly
         BadData: too few good pictures, or none of a defect.
         ConfigError: the bundle is refused, or gives no tokens of pictures.
     """
-    clock = SystemClock()
-    started_s = clock.now()
-    folder = read_folder(options, progress)
-    normal = folder.bundle.normal
-    names = {slug: list(pictures) for slug, pictures in folder.pictures.items()}
-    count = learned_of(len(names.get(normal, [])), options.train_good)
-    if len(names) < 2:
+    begun = Begun.of(options, progress)
+    folder, good = begun.folder, begun.good
+    count = learned_of(len(good), options.train_good)
+    if len(folder.pictures) < 2:
         raise BadData(f"{options.folder}: no usable picture of a defect", hint="add pictures")
     task = progress.add_task("episodes", total=options.episodes)
     episodes = []
     for number in range(options.episodes):
         rng = np.random.default_rng((options.seed, number))
-        episodes.append(asked(folder, *split(names[normal], count, rng)))
+        episodes.append(asked(folder, *split(good, count, rng)))
         progress.advance(task)
     tested = sum(len(one.calibration) + len(one.good) + sum(map(len, one.faulty.values())) for one in episodes)
-    facts = conditions(
-        replace(options, shots=count), folder.bundle, names, folder.left_out, tested, clock.now() - started_s
-    )
-    return GoodOnlyEvaluation(**vars(detections(episodes, count)), **vars(facts))
+    return GoodOnlyEvaluation(**vars(detections(episodes, count)), **vars(begun.conditions(count, tested)))
 
 
 def learned_of(good: int, wanted: int | None) -> int:

@@ -87,8 +87,8 @@ def taught(knowledge: Knowledge, encoded: Encoded, classes: Iterable[int]) -> Kn
 
 
 def solved(knowledge: Knowledge, prior: Prior) -> Head:
-    """Solve the classifier of pictures; no class is that of good parts."""
-    return knowledge.head(prior, ["image"], normal="")
+    """Solve the classifier of pictures; no class is that of good parts, so it is the one that names defects."""
+    return knowledge.kinds(prior, ["image"], normal="")
 
 
 def given(head: Head, rows: Rows, among: Sequence[int]) -> NDArray[np.intp]:

@@ -22,7 +22,7 @@ from edge_agent.evaluate.figures import Floats, Interval, auroc, conformal_limit
 from edge_agent.evaluate.options import EvaluateOptions
 from edge_agent.evaluate.pictures import Pictures, Rows
 from edge_agent.evaluate.prepared import prepared
-from edge_agent.evaluate.shots import solved, taught
+from edge_agent.evaluate.shots import taught
 from edge_agent.proportion import Proportion, exact
 from models.embedding import dequantise
 from models.episodes import Episode, consecutive, draw_episodes
@@ -132,9 +132,8 @@ def scores(pictures: Pictures, episode: Episode, asked: Mapping[str, Rows], rng:
     Returns:
         The scores.
     """
-    head = solved(
-        taught(pictures.nothing, pictures.encoded(episode), range(len(episode.shots))), pictures.bundle.prior()
-    )
+    knowledge = taught(pictures.nothing, pictures.encoded(episode), range(len(episode.shots)))
+    head = knowledge.head(pictures.bundle.prior(), ["image"], normal="")
     split = {slug: halves(names, rng) for slug, names in episode.tests.items()}
     calibration, known = (
         np.concatenate([score(head, pictures.rows(slug, half[side])) for slug, half in split.items()])

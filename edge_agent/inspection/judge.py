@@ -35,7 +35,7 @@ from edge_agent.inspection.decision import Thresholds
 from edge_agent.inspection.joint import HeldOut, sizes_of, usual
 from edge_agent.inspection.look import Look
 from edge_agent.inspection.ring import of_another_lot, promised
-from edge_agent.inspection.view import Evidence, View, log_sum
+from edge_agent.inspection.view import Evidence, View
 from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Verdict
 from models import Bundle, Knowledge
 from models.bnk import Normality
@@ -99,6 +99,7 @@ class Judge:
         self._prior = bundle.prior()
         self._thresholds = Thresholds.of(recipe.costs)
         self._heads: dict[frozenset[Modality], Head | None] = {}
+        self._kinds: dict[frozenset[Modality], Head | None] = {}
         self._distances: dict[frozenset[Modality], Floats] = {}
         self._views: dict[tuple[frozenset[Modality], tuple[int, ...]], View | None] = {}
         self._promise: Promise | None = None
@@ -136,9 +137,10 @@ class Judge:
         view = self._view(embedding.present, there)
         if view is None:
             return Verdict(Outcome.UNSURE, cause="untaught", degraded=embedding.degraded)
-        distances = view.head.distances(dequantise(embedding.q)[np.newaxis])[0]
+        z = dequantise(embedding.q)
+        distances = view.head.distances(z[np.newaxis])[0]
         evidence = view.evidence(distances, anomaly, self._recipe.defect_share)
-        answer = self._answer(view, distances, evidence)
+        answer = self._answer(view, distances, evidence, z)
         outcome, cause = answer.outcome, answer.cause
         if outcome is Outcome.OK and set(self._recipe.modalities) - embedding.present:
             outcome, cause = Outcome.UNSURE, "degraded"
@@ -164,7 +166,7 @@ class Judge:
         unshown = of_another_lot(possible, n, lots) if len(lots) > 1 else None
         return Promise(n, asked, possible, (1 + n - int(ok.sum())) / (n + 1), len(lots), unshown)
 
-    def _answer(self, view: View, distances: Floats, evidence: Evidence | None) -> Verdict:
+    def _answer(self, view: View, distances: Floats, evidence: Evidence | None, z: Floats) -> Verdict:
         """Give outcome, label, score and cause of one part, whatever it may lack."""
         classes, normal = view.head.classes, self._bundle.normal
         probabilities = view.head.probabilities_at(distances)
@@ -182,10 +184,10 @@ class Judge:
             return Verdict(outcome, None, p, cause="not_normal")
         if winner == view.normal and outcome is Outcome.UNSURE:
             return Verdict(outcome, normal, 1.0 - p, cause="ambiguous")
-        kind, share = _nearest_kind(view, distances)
+        kind, share = _kind(view, z)
         if outcome is Outcome.UNSURE:
-            return Verdict(outcome, classes[kind], p * share, cause="ambiguous")
-        return Verdict(outcome, classes[kind], p * share)
+            return Verdict(outcome, kind, p * share, cause="ambiguous")
+        return Verdict(outcome, kind, p * share)
 
     def _may_be_ok(self, p_normal: Floats, held_out: int) -> NDArray[np.bool_]:
         """Say which parts are normal; the head of this file says what that is with too few held-out parts."""
@@ -221,7 +223,7 @@ class Judge:
         lots = [lot.which[known] for lot in self._held_out.lots]
         kept = usual(scores, lots)
         view = View.of(head, self._bundle.normal, distances[kept], anomaly[kept], anomalies)
-        return replace(view, lots=sizes_of(kept, lots))
+        return replace(view, lots=sizes_of(kept, lots), kinds=self._kinds[present])
 
     def _solving(self, present: frozenset[Modality]) -> Iterator[None]:
         """Solve the classifier, and how far from each class held-out parts are without those of their lot."""
@@ -236,6 +238,8 @@ class Judge:
                 if others is not None and others.classes == head.classes:
                     distances[lot.which] = others.distances(dequantise(self._held_out.rows[lot.which]))
             self._distances[present] = distances
+            yield
+            self._kinds[present] = self._solved_kinds(present)
         self._heads[present] = head
 
     def _head(self, present: frozenset[Modality], knowledge: Knowledge) -> Head | None:
@@ -245,6 +249,20 @@ class Judge:
         except NotTaught:
             return None
         return head if self._bundle.normal in head.classes else None
+
+    def _solved_kinds(self, present: frozenset[Modality]) -> Head | None:
+        """Solve what names the defects of parts that are seen so; None where none was taught."""
+        try:
+            return self._knowledge.kinds(self._prior, sorted(present), self._bundle.normal)
+        except NotTaught:
+            return None
+
+    @property
+    def strength(self) -> float | None:
+        """How many samples the bundle's prior is worth where defects of parts that lack nothing are named."""
+        present = frozenset(self._recipe.modalities)
+        view = self._view(present, self._known_of(present))
+        return None if view is None or view.kinds is None else view.kinds.strength
 
     def _held_out_with(
         self, present: frozenset[Modality], anomalies: tuple[int, ...]
@@ -265,9 +283,9 @@ class Judge:
         return known, anomalies
 
 
-def _nearest_kind(view: View, distances: Floats) -> tuple[int, float]:
+def _kind(view: View, z: Floats) -> tuple[str, float]:
     """Give the most probable taught defect, and its share of what all of them make probable."""
-    logits = view.head.logits_at(distances)
-    logits[view.normal] = -np.inf
-    kind = int(np.argmax(logits))
-    return kind, float(np.exp(logits[kind] - log_sum(logits)))
+    assert view.kinds is not None  # a kind, or how alike the taught ones are, has been weighed
+    probabilities = view.kinds.probabilities(z)
+    kind = int(np.argmax(probabilities))
+    return view.kinds.classes[kind], float(probabilities[kind])

@@ -47,6 +47,7 @@ class View:
         unlike: how far good parts lie from good; None without held-out parts.
         contrast: how much more probable the taught defects make them than good parts do, log; None without either.
         lots: how many held-out parts are of each lot, 0 for one that is set aside.
+        kinds: names defects; None where none was taught.
     """
 
     head: Head
@@ -56,6 +57,7 @@ class View:
     unlike: Joint | None
     contrast: Ring | None
     lots: tuple[int, ...] = ()
+    kinds: Head | None = None
 
     @classmethod
     def of(cls, head: Head, normal: str, distances: Floats, anomaly: Floats, anomalies: tuple[int, ...]) -> View:

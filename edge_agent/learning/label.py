@@ -35,7 +35,7 @@ def slug_of(name: str) -> str:
         return name
     if len(name) > MAX_NAME:
         raise BadData(
-            f"a class name has at most {MAX_NAME} characters, this one {len(name)}", hint="see docs/teaching.md"
+            f"a class name has at most {MAX_NAME} characters, this one {len(name)}", hint="give it a shorter one"
         )
     letters = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))

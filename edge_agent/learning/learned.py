@@ -87,11 +87,7 @@ class Learned:
         try:
             for lesson in lessons:
                 lesson.check_subject(base)
-            knowledge = base
-            for first in range(0, len(fitted), PART):
-                knowledge = _with_all(knowledge, fitted[first : first + PART])
-                yield None
-            return cls(base, lessons, names, knowledge)
+            return cls(base, lessons, names, (yield from _adding(fitted, base)))
         except ValueError as error:
             raise StateDamaged(f"the exemplars do not fit: {error}", hint="teach them again") from error
 
@@ -201,7 +197,11 @@ class Learned:
         return f"{said}; forget that first if it was wrong"
 
     def with_exemplars(self, name: str, exemplars: Sequence[Exemplar]) -> Self:
-        """Add the exemplars of one lesson.
+        """Add the exemplars of one lesson; see `adding_exemplars`."""
+        return finished(self.adding_exemplars(name, exemplars))
+
+    def adding_exemplars(self, name: str, exemplars: Sequence[Exemplar]) -> Steps[Self]:
+        """Add the exemplars of one lesson, in parts of a tenth of a second.
 
         Args:
             name: what a person calls their class.
@@ -225,7 +225,7 @@ class Learned:
                 raise BadData(f"{exemplar.source}: {reason}", hint=HINT)
             seen.add(exemplar.id)
         try:
-            knowledge = _with_all(self.knowledge, [e for e in exemplars if e.role is Role.FIT])
+            knowledge = yield from _adding([e for e in exemplars if e.role is Role.FIT], self.knowledge)
             chunk = Chunk(knowledge.recipe, knowledge.bundle_digest, tuple(exemplars))
             chunk = Chunk.from_bytes(chunk.to_bytes())  # what is kept can be read again
             chunk.check_subject(knowledge)
@@ -291,7 +291,9 @@ class Learned:
         return replace(self, base=base, lessons=lessons, names=names, knowledge=knowledge)
 
 
-def _with_all(knowledge: Knowledge, exemplars: Iterable[Exemplar]) -> Knowledge:
-    for exemplar in exemplars:
+def _adding(exemplars: Sequence[Exemplar], knowledge: Knowledge) -> Steps[Knowledge]:
+    for count, exemplar in enumerate(exemplars, start=1):
         knowledge = knowledge.learn(exemplar.label, exemplar.rows)
+        if count % PART == 0:
+            yield None
     return knowledge

@@ -204,7 +204,7 @@ class Lesson:
         if not usable:
             raise BadData(
                 f"no example of {self.name} could be learned: {'; '.join(self.refused[:3])}",
-                hint="see docs/teaching.md",
+                hint="choose other examples; `edge-agent learned CLASS` lists those that are known",
             )
         return [
             Sample(

@@ -23,6 +23,7 @@ from edge_agent.learning.goodparts import encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
 from edge_agent.ledger.pictures import encoded
+from edge_agent.runtime.steps import Steps
 from models.npy import decode_npy
 
 MAX_RAW_BYTES: Final = 40 * 10**6
@@ -73,22 +74,14 @@ class Raw:
         return Example(source, image, samples, rate_hz)
 
 
-def keep(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> list[Exemplar]:
-    """Keep what belongs to exemplars: details of all of them, pictures and windows as far as their class has room.
+def keeping(blobs: Blobs, samples: Iterable[Sample], learned: Learned) -> Steps[list[Exemplar]]:
+    """Keep what belongs to exemplars that are about to be learned, one by one, and give them naming what is kept.
 
-    Args:
-        blobs: where to.
-        samples: what is about to be learned.
-        learned: what is known already.
-
-    Returns:
-        The exemplars, naming what is kept of each.
-
-    Raises:
-        Unavailable: the disk is full or failing.
+    It is details of all of them, pictures and windows as far as their class has room beside what is `learned` already.
     """
     kept, used_bytes = [], dict[tuple[str, Role], int]()
     for exemplar, example, details in samples:
+        yield None
         key = exemplar.label, exemplar.role
         used = used_bytes.setdefault(key, learned.raw_bytes(*key))
         raw = Raw() if used >= MAX_RAW_BYTES else Raw.of(example)

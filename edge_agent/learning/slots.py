@@ -145,7 +145,10 @@ class RecipeSlots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Go back to the state before; raise `BadData` at the beginning, and while a candidate waits."""
         self.check_free()
         if not self.history:
-            raise BadData("there is nothing to undo: no earlier state is kept", hint="see docs/teaching.md")
+            raise BadData(
+                "there is nothing to undo: no earlier state is kept",
+                hint="`edge-agent learned` lists what is known, `edge-agent forget CLASS` takes a class out of it",
+            )
         return replace(self, active=self.history[-1], history=self.history[:-1])
 
     def check_free(self) -> None:
@@ -212,7 +215,7 @@ class _Slots1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def nothing_waits() -> BadData:
     """Give the refusal where a candidate is wanted and there is none."""
-    return BadData("no change is waiting to be promoted", hint="teach something first")
+    return BadData("no change is waiting to be promoted", hint="teach something first: edge-agent teach CLASS FOLDER")
 
 
 def decode_slots(body: bytes) -> Slots:

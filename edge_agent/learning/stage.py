@@ -28,12 +28,16 @@ class Step(StrEnum):
     PROMOTED = "promoted"
     REFUSED = "refused"  #: by the proof sheet; a person may overrule it, or cancel
     CANCELLED = "cancelled"
+    CHANGED = "changed"  #: something else is forgotten or undone meanwhile
     FAILED = "failed"  #: nothing could be learned; what was known is still known
 
 
 TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
     (Stage.IDLE, Step.TEACH): Stage.COLLECTING,
     (Stage.PROPOSED, Step.TEACH): Stage.COLLECTING,
+    (Stage.IDLE, Step.CHANGED): Stage.IDLE,
+    (Stage.COLLECTING, Step.CHANGED): Stage.COLLECTING,
+    (Stage.PROPOSED, Step.CHANGED): Stage.PROPOSED,
     (Stage.COLLECTING, Step.COLLECTED): Stage.PROPOSING,
     (Stage.COLLECTING, Step.CANCELLED): Stage.IDLE,
     (Stage.COLLECTING, Step.FAILED): Stage.IDLE,

@@ -56,7 +56,7 @@ class Background:
         self._clock = clock
         self._worker: Worker[Chore, Any] | None = None
         self._ending: list[Worker[Chore, Any]] = []
-        # Only what changes what was learned is done in parts, and one command at a time may: at most one waits here.
+        # Only what changes what was learned, or proves it, is done in parts, as commands ask for it: each waits once.
         self._paused: deque[Chore] = deque()
         # One answer for each waiting chore and the running one: this mailbox is never full.
         self._answers: Mailbox[Completed[Chore, Any] | Failed[Chore]] = Mailbox(

@@ -76,7 +76,8 @@ def print_status(status: dict[str, Any]) -> None:
     if status["parts"]:
         say("  " + ", ".join(f"{count} {outcome}" for outcome, count in status["parts"].items()))
     known = ", ".join(f"{slug} {samples}" for slug, samples in status["knowledge"].items()) or "nothing"
-    say(f"knows {known}; {status['calibration']} good parts held out")
+    worth = "" if status["strength"] is None else f"; defects named with a prior worth {status['strength']:g} samples"
+    say(f"knows {known}; {status['calibration']} good parts held out{worth}")
     _print_false_rejects(status)
     for latency in status["latencies"]:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")

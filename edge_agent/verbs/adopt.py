@@ -27,6 +27,7 @@ from edge_agent.partview.onlooker import Onlooker
 from edge_agent.records import Embedding, Verdict
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
+from edge_agent.runtime.steps import finished
 from edge_agent.terminal.printing import confirmed, say, say_json
 from edge_agent.terminal.printout import check_folder
 from edge_agent.terminal.progressbar import progress_bar
@@ -166,7 +167,7 @@ def _proven(station: Onlooker, bundle: Bundle, carried: Carried, who: str, clock
     recipe, config = station.recipe, station.config
     new, old = BundleName.of(bundle), BundleName.of(recipe.bundle)
     with progress_bar("proving") as progress:
-        return prove(
+        steps = prove(
             State(recipe.learned, recipe.space.prior(), _no_part),
             State(carried.learned, space_of(bundle, carried.learned.guiding).prior(), _no_part),
             normal=bundle.normal,
@@ -181,8 +182,8 @@ def _proven(station: Onlooker, bundle: Bundle, carried: Carried, who: str, clock
                 utc=clock.utc(),
             ),
             clock=clock.now,
-            progress=progress,
         )
+        return finished(steps, progress)
 
 
 def _no_part(embedding: Embedding) -> Verdict:

@@ -19,6 +19,7 @@ from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.learning.outcome import Changed, ClassKnown
 from edge_agent.learning.proof import ProofSheet, proof_lines
+from edge_agent.runtime.steps import finished
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.progressbar import progress_bar
@@ -68,10 +69,10 @@ def show_proof(config: Config, page: Path | None, *, as_json: bool) -> int:
     """Print the proof sheet of the change that waits, and write it as a page where wanted; 1 where it refuses."""
     socket = Path(config.api.socket)
     if api.is_listening(socket):
-        sheet = msgspec.convert(api.call(socket, "proof"), ProofSheet)
+        sheet = msgspec.convert(call_watched(socket, "proof", {}, title="proving"), ProofSheet)
     else:
         with Station(config) as station, progress_bar("proving") as progress:
-            sheet = station.lessons.sheet(progress)
+            sheet = finished(station.lessons.sheet(), progress)
     if page is not None:
         write_page(config, sheet, page)
     if as_json:

@@ -19,6 +19,7 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.slots import Change
 from edge_agent.recipe import Recipe
 from edge_agent.records import Embedding
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk
 from models import Bundle
 from models.castings import CastingLine
@@ -79,7 +80,7 @@ def taught(desk: Desk, disk: FakeDisk, bundle: str, good: int = 6) -> Recipe:
         lesson = Lesson(name, examples, recipe.learned, "good", ImageHealthConfig(), golden=golden, space=space)
         while (variant := lesson.next_variant()) is not None:
             lesson.take(desk.encoded(recipe.bundle, variant))
-        recipe.learn(lesson, "ann", UTC)
+        finished(recipe.learn(lesson, "ann", UTC))
     return recipe
 
 

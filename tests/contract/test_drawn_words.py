@@ -58,7 +58,7 @@ def station(tmp_path: Path) -> Iterator[Station]:
         lesson = opened.lessons.begin("good", [example(i) for i in range(TAUGHT)])
         while lesson.next_variant() is not None:
             lesson.take(embedding(opened, 10_000 + lesson.done))
-        opened.lessons.learn(lesson, "ann")
+        finished(opened.lessons.learn(lesson, "ann"))
         for number in range(1, 2 * GROUP + 1):
             opened._committed(judged(opened, number))
         yield opened
@@ -125,7 +125,7 @@ def test_a_part_that_was_taught_itself_is_not_held_out_as_well(station: Station)
         seen = reader.part(ids[0]).embedding
     lesson = station.lessons.begin("good", [example(TAUGHT)])
     lesson.take(seen)
-    station.lessons.learn(lesson, "ann")
+    finished(station.lessons.learn(lesson, "ann"))
 
     assert len(station.recipe.learned.exemplars) == TAUGHT + 1
     assert held_out(station) == TAUGHT // 2 + GROUP - 1
@@ -135,7 +135,7 @@ def test_a_candidate_is_judged_with_the_same_held_out_parts(station: Station) ->
     lesson = station.lessons.begin("pit", [example(TAUGHT)])
     while lesson.next_variant() is not None:
         lesson.take(embedding(station, 20_000 + lesson.done))
-    station.lessons.propose(lesson, "ann")
+    finished(station.lessons.propose(lesson, "ann"))
     for id_ in drawn(station):
         station.label(id_, "good", who="ann")
 
@@ -181,7 +181,7 @@ def propose_good(station: Station, start: int, *, goes_on: bool) -> None:
     lesson = station.lessons.begin("good", [example(start + i) for i in range(8)])
     while lesson.next_variant() is not None:
         lesson.take(embedding(station, 20_000 + start + lesson.done))
-    station.lessons.propose(lesson, "ann", goes_on=goes_on)
+    finished(station.lessons.propose(lesson, "ann", goes_on=goes_on))
 
 
 def taught_in_batches(station: Station, *, goes_on: bool) -> set[float]:
@@ -201,8 +201,8 @@ def test_batches_of_one_command_are_one_lot_and_two_commands_are_two(station: St
     "act",
     [
         lambda lessons: lessons.cancel("ann"),
-        lambda lessons: lessons.promote("ann", overrule=True),
-        lambda lessons: (lessons.promote("ann", overrule=True), finished(lessons.undo("ann"))),
+        lambda lessons: finished(lessons.promote("ann", overrule=True)),
+        lambda lessons: (finished(lessons.promote("ann", overrule=True)), finished(lessons.undo("ann"))),
     ],
     ids=["cancel", "promote", "undo"],
 )
@@ -221,7 +221,7 @@ def test_what_is_forgotten_or_taken_back_is_called_what_people_called_it(station
     lesson = station.lessons.begin("Pit Mark", [example(900)])
     while lesson.next_variant() is not None:
         lesson.take(embedding(station, 30_000 + lesson.done))
-    station.lessons.learn(lesson, "ann")
+    finished(station.lessons.learn(lesson, "ann"))
 
     assert station.forget("Pit Mark", "ann").name == "Pit Mark"
     assert station.undo("ann").name == "Pit Mark"

@@ -57,7 +57,7 @@ def outcome(of: Recipe, label: str) -> tuple[Outcome, str | None]:
 def disk() -> FakeDisk:
     disk = FakeDisk()
     begun = recipe(disk)
-    begun.learn(lesson(begun, "good", range(100, 140)), "ann", UTC)
+    finished(begun.learn(lesson(begun, "good", range(100, 140)), "ann", UTC))
     return disk
 
 
@@ -69,7 +69,7 @@ def state(of: Recipe) -> tuple[object, ...]:
 def test_a_candidate_changes_nothing_for_the_line_until_it_is_promoted(disk: FakeDisk) -> None:
     running = recipe(disk)
     before = state(running)
-    proposed = running.propose(lesson(running, "pit", range(5)), "bob", UTC)
+    proposed = finished(running.propose(lesson(running, "pit", range(5)), "bob", UTC))
 
     assert state(running) == before
     assert outcome(running, "pit")[1] != "pit"
@@ -87,7 +87,7 @@ def test_a_candidate_changes_nothing_for_the_line_until_it_is_promoted(disk: Fak
 
 def test_a_candidate_waits_through_a_restart(disk: FakeDisk) -> None:
     running = recipe(disk)
-    running.propose(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.propose(lesson(running, "pit", range(5)), "bob", UTC))
     again = recipe(disk)
 
     assert again.candidate is not None
@@ -98,7 +98,7 @@ def test_a_candidate_waits_through_a_restart(disk: FakeDisk) -> None:
 
 def test_a_cancelled_candidate_leaves_nothing(disk: FakeDisk) -> None:
     running, names = recipe(disk), kept(disk)
-    running.propose(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.propose(lesson(running, "pit", range(5)), "bob", UTC))
     running.cancel()
 
     assert running.candidate is None
@@ -116,7 +116,7 @@ def kept(disk: FakeDisk) -> list[str]:
 def test_undo_goes_back_byte_for_byte_and_says_what_was_undone(disk: FakeDisk) -> None:
     running = recipe(disk)
     before = state(running)
-    running.learn(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.learn(lesson(running, "pit", range(5)), "bob", UTC))
     turn = finished(running.undo("cid", UTC + 1))
 
     assert state(running) == state(recipe(disk)) == before
@@ -130,14 +130,14 @@ def test_undo_goes_back_byte_for_byte_and_says_what_was_undone(disk: FakeDisk) -
 
 def test_a_forgotten_sample_was_never_learned(disk: FakeDisk) -> None:
     running, other = recipe(disk), recipe(FakeDisk({name: disk.read(name) for name in [*kept(disk), "slots.json"]}))
-    running.learn(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.learn(lesson(running, "pit", range(5)), "bob", UTC))
     turn = finished(running.forget([e.id for e in running.learned.find("0.png")], "cid", UTC + 1))
     finished(running.forget([e.id for e in running.learned.find("4.png")], "cid", UTC + 2))
     made = lesson(other, "pit", range(5))
     for dropped in ("0.png", "4.png"):
         sample = next(s for s in made._samples if s.example.source == dropped)
         sample.refused = "not shown"
-    other.learn(made, "bob", UTC)
+    finished(other.learn(made, "bob", UTC))
 
     assert state(running) == state(other) == state(recipe(disk))
     assert (turn.change.action, turn.change.slug, turn.change.sources) == ("forget", "pit", ("0.png",))
@@ -148,34 +148,49 @@ def test_a_forgotten_sample_was_never_learned(disk: FakeDisk) -> None:
 def test_a_forgotten_class_is_no_longer_seen(disk: FakeDisk) -> None:
     running = recipe(disk)
     before = state(running)
-    running.learn(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.learn(lesson(running, "pit", range(5)), "bob", UTC))
     finished(running.forget_class("pit", "cid", UTC + 1))
 
     assert state(running) == before
 
 
-def test_what_was_learned_while_something_is_forgotten_is_not_lost(disk: FakeDisk) -> None:
-    running = recipe(disk)
-    steps = running.forget([running.learned.exemplars[0].id], "cid", UTC + 1)
-    next(steps)
-    running.learn(lesson(running, "pit", range(5)), "bob", UTC + 2)
-    before = state(running)
-
-    with pytest.raises(BadData, match="changed meanwhile"):
-        finished(steps)
-    assert state(running) == state(recipe(disk)) == before
+CHANGES = {
+    "forget": lambda r: r.forget([r.learned.exemplars[0].id], "cid", UTC + 9),
+    "undo": lambda r: r.undo("cid", UTC + 9),
+    "learn": lambda r: r.learn(lesson(r, "dent", range(5, 8)), "cid", UTC + 9),
+}
 
 
 @pytest.mark.parametrize(
     "change",
-    [lambda r: r.forget([r.learned.exemplars[0].id], "cid", UTC + 9), lambda r: r.undo("cid", UTC + 9)],
-    ids=["forget", "undo"],
+    [*CHANGES.values(), lambda r: r.propose(lesson(r, "dent", range(5, 8)), "cid", UTC + 9)],
+    ids=[*CHANGES, "propose"],
 )
+def test_what_was_learned_between_two_parts_of_a_change_is_not_lost(
+    disk: FakeDisk, change: Callable[[Recipe], Steps[object]]
+) -> None:
+    finished(recipe(disk).learn(lesson(recipe(disk), "good", range(200, 210)), "ann", UTC))
+    parts = sum(1 for _ in change(recipe(FakeDisk(disk.outcomes()[-1]))))
+    assert parts > 1
+    for learned in (0, parts // 2, parts - 1):
+        running = recipe(FakeDisk(disk.outcomes()[-1]))
+        steps = change(running)
+        for _ in range(learned + 1):
+            next(steps)
+        finished(running.learn(lesson(running, "pit", range(5)), "bob", UTC + 2))
+        before = state(running)
+
+        with pytest.raises(BadData, match="changed meanwhile"):
+            finished(steps)
+        assert state(running) == before and running.candidate is None
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_people_say_of_drawn_parts_while_another_judge_is_made_counts_at_once(
     disk: FakeDisk, change: Callable[[Recipe], Steps[Turn]]
 ) -> None:
     running = recipe(disk)
-    running.learn(lesson(running, "good", range(200, 210)), "ann", UTC)
+    finished(running.learn(lesson(running, "good", range(200, 210)), "ann", UTC))
     parts = sum(1 for _ in change(recipe(FakeDisk(disk.outcomes()[-1]))))
     for said in range(parts):
         running = recipe(FakeDisk(disk.outcomes()[-1]))
@@ -190,8 +205,8 @@ def test_what_people_say_of_drawn_parts_while_another_judge_is_made_counts_at_on
 @pytest.mark.parametrize(
     "act",
     [
-        lambda r, other: r.propose(other, "bob", UTC),
-        lambda r, other: r.learn(other, "bob", UTC),
+        lambda r, other: finished(r.propose(other, "bob", UTC)),
+        lambda r, other: finished(r.learn(other, "bob", UTC)),
         lambda r, other: finished(r.forget([r.learned.exemplars[0].id], "bob", UTC)),
         lambda r, other: finished(r.forget_class("good", "bob", UTC)),
         lambda r, other: finished(r.undo("bob", UTC)),
@@ -200,7 +215,7 @@ def test_what_people_say_of_drawn_parts_while_another_judge_is_made_counts_at_on
 )
 def test_while_a_candidate_waits_nothing_else_changes(disk: FakeDisk, act: Callable[[Recipe, Lesson], object]) -> None:
     running = recipe(disk)
-    running.propose(lesson(running, "pit", range(5)), "bob", UTC)
+    finished(running.propose(lesson(running, "pit", range(5)), "bob", UTC))
     before, names = state(running), kept(disk)
     with pytest.raises(BadData, match=r"waiting to be promoted \(teach pit, by bob\)"):
         act(running, lesson(running, "dent", range(10, 15)))
@@ -216,10 +231,13 @@ def test_while_a_candidate_waits_nothing_else_changes(disk: FakeDisk, act: Calla
         (lambda r: finished(r.forget(["f" * 16], "bob", UTC)), "was ever learned"),
         (lambda r: finished(r.forget_class("pit", "bob", UTC)), "the class pit was never learned"),
         (
-            lambda r: r.learn(lesson(r, "good", range(100, 102)), "bob", UTC),
+            lambda r: finished(r.learn(lesson(r, "good", range(100, 102)), "bob", UTC)),
             "already an example of good, taught by ann",
         ),
-        (lambda r: r.learn(lesson(r, "pit", range(100, 102)), "bob", UTC), "already an example of good, taught by ann"),
+        (
+            lambda r: finished(r.learn(lesson(r, "pit", range(100, 102)), "bob", UTC)),
+            "already an example of good, taught by ann",
+        ),
         (lambda r: lesson(r, "Good", range(2)), "there is a class good already"),
     ],
 )
@@ -239,7 +257,7 @@ def test_a_full_disk_changes_nothing(disk: FakeDisk) -> None:
     before = state(running)
     disk.full = True
     with pytest.raises(Unavailable):
-        running.learn(lesson(running, "pit", range(5)), "bob", UTC)
+        finished(running.learn(lesson(running, "pit", range(5)), "bob", UTC))
     disk.full = False
 
     assert state(running) == state(recipe(disk)) == before
@@ -247,8 +265,8 @@ def test_a_full_disk_changes_nothing(disk: FakeDisk) -> None:
 
 def test_what_examples_were_made_from_is_kept_whatever_they_are_for(disk: FakeDisk) -> None:
     running = recipe(disk)
-    running.learn(lesson(running, "pit", range(2)), "bob", UTC)
-    running.learn(lesson(running, "pit", range(2, 4), golden=True), "bob", UTC)
+    finished(running.learn(lesson(running, "pit", range(2)), "bob", UTC))
+    finished(running.learn(lesson(running, "pit", range(2, 4), golden=True), "bob", UTC))
     again = recipe(disk)
 
     assert {e.role for e in again.learned.exemplars} == set(Role)
@@ -258,7 +276,7 @@ def test_what_examples_were_made_from_is_kept_whatever_they_are_for(disk: FakeDi
 def test_good_parts_taught_at_two_times_are_held_against_each_other(disk: FakeDisk) -> None:
     running = recipe(disk)
     assert running.held_out.lots == () and running.judge.promise().unshown is None
-    running.learn(lesson(running, "good", range(200, 240)), "ann", UTC + 3600.0)
+    finished(running.learn(lesson(running, "good", range(200, 240)), "ann", UTC + 3600.0))
 
     first, second = running.held_out.lots
     assert (first.which.sum(), second.which.sum()) == (20, 20) and not (first.which & second.which).any()

@@ -17,12 +17,13 @@ from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
-from edge_agent.learning.raw import example_of, keep
+from edge_agent.learning.raw import example_of, keeping
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
 from edge_agent.learning.state import Stored
 from edge_agent.learning.store import KnowledgeStore
 from edge_agent.records import Embedding, Modality
 from edge_agent.runtime.disk import Disk, load_checked, save_checked
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 
 OLD, NEW = SmallBundle(name="old"), SmallBundle("1" * 64, "new")
@@ -54,7 +55,7 @@ def taught(disk: Disk, bundle: SmallBundle, label: str, *samples: tuple[int, Rol
         )
         for seed, role in samples
     ]
-    opened.save(learned.with_exemplars(label, keep(opened.blobs, made, learned)), change(label))
+    opened.save(learned.with_exemplars(label, finished(keeping(opened.blobs, made, learned))), change(label))
 
 
 def encode(example: Example) -> Embedding:

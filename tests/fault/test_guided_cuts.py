@@ -16,7 +16,7 @@ from edge_agent.learning.blobs import blob_name
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Chunk
 from edge_agent.learning.lesson import Lesson
-from edge_agent.learning.raw import keep
+from edge_agent.learning.raw import keeping
 from edge_agent.learning.slots import SLOTS
 from edge_agent.records import Details
 from edge_agent.runtime.disk import Disk
@@ -371,6 +371,6 @@ def test_golden_examples_and_parts_without_a_picture_are_looked_at_as_far_as_the
 
     assert sample.details is not None and sample.details.tokens is None and not sample.exemplar.rows[0, :8].any()
     assert (sample.exemplar.plain[0] == q).all()
-    lessons = learned.with_exemplars("pit", keep(store(disk).blobs, [sample], learned)).lessons[-1:]
+    lessons = learned.with_exemplars("pit", finished(keeping(store(disk).blobs, [sample], learned))).lessons[-1:]
     again = finished(guiding.guided(lessons, space, lambda d: Details(), {}))
     assert (again[0].exemplars[0].rows == sample.exemplar.rows).all()

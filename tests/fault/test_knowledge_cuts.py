@@ -20,12 +20,13 @@ from edge_agent.learning.exemplar import Chunk, Exemplar, Role
 from edge_agent.learning.goodparts import encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
-from edge_agent.learning.raw import example_of, keep
+from edge_agent.learning.raw import example_of, keeping
 from edge_agent.learning.slots import SLOTS, Change, RecipeSlots, Slot, Slots, decode_slots, encode_slots
 from edge_agent.learning.state import Stored
 from edge_agent.learning.stateblobs import StateBlobs
 from edge_agent.learning.store import KnowledgeStore
 from edge_agent.runtime.disk import Disk, save_checked
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk, Files, power_cuts
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
@@ -47,7 +48,7 @@ def store(disk: Disk, bundle: SmallBundle | None = None) -> KnowledgeStore:
 def with_raw(disk: Disk, one: Exemplar, learned: Learned, shade: int) -> Learned:
     """What is known with one more example, whose picture and window are kept."""
     example = Example(one.source, PICTURE + np.uint8(shade), WINDOW * shade, 1000.0)
-    return learned.with_exemplars(one.label, keep(store(disk).blobs, [Sample(one, example)], learned))
+    return learned.with_exemplars(one.label, finished(keeping(store(disk).blobs, [Sample(one, example)], learned)))
 
 
 OLD = taught(GOOD)
@@ -68,7 +69,7 @@ def detailed(disk: Disk, *seeds: int) -> Learned:
         Sample(exemplar(i, "good", roles[i % 2]), Example(str(i), PICTURE + np.uint8(i), WINDOW * i, 1e3), details(i))
         for i in seeds
     ]
-    learned = OLD.with_exemplars("good", keep(store(disk).blobs, samples, OLD))
+    learned = OLD.with_exemplars("good", finished(keeping(store(disk).blobs, samples, OLD)))
     return store(disk).completed(learned)
 
 
@@ -586,14 +587,16 @@ def test_a_lesson_after_an_older_release_survives_every_cut() -> None:
 def test_pictures_are_kept_until_their_class_has_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = FakeDisk()
     examples = [Example(f"{i}", PICTURE + np.uint8(i)) for i in range(4)]
-    one = keep(store(disk).blobs, [Sample(exemplar(0), examples[0])], NOTHING)[0].raw_bytes
+    one = finished(keeping(store(disk).blobs, [Sample(exemplar(0), examples[0])], NOTHING))[0].raw_bytes
     monkeypatch.setattr("edge_agent.learning.raw.MAX_RAW_BYTES", int(2.5 * one))
     roles = [Role.FIT, Role.RING, Role.GOLDEN]
     for role in roles:
-        kept = keep(store(disk).blobs, [Sample(exemplar(i, role=role), e) for i, e in enumerate(examples)], NOTHING)
+        kept = finished(
+            keeping(store(disk).blobs, [Sample(exemplar(i, role=role), e) for i, e in enumerate(examples)], NOTHING)
+        )
         assert [bool(e.picture) for e in kept] == [True, True, False, False]
     learned = taught((replace(exemplar(7), raw_bytes=2 * one),))
-    (kept,) = keep(store(disk).blobs, [Sample(exemplar(0), examples[0])], learned)
+    (kept,) = finished(keeping(store(disk).blobs, [Sample(exemplar(0), examples[0])], learned))
 
     assert (kept.picture, kept.window, kept.raw_bytes) == ("", "", 0)
     assert example_of(store(disk).blobs, kept) is None

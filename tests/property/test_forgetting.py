@@ -18,7 +18,8 @@ from edge_agent.learning.blobs import Blobs
 from edge_agent.learning.exemplar import Exemplar
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson, Sample
-from edge_agent.learning.raw import keep
+from edge_agent.learning.raw import keeping
+from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk
 
 Taught = tuple[str, bool, range]
@@ -77,7 +78,7 @@ def keeps_details_of_the_first(blobs: Blobs, samples: Sequence[Sample], learned:
     room = 3 - sum(bool(exemplar.details) for exemplar in learned.exemplars)
     return [
         replace(exemplar, details=exemplar.details if n < room else "")
-        for n, exemplar in enumerate(keep(blobs, samples, learned))
+        for n, exemplar in enumerate(finished(keeping(blobs, samples, learned)))
     ]
 
 

@@ -19,10 +19,12 @@ from edge_agent.config import Config, RecipeConfig
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.holdings import Holdings
 from edge_agent.learning.example import Example, pack
+from edge_agent.learning.proof import State
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
 from edge_agent.ledger import Reader, Receipt
 from edge_agent.product import Product
 from edge_agent.runtime import priority
+from edge_agent.runtime.steps import Steps
 from edge_agent.verbs import adopt as adoptwork
 from models.castings import CastingLine
 
@@ -149,8 +151,12 @@ def test_what_makes_no_sense_is_refused_and_writes_nothing(
 
 
 def proving(monkeypatch: pytest.MonkeyPatch, change: Callable[[ProofSheet], ProofSheet]) -> None:
-    prove: Any = adoptwork.prove
-    monkeypatch.setattr(adoptwork, "prove", lambda *states, **more: change(prove(*states, **more)))
+    prove = adoptwork.prove
+
+    def changed(*states: State, **more: Any) -> Steps[ProofSheet]:
+        return change((yield from prove(*states, **more)))
+
+    monkeypatch.setattr(adoptwork, "prove", changed)
 
 
 def test_a_refused_sheet_is_overruled_only_by_name_and_on_record(

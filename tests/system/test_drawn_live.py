@@ -15,6 +15,7 @@ from edge_agent.learning.draw import GROUP
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.records import Embedding, Modality, Part
+from edge_agent.runtime.steps import finished
 from edge_agent.sources.simline import SimLine
 from edge_agent.station import Station
 from models.castings import CastingLine
@@ -44,7 +45,7 @@ def teach_good(config: Config) -> None:
             noise = np.random.default_rng(lesson.done)
             raw = {b.modality: 1.0 + 0.1 * noise.normal(size=b.stop - b.start) for b in blocks}
             lesson.take(Embedding(quantise(assemble(blocks, raw)), frozenset(Modality)))
-        station.lessons.learn(lesson, "ann")
+        finished(station.lessons.learn(lesson, "ann"))
 
 
 def first_group(folder: Path, series: str) -> list[Part]:
@@ -64,7 +65,7 @@ def test_words_on_drawn_parts_move_the_limit_of_a_running_station_and_show_in_it
         parts = first_group(tmp_path, before["series"])
         for part in parts:
             api.call(socket, "label", {"part": part.id, "label": "good", "who": "ann"})
-        wait_until(lambda: agent.inspector.in_use.judge.promise().held_out > HELD_OUT)
+        wait_until(lambda: agent.inspector.in_use.judge.promise().held_out == HELD_OUT + GROUP)
         after = api.call(socket, "status")
 
     assert before["promise"]["held_out"] == HELD_OUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import threading
@@ -22,7 +23,10 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
+from edge_agent.lessons import Lessons
 from edge_agent.records import Frame, VibrationWindow
+from edge_agent.runtime.steps import Steps, finished
+from edge_agent.verbs.watched import call_watched
 from models.castings import CastingLine
 
 pytestmark = pytest.mark.system
@@ -148,7 +152,7 @@ def test_a_sheet_is_of_the_change_that_waits_and_of_no_other(state_dir: Path) ->
         assert first.proof.digest_after == second.proof.digest_after
         assert [recall.slug for recall in first.proof.golden] == ["pit"]
         assert [recall.slug for recall in second.proof.golden] == ["good"]
-        assert station.lessons.sheet() is second.proof
+        assert finished(station.lessons.sheet()) is second.proof
 
 
 def test_what_could_not_be_promoted_is_refused_before_anything_is_encoded(
@@ -314,3 +318,49 @@ def test_the_verbs_from_examples_to_a_page_and_back(
     assert "no station runs" in capsys.readouterr().err
     assert typed("teach", "pit", "--part", "1", *where) == 1
     assert "there is no part 1" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A terminal that can be read."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "examples"),
+    [("teach", {"label": "scratch", "who": "Anna"}, [("scratch", 1)]), ("forget", {"what": "pit", "who": "Anna"}, [])],
+)
+def test_a_bar_shows_how_far_the_running_station_is(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch, verb: str, arguments: dict[str, str], examples: list
+) -> None:
+    terminal, seen = Terminal(), threading.Event()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("edge_agent.verbs.watched.PERIOD_S", 0.02)
+    next_variant, forget = Lesson.next_variant, Lessons.forget
+
+    def held(lesson: Lesson) -> Example | None:
+        if lesson.done == 4:
+            seen.wait(120.0)
+        return next_variant(lesson)
+
+    def in_parts(lessons: Lessons, what: str, who: str) -> Steps[object]:
+        while not seen.is_set():
+            yield 4, 8
+        return (yield from forget(lessons, what, who))
+
+    monkeypatch.setattr(Lesson, "next_variant", held)
+    monkeypatch.setattr(Lessons, "forget", in_parts)
+    body = pack([example(truth, i) for truth, count in examples for i in range(count)]) if examples else b""
+    with running(config(state_dir)) as (agent, socket):
+        before = {one.slug for one in agent.station.lessons.classes()}
+        asking = threading.Thread(target=call_watched, args=(socket, verb, arguments, body), kwargs={"title": "so far"})
+        asking.start()
+        try:
+            wait_until(lambda: "so far" in terminal.getvalue() and " 50%" in terminal.getvalue())
+        finally:
+            seen.set()
+            asking.join()
+        waits, left = agent.station.recipe.candidate, {one.slug for one in agent.station.lessons.classes()}
+    assert (waits is not None, before - left) == ((True, set()) if verb == "teach" else (False, {"pit"}))

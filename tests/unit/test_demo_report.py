@@ -24,6 +24,7 @@ from edge_agent.learning.proof.sheet import Refusal
 from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
+from edge_agent.runtime.steps import Paused, Steps
 from edge_agent.teacher import Plan
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
@@ -58,7 +59,10 @@ class Station:
     def do_chores(self) -> None:
         while self.chores:
             chore = self.chores.pop()
-            chore.then(chore.run() if self.proposed else ["an example"])
+            made = chore.run() if self.proposed else ["an example"]
+            while isinstance(made, Paused):
+                made = chore.run()
+            chore.then(made)
 
     def stats(self) -> Any:
         return self
@@ -85,7 +89,8 @@ class Station:
         self.proposed = result is None
         done(result or Proposal(taught, SHEET))
 
-    def promote(self, who: str) -> tuple[str, list[str]]:
+    def promote(self, who: str) -> Steps[tuple[str, list[str]]]:
+        yield None
         self.said.append(f"promoted by {who}")
         return "changed", ["row"]
 

@@ -22,6 +22,7 @@ from edge_agent.learning.proof.shift import Judging, rejudge
 from edge_agent.learning.proof.witness import Witness
 from edge_agent.proportion import Proportion, wilson
 from edge_agent.records import Part
+from edge_agent.runtime.steps import Steps
 from models.head import Prior
 
 MAX_ASKED: Final = 200
@@ -70,9 +71,8 @@ def prove(
     occasion: Occasion,
     clock: Callable[[], float],
     older: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> ProofSheet:
-    """Prove a change.
+) -> Steps[ProofSheet]:
+    """Prove a change, in parts of some 10 ms which say how many samples of how many have been asked about.
 
     Args:
         before: what is known.
@@ -83,7 +83,6 @@ def prove(
         occasion: what the sheet is about.
         clock: tells monotonic time [s].
         older: past parts of the shift that came before `parts` and are not given.
-        progress: hears how many samples of how many have been asked about; what it raises ends the work.
 
     Returns:
         The sheet, with the decision.
@@ -104,11 +103,13 @@ def prove(
     asked = {slug: _chosen(_of(slug, kept)) for slug in slugs}
     examined = [sample for slug in slugs for sample in _drawn(_of(slug, fresh), MAX_ASKED)]
     proofs = [*golden, *(sample for slug in slugs for sample in asked[slug])]
-    _ask([*proofs, *examined, *taken], old, new, progress)
+    answered = yield from _asking([*proofs, *examined, *taken], old, new)
     guarded = (normal, *sorted(set(protected) - {normal}))
-    shown = [_shown(sample, old, new) for sample in examined]
-    suspects = _suspects(examined, asked, old, new)
-    lost = [example for sample in proofs if _is_lost(example := _shown(sample, old, new))]
+    shown = [answered[sample.id] for sample in examined]
+    suspects = yield from _suspects(examined, asked, old, new)
+    lost = [example for sample in proofs if _is_lost(example := answered[sample.id])]
+    taught = [*before.learned.exemplars, *samples]
+    shift = yield from rejudge(parts, before.judge, after.judge, taught, normal, older)
     sheet = ProofSheet(
         occasion=occasion,
         bundle_before=old.knowledge.bundle_digest,
@@ -128,7 +129,7 @@ def prove(
         suspects=tuple(suspects[:MAX_SHOWN]),
         suspects_more=len(suspects[MAX_SHOWN:]),
         lost=tuple(sorted(lost, key=lambda example: example.label not in guarded)[:MAX_LOST]),
-        shift=rejudge(parts, before.judge, after.judge, [*before.learned.exemplars, *samples], normal, older),
+        shift=shift,
         refused=(),
         remarks=(),
         took_s=0.0,
@@ -137,12 +138,13 @@ def prove(
     return replace(sheet, refused=refusals(sheet), remarks=remarks(sheet), took_s=clock() - started_s)
 
 
-def _ask(samples: Sequence[Exemplar], old: Witness, new: Witness, progress: Callable[[int, int], None]) -> None:
-    """Have both witnesses answer, who remember what they said."""
+def _asking(samples: Sequence[Exemplar], old: Witness, new: Witness) -> Steps[dict[str, Shown]]:
+    """Have both witnesses answer, who remember what they said; give the answers by the ids of the samples."""
+    answered = {}
     for done, sample in enumerate(samples, start=1):
-        old.call(sample)
-        new.call(sample)
-        progress(done, len(samples))
+        answered[sample.id] = _shown(sample, old, new)
+        yield done, len(samples)
+    return answered
 
 
 def _is_fresh(sample: Exemplar, old: Witness) -> bool:
@@ -227,7 +229,7 @@ def _is_lost(example: Shown) -> bool:
 
 def _suspects(
     examined: Sequence[Exemplar], asked: Mapping[str, Sequence[Exemplar]], old: Witness, new: Witness
-) -> list[Suspect]:
+) -> Steps[list[Suspect]]:
     """Give the new examples that are called something else; those that harm their class come first."""
     doubtful = [
         (call.probability, sample)
@@ -235,14 +237,19 @@ def _suspects(
         if (call := new.call(sample)) is not None and call.label != sample.label
     ]
     doubtful.sort(key=lambda one: -one[0])
-    suspects = [_suspect(sample, asked[sample.label], old, new) for _, sample in doubtful[:MAX_SUSPECTS]]
+    suspects = []
+    for _, sample in doubtful[:MAX_SUSPECTS]:
+        suspects.append((yield from _suspect(sample, asked[sample.label], old, new)))
     suspects.sort(key=lambda suspect: suspect.right_with - suspect.right_without)
     return suspects + [Suspect(_shown(sample, old, new)) for _, sample in doubtful[MAX_SUSPECTS:]]
 
 
-def _suspect(sample: Exemplar, of_class: Sequence[Exemplar], old: Witness, new: Witness) -> Suspect:
+def _suspect(sample: Exemplar, of_class: Sequence[Exemplar], old: Witness, new: Witness) -> Steps[Suspect]:
     others = _drawn([other for other in of_class if other.id != sample.id], MAX_OTHERS)
-    answers = [(new.call(other), new.call(other, without=sample)) for other in others]
+    answers = []
+    for other in others:
+        answers.append((new.call(other), new.call(other, without=sample)))
+        yield None
     right = [(a.label == sample.label, b.label == sample.label) for a, b in answers if a is not None and b is not None]
     return Suspect(_shown(sample, old, new), len(right), sum(a for a, _ in right), sum(b for _, b in right))
 

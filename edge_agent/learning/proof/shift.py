@@ -13,11 +13,15 @@ from typing import Final
 from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.proof.sheet import PartChange, Rejudged, Renamed
 from edge_agent.records import Embedding, Outcome, Part, Verdict
+from edge_agent.runtime.steps import Steps
 
 Judging = Callable[[Embedding], Verdict]
 
 MAX_PARTS: Final = 5000
 """The newest parts that are judged again, which takes a second: a shift at 10 parts/min, 17 minutes at 5 parts/s."""
+
+PART: Final = 32
+"""Parts that are judged again before something else is let in."""
 
 MAX_CHANGES: Final = 50
 """Changed parts that a sheet lists; the rest is counted."""
@@ -38,8 +42,8 @@ def rejudge(
     older: int = 0,
     *,
     by_embedding: bool = False,
-) -> Rejudged | None:
-    """Judge parts again.
+) -> Steps[Rejudged | None]:
+    """Judge parts again, in parts of the work of some 10 ms.
 
     Args:
         parts: past parts, oldest first.
@@ -65,9 +69,9 @@ def rejudge(
     table = {first: dict.fromkeys(ANSWERS, 0) for first in ANSWERS}
     changes: list[PartChange] = []
     renamed = Counter[tuple[str | None, str | None]]()
-    for part, stored_embedding in asked:
-        embedding = replace(stored_embedding, anomaly=None) if by_embedding else stored_embedding
-        first, then = before(embedding), after(embedding)
+    embeddings = [replace(e, anomaly=None) if by_embedding else e for _, e in asked]
+    answers = yield from _answers(embeddings, before, after)
+    for (part, _), (first, then) in zip(asked, answers, strict=True):
         table[first.outcome][then.outcome] += 1
         if first.outcome is not then.outcome:
             changes.append(_change(part, first, then, normal))
@@ -90,6 +94,15 @@ def rejudge(
         renamed=tuple(Renamed(*labels, parts) for labels, parts in renamed.most_common(MAX_RENAMED)),
         by_embedding=by_embedding,
     )
+
+
+def _answers(embeddings: Sequence[Embedding], before: Judging, after: Judging) -> Steps[list[tuple[Verdict, Verdict]]]:
+    answers = []
+    for count, embedding in enumerate(embeddings, start=1):
+        answers.append((before(embedding), after(embedding)))
+        if count % PART == 0:
+            yield None
+    return answers
 
 
 def _change(part: Part, before: Verdict, after: Verdict, normal: str) -> PartChange:

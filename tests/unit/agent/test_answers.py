@@ -9,10 +9,12 @@ import pytest
 
 from edge_agent.agent.answers import Answers
 from edge_agent.commands.arguments import ForgetArguments, TeachArguments, UndoArguments
-from edge_agent.errors import BadData
+from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example, pack
+from edge_agent.learning.stage import Stage
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Paused, Steps
+from edge_agent.teacher import Plan, Teacher
 
 
 def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:
@@ -45,7 +47,9 @@ def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_th
     chores: list[Chore] = []
     answered: list[object] = []
     product = SimpleNamespace(name="rings")
-    teacher = SimpleNamespace(apply=lambda of, made: (of.name, made), changing=None)
+    known = SimpleNamespace(recipe=SimpleNamespace(candidate=None))
+    teacher = Teacher(known, *[SimpleNamespace()] * 4)  # type: ignore[arg-type]
+    teacher.apply = lambda of, made: (of.name, made)  # type: ignore[method-assign, assignment]
     agent = SimpleNamespace(
         holdings=SimpleNamespace(lessons=SimpleNamespace(**{name: changing}), products=SimpleNamespace(in_use=product)),
         teacher=teacher,
@@ -62,6 +66,36 @@ def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_th
         assert teacher.changing == seen
     chore.then(chore.run())
     assert answered == [("rings", f"{about} ann done".lstrip())] and teacher.changing is None
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["done", "too much to do"])
+def test_a_lesson_is_not_proposed_while_something_is_forgotten_nor_the_other_way_round(taken: bool) -> None:
+    chores: list[Chore] = []
+    failed: list[Exception] = []
+    background = SimpleNamespace(submit=lambda chore: chores.append(chore) or taken)
+    station = SimpleNamespace(
+        recipe=SimpleNamespace(candidate=None),
+        products=SimpleNamespace(in_use=None),
+        lessons=SimpleNamespace(forget=lambda *said: iter([None])),
+    )
+    teacher = Teacher(station, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
+    agent = SimpleNamespace(station=station, teacher=teacher, background=background)
+    encoded = SimpleNamespace(done=8, total=8)
+    teacher.begin(SimpleNamespace(lessons=station.lessons), encoded, Plan("pit", "ann"), failed.append, 0.0)  # type: ignore[arg-type]
+    request = SimpleNamespace(arguments=ForgetArguments("pit", "bob"), failed=failed.append)
+
+    Answers(agent).handlers["forget"](request, 0.0)  # type: ignore[arg-type]
+    if taken:
+        (forgetting,) = chores
+        assert teacher.step(4.0) > 4.0 and teacher.stage is Stage.COLLECTING and len(chores) == 1
+        forgetting.then(BadData("nothing was learned that is called pit", hint=""))
+    assert len(failed) == 1
+    teacher.step(5.0)
+
+    assert len(chores) == 2 and teacher.stage is Stage.PROPOSING
+    with pytest.raises(Unavailable, match="a lesson is being proven"):
+        Answers(agent).handlers["forget"](request, 0.0)  # type: ignore[arg-type]
+    assert len(chores) == 2
 
 
 def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> None:

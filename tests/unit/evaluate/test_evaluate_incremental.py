@@ -46,7 +46,7 @@ def head_of(data: Encoded, classes: tuple[int, ...]) -> Head:
     for i in classes:
         for sample in data.shots[i]:
             knowledge = knowledge.learn(f"c{i:03d}", sample)
-    return knowledge.head(PRIOR, normal="")
+    return knowledge.kinds(PRIOR, normal="")
 
 
 def recall(head: Head, data: Encoded, i: int, among: tuple[int, ...]) -> float:

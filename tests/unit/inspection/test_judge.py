@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from edge_agent.records import Anomaly, Details, Embedding, Modality, Outcome, V
 from models import Knowledge
 from models.bnk import Normality
 from models.embedding import dequantise, quantise
-from models.head import Prior
+from models.head import Head, Prior
 from models.manifest import Block
 from models.normality import Heard, Seen
+from models.strength import MULTIPLES
 
 D = 8
 BLOCKS = (Block("image", 0, 4, 0.5, "a"), Block("vibration", 4, 8, 0.5, "b"))
@@ -373,3 +375,24 @@ def test_details_are_weighed_where_most_held_out_parts_have_them(known: int, out
 
     assert knows.judge(with_details(rows(1, seed=5)[0], details(7, flaw=1.0))).outcome is outcome
     assert knows.promise().held_out == (200 if outcome is Outcome.OK else known)
+
+
+def test_defects_are_named_by_what_tells_kinds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    defects = [embedding(rows(1, slug, seed=7)[0]) for slug in ("scratch", "crack")]
+    assert [judge(("scratch", "crack")).judge(one).label for one in defects] == ["scratch", "crack"]
+    kinds = Knowledge.kinds
+
+    def swapped(*arguments: Any) -> Head:
+        return replace(kinds(*arguments), classes=("scratch", "crack"))
+
+    monkeypatch.setattr(Knowledge, "kinds", swapped)
+    knows = judge(("scratch", "crack"))
+
+    assert [knows.judge(one).label for one in defects] == ["crack", "scratch"]
+    assert [knows.judge(one).outcome for one in defects] == [Outcome.NG, Outcome.NG]
+    assert all(knows.judge(embedding(row)).outcome is Outcome.OK for row in rows(3, seed=9))
+
+
+def test_the_strength_of_the_prior_is_told_where_a_defect_was_taught() -> None:
+    assert judge().strength is None
+    assert judge(("scratch", "crack")).strength in (20.0 * multiple for multiple in MULTIPLES)

@@ -28,6 +28,7 @@ from edge_agent.learning.learned import Learned
 from edge_agent.learning.proof import comparison as proof
 from edge_agent.learning.proof.sheet import Count, ProofSheet, Recall
 from edge_agent.learning.proof.witness import Witness
+from edge_agent.runtime.steps import finished
 from models import Knowledge
 from models.embedding import dequantise
 from models.head import Head
@@ -272,14 +273,16 @@ def test_progress_is_told_and_can_end_the_work() -> None:
 
     states = [proof.State(learned(known), PRIOR, ok) for known in (line(), [*line(), *several("scratch", 2)])]
     with pytest.raises(KeyboardInterrupt):
-        proof.prove(
-            *states,
-            normal="good",
-            protected=(),
-            parts=(),
-            occasion=whole_sheet().occasion,
-            clock=lambda: 0.0,
-            progress=hear,
+        finished(
+            proof.prove(
+                *states,
+                normal="good",
+                protected=(),
+                parts=(),
+                occasion=whole_sheet().occasion,
+                clock=lambda: 0.0,
+            ),
+            hear,
         )
 
     assert heard == [(1, 40), (2, 40), (3, 40)]

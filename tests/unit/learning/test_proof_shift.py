@@ -11,6 +11,7 @@ from edge_agent.learning.proof import shift as proof_shift
 from edge_agent.learning.proof.sheet import PartChange, Rejudged, Renamed
 from edge_agent.learning.proof.shift import Judging, rejudge
 from edge_agent.records import Embedding, Outcome, Verdict
+from edge_agent.runtime.steps import finished
 
 OK, NG, UNSURE = Outcome.OK, Outcome.NG, Outcome.UNSURE
 
@@ -27,7 +28,7 @@ def answers(*outcomes: Outcome, labels: str = "") -> Judging:
 
 def judged(before: Judging, after: Judging, count: int, persons: dict[int, str] | None = None) -> Rejudged:
     parts = [part(number, person=(persons or {}).get(number)) for number in range(count)]
-    shift = rejudge(parts, before, after, [], "good")
+    shift = finished(rejudge(parts, before, after, [], "good"))
     assert shift is not None
     return shift
 
@@ -101,14 +102,14 @@ def test_a_part_that_was_taught_is_left_aside_by_its_embedding_and_by_its_pictur
     def judge(embedding: Embedding) -> Verdict:
         return Verdict(OK)
 
-    shift = rejudge(parts, judge, judge, [taught, pictured, golden], "good")
+    shift = finished(rejudge(parts, judge, judge, [taught, pictured, golden], "good"))
 
     assert shift is not None
     assert (shift.parts, shift.examples) == (2, 2)
 
 
 def test_parts_without_a_picture_are_not_taken_for_each_other() -> None:
-    shift = rejudge([part(0)], answers(OK), answers(OK), [exemplar("pit", 1, picture="")], "good")
+    shift = finished(rejudge([part(0)], answers(OK), answers(OK), [exemplar("pit", 1, picture="")], "good"))
 
     assert shift is not None
     assert shift.examples == 0
@@ -118,8 +119,8 @@ def test_parts_of_which_nothing_is_stored_are_left_aside_and_counted() -> None:
     empty = part(1)
     object.__setattr__(empty, "embedding", None)
 
-    assert rejudge([empty], answers(), answers(), [], "good") is None
-    shift = rejudge([empty, part(0)], answers(OK), answers(OK), [], "good")
+    assert finished(rejudge([empty], answers(), answers(), [], "good")) is None
+    shift = finished(rejudge([empty, part(0)], answers(OK), answers(OK), [], "good"))
     assert shift is not None
     assert (shift.parts, shift.unstored) == (1, 1)
 
@@ -142,7 +143,7 @@ def test_both_judges_get_the_very_same_embedding() -> None:
         seen.append(embedding.q)
         return Verdict(OK)
 
-    rejudge([part(7)], judge, judge, [], "good")
+    finished(rejudge([part(7)], judge, judge, [], "good"))
 
     assert len(seen) == 2
     assert seen[0] is seen[1]

@@ -162,7 +162,7 @@ def test_a_class_of_few_samples_holds_its_own_against_one_of_many() -> None:
     head = knowledge.head(prior)
     z = dequantise(np.stack([part("pit") for _ in range(200)]))
     good = dequantise(np.stack([part("good") for _ in range(200)]))
-    plain = Head(head.classes, head.modalities, head.dims, _measured(knowledge), np.ones((2, d)), head.whitening)
+    plain = Head(head.classes, head.modalities, head.dims, _measured(knowledge), np.ones((2, d)), head.whitening, 0.0)
 
     found = (head.probabilities(z).argmax(axis=1) == head.classes.index("pit")).mean()
     assert found > 0.98

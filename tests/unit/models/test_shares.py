@@ -201,7 +201,7 @@ def test_the_margin_that_matters() -> None:
 
 def test_where_only_good_is_known_the_distance_to_it_matters() -> None:
     head = drawn_head(np.random.default_rng(15))
-    alone = type(head)(("good",), head.modalities, head.dims, head.means[:1], head.inflation[:1], head.whitening)
+    alone = type(head)(("good",), head.modalities, head.dims, head.means[:1], head.inflation[:1], head.whitening, 1.0)
     margin = margin_of(alone, np.zeros(8), "good")
 
     assert (margin.label, margin.against) == (None, "good")

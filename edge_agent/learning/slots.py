@@ -215,7 +215,7 @@ class _Slots1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def nothing_waits() -> BadData:
     """Give the refusal where a candidate is wanted and there is none."""
-    return BadData("no change is waiting to be promoted", hint="teach something first")
+    return BadData("no change is waiting to be promoted", hint="teach something first: edge-agent teach CLASS FOLDER")
 
 
 def decode_slots(body: bytes) -> Slots:

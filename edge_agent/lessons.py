@@ -20,7 +20,7 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.lot import Batches
 from edge_agent.learning.outcome import Changed, ClassKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
-from edge_agent.learning.slots import BundleName
+from edge_agent.learning.slots import BundleName, nothing_waits
 from edge_agent.ledger import Reader, Teaching
 from edge_agent.recipe import Recipe
 from edge_agent.records import Part
@@ -265,9 +265,7 @@ class Lessons:
     def _waiting(self) -> Known:
         candidate = self._recipe.candidate
         if candidate is None:
-            raise BadData(
-                "no change is waiting to be promoted", hint="teach something first: edge-agent teach CLASS FOLDER"
-            )
+            raise nothing_waits()
         return candidate
 
     def _last_shift(self, candidate: Known) -> Steps[tuple[list[Part], int]]:

@@ -79,7 +79,7 @@ def test_a_lesson_is_not_proposed_while_something_is_forgotten_nor_the_other_way
         lessons=SimpleNamespace(forget=lambda *said: iter([None])),
     )
     teacher = Teacher(station, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
-    agent = SimpleNamespace(station=station, teacher=teacher, background=background)
+    agent = SimpleNamespace(holdings=station, teacher=teacher, background=background)
     encoded = SimpleNamespace(done=8, total=8)
     teacher.begin(SimpleNamespace(lessons=station.lessons), encoded, Plan("pit", "ann"), failed.append, 0.0)  # type: ignore[arg-type]
     request = SimpleNamespace(arguments=ForgetArguments("pit", "bob"), failed=failed.append)

@@ -16,6 +16,7 @@ from edge_agent.agent.placed import has_room, ways_of
 from edge_agent.agent.prover import Prover
 from edge_agent.agent.selfanswers import StationAround
 from edge_agent.agent.statements import Statements
+from edge_agent.agent.teacher import Teacher
 from edge_agent.api import Access, ApiServer
 from edge_agent.commands import Privilege
 from edge_agent.config import Config
@@ -43,7 +44,6 @@ from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
 from edge_agent.sources.feed import Supply
-from edge_agent.teacher import Teacher
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.courier import Hearers
 from edge_agent.uplink.message import Door

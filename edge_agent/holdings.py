@@ -17,9 +17,9 @@ from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger import Committed, EvidenceStore, LedgerWriter, Pictured, Reader, Word, WordKind, keep
 from edge_agent.ledger.items import Receipt
 from edge_agent.ledger.recorder import Recorder
-from edge_agent.lessons import Lessons
-from edge_agent.product import Product, Products
-from edge_agent.recipe import Recipe
+from edge_agent.product.lessons import Lessons
+from edge_agent.product.product import Product, Products
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Event, Frame, Part, VibrationWindow
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.disk import Missing, RealDisk

@@ -16,8 +16,8 @@ from edge_agent.learning.example import Example
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal, Taught
 from edge_agent.ledger import Committed, Item, Reader, Rejected, Teaching
-from edge_agent.lessons import Lessons
-from edge_agent.recipe import Recipe
+from edge_agent.product.lessons import Lessons
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Embedding, Frame, Modality, Part, Times, Trigger, VibrationWindow
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.steps import finished

@@ -14,6 +14,7 @@ from typing import Final
 from edge_agent.agent.health import Memory
 from edge_agent.agent.line import Line
 from edge_agent.agent.status import Status, Trouble
+from edge_agent.agent.teacher import Teacher
 from edge_agent.agent.troubles import troubles_of
 from edge_agent.api import ApiServer
 from edge_agent.desired import Wishes
@@ -37,7 +38,6 @@ from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.timetable import Timetable
 from edge_agent.sources.source import Position
-from edge_agent.teacher import Teacher
 from edge_agent.trust.keys import Trust
 from edge_agent.uplink.message import Inbound, Outgoing
 from edge_agent.uplink.uplink import Uplink

@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.agent.agent import Agent
 from edge_agent.agent.selfanswers import SelfAnswers
 from edge_agent.agent.status import Drawn, Status, Trouble, drawn_of
+from edge_agent.agent.teacher import Plan
 from edge_agent.api import Handler, Request
 from edge_agent.commands.arguments import (
     CancelArguments,
@@ -39,7 +40,6 @@ from edge_agent.records import Embedding
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Done, Steps, in_parts
 from edge_agent.scheduler.job import Job
-from edge_agent.teacher import Plan
 
 LATENCY_PARTS = 1000
 """How many of the last parts the latencies in `status` are of."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge_agent.agent import Agent
+from edge_agent.agent.teacher import Plan
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example
 from edge_agent.learning.outcome import Changed, Proposal
@@ -18,7 +19,6 @@ from edge_agent.ledger import Teaching
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.steps import in_parts
-from edge_agent.teacher import Plan
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
 SHOTS: Final = 5

@@ -20,8 +20,8 @@ from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
 from edge_agent.ledger import EvidenceStore, Reader
-from edge_agent.product import named_in_use
-from edge_agent.recipe import Recipe
+from edge_agent.product.product import named_in_use
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.disk import UntouchedDisk
 from models.waveform import Waveform

@@ -15,7 +15,6 @@ from edge_agent.commands.arguments import UndoArguments
 from edge_agent.config import Config
 from edge_agent.errors import BadData, ConfigError
 from edge_agent.inspection.encode import Encoder
-from edge_agent.known import bundle_for
 from edge_agent.learning.carried import CarriedFolder
 from edge_agent.learning.carry import SAID, Carried, carry
 from edge_agent.learning.example import Example
@@ -24,6 +23,7 @@ from edge_agent.learning.outcome import Adopted
 from edge_agent.learning.proof import Occasion, ProofSheet, State, prove
 from edge_agent.learning.slots import BundleName, Change
 from edge_agent.partview.onlooker import Onlooker
+from edge_agent.product.known import bundle_for
 from edge_agent.records import Embedding, Verdict
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk

@@ -14,7 +14,7 @@ from edge_agent.inspection.encode import Encoder
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
-from edge_agent.recipe import Recipe
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Verdict
 from edge_agent.runtime.disk import UntouchedDisk
 from edge_agent.sources.imagehealth import picture_faults

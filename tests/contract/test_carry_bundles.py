@@ -17,7 +17,7 @@ from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.slots import Change
-from edge_agent.recipe import Recipe
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Embedding
 from edge_agent.runtime.steps import finished
 from edge_agent.testing.disk import FakeDisk

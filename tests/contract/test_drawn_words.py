@@ -17,7 +17,7 @@ from edge_agent.learning.example import Example
 from edge_agent.ledger import Reader
 from edge_agent.ledger.batch import Batch
 from edge_agent.ledger.store import Store
-from edge_agent.lessons import Lessons
+from edge_agent.product.lessons import Lessons
 from edge_agent.records import Embedding, Frame, Modality, Outcome, Part
 from edge_agent.runtime.steps import finished
 from edge_agent.station import Station

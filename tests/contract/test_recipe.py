@@ -9,11 +9,11 @@ import pytest
 
 from edge_agent.config import ImageHealthConfig, RecipeConfig
 from edge_agent.errors import BadData, Unavailable
-from edge_agent.known import Turn
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Role
 from edge_agent.learning.lesson import Lesson
-from edge_agent.recipe import Recipe
+from edge_agent.product.known import Turn
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Embedding, Modality, Outcome
 from edge_agent.runtime.steps import Steps, finished
 from edge_agent.testing.disk import FakeDisk

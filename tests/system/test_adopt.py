@@ -22,7 +22,7 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.proof import State
 from edge_agent.learning.proof.sheet import ProofSheet, Refusal
 from edge_agent.ledger import Reader, Receipt
-from edge_agent.product import Product
+from edge_agent.product.product import Product
 from edge_agent.runtime import priority
 from edge_agent.runtime.steps import Steps
 from edge_agent.verbs import adopt as adoptwork

@@ -23,7 +23,7 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
-from edge_agent.lessons import Lessons
+from edge_agent.product.lessons import Lessons
 from edge_agent.records import Frame, VibrationWindow
 from edge_agent.runtime.steps import Steps, finished
 from edge_agent.verbs.watched import call_watched
@@ -170,7 +170,7 @@ def test_what_could_not_be_promoted_is_refused_before_anything_is_encoded(
 def test_the_sheet_judges_the_newest_parts_again_and_counts_the_older_ones(
     state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.lessons.MAX_PARTS", 3)
+    monkeypatch.setattr("edge_agent.product.lessons.MAX_PARTS", 3)
     with Station(config(state_dir)) as station:
         for i in range(5):
             casting = LINE.example("good", 600 + i)

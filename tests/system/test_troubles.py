@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.agent.teacher import Plan
 from edge_agent.app import build
 from edge_agent.config import Config
 from edge_agent.errors import DeviceFault, Unavailable
@@ -22,7 +23,6 @@ from edge_agent.ledger.store import Store
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.background import Chore
 from edge_agent.sources.simline import SimLine
-from edge_agent.teacher import Plan
 from models.castings import CastingLine
 from tests.running_station import turning, wait_until
 
@@ -160,7 +160,7 @@ def test_a_lesson_for_a_dead_device_is_given_up_and_said(tmp_path: Path, monkeyp
         raise DeviceFault("no such device", hint="plug it in")
 
     monkeypatch.setattr(Encoder, "at_spots", dead)
-    monkeypatch.setattr("edge_agent.teacher.GIVE_UP_S", 0.5)
+    monkeypatch.setattr("edge_agent.agent.teacher.GIVE_UP_S", 0.5)
     results: list[object] = []
     casting = CastingLine(4).example("pit", 0)
     with running(tmp_path, []) as agent:

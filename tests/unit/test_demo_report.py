@@ -12,6 +12,7 @@ import pytest
 from proof_states import several, sheet_of
 from rich.console import Console
 
+from edge_agent.agent.teacher import Plan
 from edge_agent.demo import lesson_plan
 from edge_agent.demo.lesson_plan import Tray
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
@@ -25,7 +26,6 @@ from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.steps import Paused, Steps
-from edge_agent.teacher import Plan
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from edge_agent.agent.answers import Answers
+from edge_agent.agent.teacher import Plan, Teacher
 from edge_agent.commands.arguments import ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.stage import Stage
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Paused, Steps
-from edge_agent.teacher import Plan, Teacher
 
 
 def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:

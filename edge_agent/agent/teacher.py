@@ -19,7 +19,7 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.outcome import Changed, Proposal
 from edge_agent.learning.stage import Stage, Step, following
 from edge_agent.ledger import Teaching
-from edge_agent.product import Product
+from edge_agent.product.product import Product
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER

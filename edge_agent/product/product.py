@@ -12,8 +12,8 @@ from edge_agent.config.file import load_recipes
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.learning.draw import Drawing, good_among
 from edge_agent.ledger import Reader
-from edge_agent.lessons import Lessons
-from edge_agent.recipe import Recipe
+from edge_agent.product.lessons import Lessons
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.disk import Disk, Missing, load_checked, save_checked

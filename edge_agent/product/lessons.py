@@ -13,7 +13,6 @@ from typing import Final
 
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unsafe
-from edge_agent.known import Known, Turn, classes_of
 from edge_agent.learning.example import Example
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import Lesson
@@ -22,7 +21,8 @@ from edge_agent.learning.outcome import Changed, ClassKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
 from edge_agent.learning.slots import BundleName, nothing_waits
 from edge_agent.ledger import Reader, Teaching
-from edge_agent.recipe import Recipe
+from edge_agent.product.known import Known, Turn, classes_of
+from edge_agent.product.recipe import Recipe
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.steps import Steps

@@ -15,7 +15,6 @@ from edge_agent.config import RecipeConfig
 from edge_agent.errors import BadData, StateDamaged
 from edge_agent.inspection.joint import HeldOut
 from edge_agent.inspection.judge import Judge
-from edge_agent.known import Known, Turn, bundle_for, held_out
 from edge_agent.learning.crossing import Crossing
 from edge_agent.learning.example import Example
 from edge_agent.learning.exemplar import Exemplar
@@ -26,6 +25,7 @@ from edge_agent.learning.raw import example_of, keeping
 from edge_agent.learning.slots import Change, nothing_waits
 from edge_agent.learning.state import State
 from edge_agent.learning.store import WHO, KnowledgeStore
+from edge_agent.product.known import Known, Turn, bundle_for, held_out
 from edge_agent.records import Embedding
 from edge_agent.runtime.disk import Disk
 from edge_agent.runtime.steps import Steps, finished

@@ -1,0 +1,1 @@
+"""What is inspected, and how: each product with its recipe, what is known for it, and the lessons that change that."""

@@ -43,6 +43,7 @@ class Encoder:
         engines: its loaded parts by role.
         widths: those that compute several pieces together; None where nobody gains by it.
         second: runs the parts that can begin at once side by side; None where that gains nothing.
+        stamp: remembers that all golden vectors came out right; None where nobody does.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class Encoder:
         engines: Mapping[str, Engine],
         widths: Widths | None = None,
         second: SecondThread | None = None,
+        stamp: ProofStamp | None = None,
     ) -> None:
         self._bundle = bundle
         self._engines = engines
         self._widths = widths or Widths(bundle)
         self._second = second
         self._flow = Flow(bundle.manifest)
-        self._golden = GoldenProof(bundle)
+        self._golden = GoldenProof(bundle, stamp)
         self._vouched = False
 
     @classmethod
@@ -77,10 +79,9 @@ class Encoder:
             ConfigError: the bundle does not fit the program.
             DeviceFault: the device cannot run it, or does not reproduce the golden vectors.
         """
-        spot = spot_of(config)
-        encoder = cls.at_spots(bundle, spot, cache)
+        encoder = cls.at_spots(bundle, spot_of(config), cache)
         try:
-            encoder.prove(None if cache is None else ProofStamp.beside(cache, bundle, spot))
+            encoder.prove(quick=True)
         except BaseException:
             encoder.close()
             raise
@@ -116,7 +117,8 @@ class Encoder:
         except BundleRefused as error:
             raise refused(error) from error
         widths = Widths.load(bundle, batches, cache, load)
-        return cls(bundle, engines, widths, _second_thread() if beside else None)
+        stamp = ProofStamp.beside(cache, bundle, spots)
+        return cls(bundle, engines, widths, _second_thread() if beside else None, stamp)
 
     def encode(
         self,
@@ -169,12 +171,11 @@ class Encoder:
         """Why it may not be given as many pieces together as was meant; a sentence each."""
         return self._widths.complaints
 
-    def prove(self, stamp: ProofStamp | None = None) -> int:
+    def prove(self, *, quick: bool = False) -> int:
         """Encode the golden vectors again; of one that was vouched for, the first time, one of them.
 
         Args:
-            stamp: where it is there, some are encoded now and the others left to `prove_one`; else it is put there.
-                None where nobody remembers.
+            quick: where all came out right here before, some are enough for now; the others are left to `prove_one`.
 
         Returns:
             How many it encoded.
@@ -186,11 +187,11 @@ class Encoder:
             self._vouched = False
             self.prove_one()
             return 1
-        return self._golden.prove(self._encoded, stamp)
+        return self._golden.prove(self._encoded, quick=quick)
 
     @property
     def unproven(self) -> int:
-        """How many golden vectors are still left to `prove_one`, after a start with a stamp."""
+        """How many golden vectors are still left to `prove_one`, after a quick proof."""
         return self._golden.left
 
     def prove_together(self) -> frozenset[int]:

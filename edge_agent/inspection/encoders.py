@@ -156,7 +156,11 @@ class Encoders:
                 break
         if last is None:
             raise nothing_loaded()
-        return last.prove_one()
+        left = last.unproven
+        proven = last.prove_one()
+        if left and not last.unproven:
+            give_back_memory()  # what the vectors took
+        return proven
 
     def close(self) -> None:
         """Let all go."""

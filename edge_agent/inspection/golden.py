@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.errors import DeviceFault
+from edge_agent.errors import DeviceFault, EdgeAgentError
 from edge_agent.inspection.proofstamp import ProofStamp
 from edge_agent.records import Modality
 from models import Bundle
@@ -58,49 +58,50 @@ class GoldenProof:
 
     Args:
         bundle: whose golden vectors.
+        stamp: put where all come out right, taken away as soon as one does not; None where nobody remembers.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, stamp: ProofStamp | None = None) -> None:
         self._bundle = bundle
+        self._stamp = stamp
         self._again: Sample | None = None
         self._left: list[Sample] = []
-        self._stamp: ProofStamp | None = None
 
     @property
     def left(self) -> int:
         """How many vectors a quick proof has left to `one`."""
         return len(self._left)
 
-    def prove(self, encode: Encode, stamp: ProofStamp | None = None) -> int:
-        """Encode every vector, or some of each kind where a stamp says that all came out right here before.
+    def prove(self, encode: Encode, *, quick: bool = False) -> int:
+        """Encode every vector.
 
         Args:
             encode: encodes them.
-            stamp: put where all come out right, taken away as soon as one does not; None where nobody remembers.
+            quick: where a stamp says that all came out right here before, some of each kind are enough for now.
 
         Returns:
             How many it encoded; `one` has the others.
 
         Raises:
-            DeviceFault: one comes out differently.
+            DeviceFault: one comes out differently, or not at all.
         """
-        self._stamp = stamp or self._stamp
         samples = samples_of(self._bundle)
         now: Collection[int] = range(len(samples))
-        if stamp is not None and stamp.there:
+        if quick and self._stamp is not None and self._stamp.there:
             firsts = {sample.present: sample.number for sample in reversed(samples)}
-            now = {*firsts.values(), *range(SOME)}
+            now = {*firsts.values(), *range(min(SOME, len(samples)))}
         for number in now:
-            self.compare([samples[number]], encode([samples[number]]))
+            self._checked(samples[number], encode)
+        by_kind = sorted(samples, key=lambda sample: len(sample.present))
         again = max(samples, key=lambda sample: len(sample.present))
         self._again = replace(again, tensors={name: array.copy() for name, array in again.tensors.items()})
-        self._left = [sample for sample in samples if sample.number not in now]  # the rest of the rows may go
-        if stamp is not None and not self._left:
-            stamp.put()
+        self._left = [sample for sample in by_kind if sample.number not in now]  # the rest of the rows may go
+        if self._stamp is not None and not self._left:
+            self._stamp.put()
         return len(now)
 
     def one(self, encode: Encode) -> tuple[Sample, NDArray[np.float64]]:
-        """Encode one vector: of those that are left, or the first of the completest again; proven it must be.
+        """Encode one vector: of those that are left the completest, or the first of these again; proven it must be.
 
         Args:
             encode: encodes it.
@@ -109,24 +110,30 @@ class GoldenProof:
             It, and what it came out as, (d,).
 
         Raises:
-            DeviceFault: it comes out differently.
+            DeviceFault: it comes out differently, or not at all.
         """
         if self._again is None:
             raise RuntimeError("nothing was proven yet")
         sample = self._left.pop() if self._left else self._again
-        made = encode([sample])
-        self.compare([sample], made)
-        return sample, made[0]
+        return sample, self._checked(sample, encode)
 
     def compare(self, samples: Sequence[Sample], made: Sequence[NDArray[np.float64]]) -> None:
         """Raise `DeviceFault` where one of the samples comes out differently from the desk."""
         for sample, z in zip(samples, made, strict=True):
             distance = float(np.linalg.norm(z - sample.want))
             if not distance <= sample.tolerance:
-                if self._stamp is not None:
-                    self._stamp.take_away()
                 raise DeviceFault(
                     f"bundle {self._bundle.name}: golden vector {sample.number} comes out {distance:.2g} away from the "
                     f"desk's, at most {sample.tolerance:.2g} is allowed",
                     hint="try the other runtime: [engine] runtime",
                 )
+
+    def _checked(self, sample: Sample, encode: Encode) -> NDArray[np.float64]:
+        try:
+            (made,) = encode([sample])
+            self.compare([sample], [made])
+        except EdgeAgentError:
+            if self._stamp is not None:
+                self._stamp.take_away()
+            raise
+        return made

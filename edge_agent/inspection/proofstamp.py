@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from edge_agent.engines import Spot
+from edge_agent.engines.spot import SHARED
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.disk import Disk, RealDisk
 from edge_agent.runtime.machine import cores, processor
@@ -41,8 +42,22 @@ class ProofStamp:
         self._name = f"{self._of}-{hashlib.sha256(repr(depends).encode()).hexdigest()[:DIGITS]}{SUFFIX}"
 
     @classmethod
-    def beside(cls, cache: Path, bundle: Bundle, spot: Spot) -> ProofStamp:
-        """Give the one in a folder of compiled models."""
+    def beside(cls, cache: Path | None, bundle: Bundle, spots: Spot | Mapping[str, Spot]) -> ProofStamp | None:
+        """Give the one in a folder of compiled models; None where the numbers may depend on what it does not know.
+
+        Of a CPU all that the numbers depend on is known; other devices have drivers, and parts may run apart.
+
+        Args:
+            cache: the folder; None for none.
+            bundle: what is proven.
+            spots: where each role runs, or where all do.
+
+        Returns:
+            It.
+        """
+        where = {spots} if isinstance(spots, Spot) else set(spots.values())
+        if cache is None or len(where) != 1 or (spot := where.pop()).device.kind != SHARED:
+            return None
         return cls(RealDisk(cache), bundle, spot)
 
     @property
@@ -69,6 +84,8 @@ class ProofStamp:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (reading it takes a while)
+
     with contextlib.suppress(PackageNotFoundError):  # the program may run from a folder of sources
         return version(package)
     return ""

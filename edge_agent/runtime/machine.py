@@ -16,7 +16,10 @@ def processor() -> str:
     except OSError:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
+    if names:
+        return f"{len(names)} x {names[0]}"
+    arm = [line.partition(":")[2].strip() for line in lines if line.startswith(("CPU implementer", "CPU part"))]
+    return f"{len(arm) // 2} x {' '.join(sorted(set(arm)))}" if arm else platform.processor()
 
 
 def cores() -> int:

@@ -114,8 +114,7 @@ class Bank(Generic[H, R]):
             if breaker.state is not Breaker.OPEN and breaker.tell(Happening.PASSED, now):
                 self._noted("info", "device_back", f"device {name} works again", {"device": name})
         self._usable = None
-        for complaint in lane.complaints():
-            self._say_once("not_together", lane, complaint)
+        self.hear_complaints(lane)
         if lane is self.lanes[0]:
             for other in self.lanes[1:]:
                 if other.state is LaneState.COLD and self._warm(other.way):
@@ -161,6 +160,11 @@ class Bank(Generic[H, R]):
     def cannot(self, lane: Lane[H, R], reason: str) -> None:
         """Hear that a lane could not do a job though it does others; said once for each reason."""
         self._say_once("cannot_run", lane, reason)
+
+    def hear_complaints(self, lane: Lane[H, R]) -> None:
+        """Say what a lane that does nothing now does not do together though it was measured to gain."""
+        for complaint in lane.complaints():
+            self._say_once("not_together", lane, complaint)
 
     def narrow(self, lane: Lane[H, R], reason: str) -> None:
         """Have a lane do no jobs together any more until it is loaded anew; said once for each reason."""

@@ -226,6 +226,8 @@ class Dispatcher(Generic[H, R]):
                 self.counts.hurried += task.kind is Kind.HURRY
                 for ticket, value in zip(task.tickets, answer.value, strict=True):
                     self._end(ticket, lane, value, answer.ended_s)
+                if task.tickets[0].is_background:  # also of what was loaded for a part since
+                    self._bank.hear_complaints(lane)
             case Done():
                 self.settled = True
                 self._bank.passed(lane, now)

@@ -114,8 +114,8 @@ class Lane(Generic[H, R]):
 
     def takes_s(self, bundle: str) -> dict[int, float]:
         """Give what one in a hundred batches of a bundle's jobs exceeds [s], by how many; one alone is among them."""
-        measured_s = self.way.batches_s(self._held[0], bundle) if self._batches and self._held else {}
-        return self.paces.of(bundle).takes_s(measured_s)
+        measured_s = [self.way.batches_s(held, bundle) for held in self._held[:1]] if self._batches else []
+        return self.paces.of(bundle).takes_s(measured_s[0] if measured_s else {})
 
     def alone_s(self, ticket: Ticket[H, R]) -> float:
         """Give what one in a hundred of the jobs like this one exceeds [s], done by itself."""
@@ -123,9 +123,9 @@ class Lane(Generic[H, R]):
 
     def batches(self, ticket: Ticket[H, R]) -> bool:
         """Say whether it may do a job together with others."""
-        if ticket.alone or not self._batches or not self._held:
+        if ticket.alone or not self._batches:
             return False
-        return bool(self.way.batches_s(self._held[0], ticket.job.bundle))
+        return any(self.way.batches_s(held, ticket.job.bundle) for held in self._held[:1])  # its thread may clear it
 
     def one_more_s(self, ticket: Ticket[H, R]) -> float:
         """Give by how much later it is free where a job waits for it [s]: it may do it with others."""

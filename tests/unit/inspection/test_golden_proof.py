@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from wide_bundle import CPU, GPU, VECTORS, load, wide_bundle
+from wide_bundle import CPU, GPU, VECTORS, engine, load, look, wide_bundle
 
 from edge_agent.errors import DeviceFault, Unavailable
-from edge_agent.inspection import proofstamp
+from edge_agent.inspection import golden, proofstamp
 from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.golden import GoldenProof, Sample
 from edge_agent.inspection.proofstamp import ProofStamp
@@ -25,10 +26,13 @@ class Recorded:
 
     def __init__(self, wrong: Sequence[int] = ()) -> None:
         self.wrong = wrong
+        self.broken: Sequence[int] = ()
         self.asked: list[int] = []
 
     def encode(self, samples: Sequence[Sample]) -> list[Any]:
         self.asked += [sample.number for sample in samples]
+        if any(sample.number in self.broken for sample in samples):
+            raise DeviceFault("numbers that are none")
         return [sample.want + np.float64(sample.number in self.wrong) for sample in samples]
 
 
@@ -37,8 +41,8 @@ def stamp(disk: FakeDisk, bundle: Bundle | None = None, spot: Any = CPU) -> Proo
 
 
 def started(disk: FakeDisk, device: Recorded) -> GoldenProof:
-    proof = GoldenProof(wide_bundle())
-    proof.prove(device.encode, stamp(disk))
+    proof = GoldenProof(wide_bundle(), stamp(disk))
+    proof.prove(device.encode, quick=True)
     return proof
 
 
@@ -61,8 +65,8 @@ def every_vector_is_proven_within_a_start(kind: type[GoldenProof]) -> bool:
     disk, device = FakeDisk(), Recorded()
     started(disk, device)
     device.asked.clear()
-    proof = kind(wide_bundle())
-    proof.prove(device.encode, stamp(disk))
+    proof = kind(wide_bundle(), stamp(disk))
+    proof.prove(device.encode, quick=True)
     for _ in range(VECTORS):
         proof.one(device.encode)
     return set(device.asked) == set(range(VECTORS))
@@ -71,8 +75,8 @@ def every_vector_is_proven_within_a_start(kind: type[GoldenProof]) -> bool:
 class LeavesTheRest(GoldenProof):
     """Wrong: what was not proven before the first part is not proven later either."""
 
-    def prove(self, encode: Any, stamp: Any = None) -> int:
-        count = super().prove(encode, stamp)
+    def prove(self, encode: Any, *, quick: bool = False) -> int:
+        count = super().prove(encode, quick=quick)
         self._left.clear()
         return count
 
@@ -94,6 +98,63 @@ def test_one_that_comes_out_differently_is_a_fault_and_the_next_start_proves_all
     started(disk, device)
 
     assert device.asked == list(range(VECTORS))
+
+
+def the_stamp_goes_whatever_fails(kind: type[GoldenProof]) -> bool:
+    gone = []
+    for quick in (True, False):
+        disk, device = FakeDisk(), Recorded()
+        started(disk, Recorded())
+        device.broken = (3,)
+        proof = kind(wide_bundle(), stamp(disk))
+        with pytest.raises(DeviceFault, match="none"):  # noqa: PT012 (in the proof or after it)
+            proof.prove(device.encode, quick=quick)
+            for _ in range(VECTORS):
+                proof.one(device.encode)
+        gone.append(not stamp(disk).there)
+    return all(gone)
+
+
+class OnlyCompares(GoldenProof):
+    """Wrong: only a vector that comes out differently takes the stamp away, not one that does not come out at all."""
+
+    def _checked(self, sample: Any, encode: Any) -> Any:
+        (made,) = encode([sample])
+        self.compare([sample], [made])
+        return made
+
+
+def test_a_device_that_breaks_at_one_takes_the_stamp_away_too() -> None:
+    assert the_stamp_goes_whatever_fails(GoldenProof)
+    assert not the_stamp_goes_whatever_fails(OnlyCompares)
+
+
+def test_what_is_left_begins_with_the_completest() -> None:
+    disk, device = FakeDisk(), Recorded()
+    started(disk, device)
+    proof = started(disk, device)
+    kinds = [len(proof.one(device.encode)[0].present) for _ in range(proof.left)]
+
+    assert kinds == sorted(kinds, reverse=True)
+
+
+def test_a_bundle_with_one_vector_is_proven_by_it_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = golden.samples_of(wide_bundle())[:1]
+    monkeypatch.setattr(golden, "samples_of", lambda bundle: samples)
+    disk, device = FakeDisk(), Recorded()
+    for _ in range(2):
+        assert started(disk, device).left == 0
+    assert device.asked == [0, 0]
+
+
+def test_where_a_driver_may_change_nothing_is_remembered(tmp_path: Path) -> None:
+    bundle, other = wide_bundle(), CPU._replace(threads=2)
+    kept = ProofStamp.beside(tmp_path, bundle, {"image": CPU, "vibration": CPU})
+
+    assert kept is not None
+    assert ProofStamp.beside(None, bundle, CPU) is None
+    assert ProofStamp.beside(tmp_path, bundle, GPU) is None
+    assert ProofStamp.beside(tmp_path, bundle, {"image": CPU, "vibration": other}) is None
 
 
 def test_a_proof_that_failed_leaves_no_stamp() -> None:
@@ -162,14 +223,30 @@ def test_a_disk_that_fails_costs_time_and_nothing_else() -> None:
         started(Broken(), Recorded([1]))
 
 
-def test_an_encoder_has_what_is_left_proven_one_by_one() -> None:
-    disk = FakeDisk()
+def test_an_encoder_has_what_is_left_proven_one_by_one(tmp_path: Path) -> None:
+    left = 0
     for left in (0, VECTORS - len(OF_EACH_KIND)):
-        encoder = Encoder.at_spots(wide_bundle(), CPU, load=load)
-        assert encoder.prove(stamp(disk)) == VECTORS - left
+        encoder = Encoder.at_spots(wide_bundle(), CPU, tmp_path, load)
+        assert encoder.prove(quick=True) == VECTORS - left
         assert encoder.unproven == left
     encoder.vouch()
     encoder.prove()
     assert encoder.unproven == left - 1
     encoder.prove_one()
     assert encoder.unproven == left - 2
+
+
+def test_a_lane_that_loads_for_itself_takes_the_stamp_of_another_away(tmp_path: Path) -> None:
+    Encoder.at_spots(wide_bundle(), CPU, tmp_path, load).prove(quick=True)
+
+    def turned(feed: Any) -> Any:
+        return {name: -array for name, array in look(feed).items()}
+
+    def wrong(*asked: Any) -> Any:
+        return {"image": engine("image", answer=turned), "vibration": engine("vibration")}
+
+    with pytest.raises(DeviceFault):
+        Encoder.at_spots(wide_bundle(), CPU, tmp_path, wrong).prove()
+    encoder = Encoder.at_spots(wide_bundle(), CPU, tmp_path, load)
+
+    assert encoder.prove(quick=True) == VECTORS

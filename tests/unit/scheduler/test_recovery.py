@@ -398,3 +398,15 @@ def test_a_batch_that_fails_while_parts_are_judged_is_said_with_the_reason() -> 
 
     assert said_of(bench) == ["a/x: 2 parts are not done together any more: out of memory"]
     assert bench.on("a/x") == "b"
+
+
+def test_of_what_was_loaded_for_a_part_it_is_said_with_the_next_piece() -> None:
+    bench = Scripted().ready()
+    bench.complaints = ["2 parts are not"]
+    bench.job("part", 0.5)
+    bench.end("a/x")
+    assert said_of(bench) == []
+    bench.job("piece")
+    bench.end("a/x")
+
+    assert said_of(bench) == ["a/x: 2 parts are not"]

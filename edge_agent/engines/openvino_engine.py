@@ -16,7 +16,7 @@ from openvino import opset1
 
 from edge_agent.engines.base import Array, checked, finite, together
 from edge_agent.engines.spot import DeviceName
-from edge_agent.errors import BadData, ConfigError, DeviceFault
+from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
 from models.saturation import saturates
 from models.tensor import DType, TensorSpec
 
@@ -77,7 +77,7 @@ class OpenVinoEngine:
             )
         name = kind.upper()
         if cache is not None:
-            core.set_property({"CACHE_DIR": str(cache)})
+            _keep_compiled(core, cache)
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "EXECUTION_MODE_HINT": "ACCURACY"}
         if name == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
@@ -125,6 +125,16 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Release the compiled model."""
         self._request = None
+
+
+def _keep_compiled(core: Any, cache: Path) -> None:
+    try:
+        core.set_property({"CACHE_DIR": str(cache)})
+    except RuntimeError as error:
+        raise Unavailable(
+            f"{cache}: OpenVINO cannot keep compiled models there: {_sentence(error)}",
+            hint="see that the folder of station.state_dir can be written",
+        ) from error
 
 
 def _widen(network: Any, pieces: int) -> None:

@@ -1,6 +1,7 @@
 """One suite for every engine: what `Engine` promises, and engines that break a promise and must not pass."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ from onnx import TensorProto, helper
 from edge_agent.engines.base import Array, Engine, checked, finite, joined, parted
 from edge_agent.engines.onnxruntime_engine import OnnxEngine
 from edge_agent.engines.openvino_engine import BATCHES, OpenVinoEngine
-from edge_agent.errors import BadData, ConfigError, DeviceFault
+from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
 from edge_agent.testing.engine import TableEngine
 from models.tensor import TensorSpec
 
@@ -288,6 +289,14 @@ def test_a_device_that_is_not_here_is_named_with_those_that_are() -> None:
         OpenVinoEngine(model(), "abacus")
 
     assert "cpu" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_made_for_compiled_models_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="cannot keep compiled models there") as caught:
+        OpenVinoEngine(model(), cache=tmp_path / "file" / "compiled")
+
+    assert str(tmp_path / "file" / "compiled") in caught.value.message
 
 
 def reshaped() -> bytes:

@@ -80,7 +80,7 @@ def read_folder(options: EvaluateOptions, progress: Progress) -> Folder:
     """
     listed = {s: p for s, p in list_class_folders(options.folder).items() if s not in MASK_FOLDERS}
     options.check(listed)
-    bundle = load_bundle(RecipeConfig(bundle=options.bundle).bundle_dir)
+    bundle = load_bundle(RecipeConfig(bundle=options.bundle).resolved(Path.cwd()).bundle_dir)
     if bundle.normal not in listed or len(listed) < 2:
         raise BadData(
             f"{options.folder}: want a folder {bundle.normal} and one for each kind of defect, found "

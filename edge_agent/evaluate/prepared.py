@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rich.progress import Progress
@@ -66,7 +67,7 @@ def prepared(options: EvaluateOptions, progress: Progress) -> Iterator[Prepared]
     started_s = clock.now()
     listed = {slug: {path.name: path for path in paths} for slug, paths in list_class_folders(options.folder).items()}
     options.check(listed)
-    bundle = load_bundle(RecipeConfig(bundle=options.bundle).bundle_dir)
+    bundle = load_bundle(RecipeConfig(bundle=options.bundle).resolved(Path.cwd()).bundle_dir)
     encoder = Encoder.load(bundle, EngineConfig())
     try:
         pictures = Pictures(bundle, encoder, listed)

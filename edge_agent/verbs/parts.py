@@ -21,6 +21,7 @@ from edge_agent.ledger.reader import LAST_PART
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.disk import RealDisk, load_checked
+from edge_agent.terminal.exits import EXIT_FAILED, EXIT_OK
 from edge_agent.terminal.printing import print_status, say, say_json, shown, warn
 
 if TYPE_CHECKING:
@@ -110,13 +111,21 @@ def export_since(config: Config, file: Path, since: str | None, *, as_json: bool
 
 
 def show_status(config: Config, *, as_json: bool) -> int:
-    """Print how the running station is."""
+    """Print how the running station is.
+
+    Args:
+        config: the station's.
+        as_json: print JSON.
+
+    Returns:
+        0; 1 when something is wrong with it.
+    """
     status = api.call(Path(config.api.socket), "status")
     if as_json:
         say_json(status)
     else:
         print_status(status)
-    return 0
+    return EXIT_FAILED if status["troubles"] else EXIT_OK
 
 
 def show_events(config: Config, limit: int, *, as_json: bool) -> int:

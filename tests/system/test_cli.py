@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import struct
@@ -13,6 +14,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from status_values import status_of
 
 from edge_agent import api, cli
 from edge_agent.config import Config
@@ -22,6 +24,7 @@ from edge_agent.learning.example import unpack
 from edge_agent.learning.outcome import Changed, Proposal, Taught
 from edge_agent.records import Frame
 from edge_agent.station import Station
+from edge_agent.status import Trouble
 from edge_agent.verbs import gather
 from edge_agent.verbs import teach as teachwork
 from edge_agent.verbs.parts import parse_since
@@ -209,6 +212,11 @@ def write_pictures(folder: Path, count: int) -> list[str]:
     for i, path in enumerate(paths):
         cv2.imwrite(str(path), LINE.example("pit", i).image)
     return [str(path) for path in paths]
+
+
+def write_pictures_of(folder: Path, truth: str) -> None:
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "0.png"), LINE.example(truth, 0).image)
 
 
 def test_a_running_station_is_taught_in_batches_that_are_read_one_at_a_time(
@@ -427,6 +435,30 @@ def test_a_configuration_with_errors_is_named_line_by_line(tmp_path: Path, capsy
 def test_status_without_a_station_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", "--state", tmp_path) == 1
     assert "edge-agent run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+@pytest.mark.parametrize(("troubles", "code"), [((), 0), ((Trouble("no_device", "none works", ""),), 1)])
+def test_status_says_by_its_code_whether_something_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...], troubles: tuple[Trouble, ...], code: int
+) -> None:
+    status = dataclasses.replace(status_of(), troubles=troubles)
+    monkeypatch.setattr(api, "call", lambda path, name: msgspec.to_builtins(status))
+
+    assert run("status", "--state", tmp_path, *words) == code
+
+
+@pytest.mark.parametrize("words", [(), ("--good-only",)])
+def test_a_bundle_is_looked_for_from_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    for truth in ("good", "pit"):
+        write_pictures_of(tmp_path / "parts" / truth, truth)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert run("evaluate", "parts", "--bundle", "./mine", *words) == 78
+    assert str(tmp_path / "mine") in capsys.readouterr().err
 
 
 def test_when_is_a_date_a_time_or_how_long_ago() -> None:

@@ -218,6 +218,29 @@ def test_hints_name_verbs_options_and_keys_that_exist() -> None:
     assert not wrong_hints(said)
 
 
+def typed(text: str) -> Iterator[str]:
+    """The command lines in a document: in backquotes, and in blocks."""
+    blocks = re.findall(r"^```.*?^```", text, re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += words(re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    yield from (line for line in lines if re.match(r"\S*edge-agent ", line))
+
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "packaging").rglob("*.md")])
+
+
+def test_documents_name_verbs_and_options_that_exist() -> None:
+    said = [(path.name, line) for path in PAGES for line in typed(path.read_text())]
+
+    assert len(said) > 100
+    assert not wrong_hints(said)
+
+
+@pytest.mark.parametrize("text", ["see `edge-agent doctor`.", "```\nedge-agent status --jsn\n```\n"])
+def test_a_document_that_names_nothing_is_noticed(text: str) -> None:
+    assert wrong_hints(("a page", line) for line in typed(text))
+
+
 @pytest.mark.parametrize(
     "hint",
     [

@@ -13,6 +13,7 @@ from typing import Final
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.draw import Drawing
+from edge_agent.learning.label import slug_of
 from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger import Committed, EvidenceStore, LedgerWriter, Pictured, Reader, Word, WordKind, keep
 from edge_agent.ledger.items import Receipt
@@ -141,7 +142,8 @@ class Holdings:
         return picture
 
     def word(self, part_id: int, label: str | None, who: str) -> Word:
-        """Say what kind of word this is; raise `BadData` where it makes no sense."""
+        """Say what kind of word this is, of a class by name or slug; raise `BadData` where it makes no sense."""
+        label = None if label is None else slug_of(label)
         with self.reader() as reader:
             part = reader.part(part_id)
             if label is None and part.operator_label is None:

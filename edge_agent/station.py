@@ -231,7 +231,7 @@ class Station:
 
         Args:
             part_id: the ledger's number of the part.
-            label: what it is; None takes the last word back.
+            label: what it is, by name or slug; None takes the last word back.
             who: the person.
 
         Returns:

@@ -108,7 +108,7 @@ class Answers:
         holdings = self._agent.holdings
 
         def record(word: Word) -> None:
-            request.record(Labelled(arguments.part, arguments.label), (word,), rank_anew)
+            request.record(Labelled(arguments.part, word.label), (word,), rank_anew)
 
         def rank_anew() -> None:
             self._agent.background.submit(Chore(holdings.hold_out_drawn, self._rank_anew))

@@ -67,7 +67,7 @@ def run_bench(parts: int, bundle: str, *, as_json: bool) -> int:
             config = Config.defaults(Path(folder))
             recipe = msgspec.structs.replace(config.recipe, bundle=bundle)
             config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
-            measurement = measure(config, max(parts, 1), progress, unclean)
+            measurement = measure(config, parts, progress, unclean)
     except EdgeAgentError as error:
         if not unclean:
             raise

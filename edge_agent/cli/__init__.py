@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
+from edge_agent.errors import ConfigError
 from edge_agent.terminal.exits import EXIT_OK, EXIT_USAGE, done
 
 if TYPE_CHECKING:
@@ -35,7 +36,20 @@ def main(argv: Sequence[str], serve: Serve) -> int:
     """
     arguments = parser().parse_args(argv)
     arguments.serve = serve
-    return done(PROGRAM, lambda: int(arguments.verb(arguments)))
+    return done(PROGRAM, lambda: _done(arguments))
+
+
+def _done(arguments: argparse.Namespace) -> int:
+    """Do the verb; say where defaults stand in for a configuration and are not what the station was taught with."""
+    try:
+        return int(arguments.verb(arguments))
+    except ConfigError as error:
+        from edge_agent.learning.stateblobs import OtherBundle
+
+        if isinstance(error, OtherBundle) and getattr(arguments, "config", "") is None:
+            hint = "--state stands for the defaults: name the station's own configuration instead, -c FILE"
+            raise ConfigError(error.message, hint=hint) from error
+        raise
 
 
 def parser() -> argparse.ArgumentParser:

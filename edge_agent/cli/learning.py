@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.terminal.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count, whole
 
 PAGE_HELP = "write the proof sheet as one HTML page"
 
@@ -24,7 +24,7 @@ def add_verbs(add: AddVerb) -> None:
         metavar="N",
         help="a recorded part; may be given several times",
     )
-    verb.add_argument("--next", type=count, default=0, metavar="N", help="the next parts of the running line")
+    verb.add_argument("--next", type=whole(1, 100), default=0, metavar="N", help="the next parts of the running line")
     verb.add_argument("--golden", action="store_true", help="learn nothing, ask about them whenever knowledge changes")
     verb.add_argument("--yes", action="store_true", help="promote without asking, unless the proof sheet refuses")
     verb.add_argument("--now", action="store_true", help="promote at once, without proof")

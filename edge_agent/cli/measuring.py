@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.errors import BadData
-from edge_agent.terminal.options import FAST, add_json, count, minutes, rate_or_fast
+from edge_agent.terminal.options import FAST, add_json, count, minutes, rate_or_fast, some
 
 LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--remembered", "--histogram", "--memory")
 """What makes sense with `bench --line` only."""
@@ -24,8 +25,8 @@ def add_verbs(add: AddVerb) -> None:
         "edge-agent evaluate steel --shots 5",
     )
     verb.add_argument("folder", type=Path, metavar="FOLDER", help="holds one folder of pictures for each class")
-    verb.add_argument("--shots", type=count, default=5, help="examples taught of each class (default: 5)")
-    verb.add_argument("--episodes", type=count, default=20, help="random choices of them (default: 20)")
+    verb.add_argument("--shots", type=some, default=5, help="examples taught of each class (default: 5)")
+    verb.add_argument("--episodes", type=some, default=20, help="random choices of them (default: 20)")
     verb.add_argument("--seed", type=count, default=1, help="of the choices (default: 1)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
     question = verb.add_mutually_exclusive_group()
@@ -54,7 +55,7 @@ def add_verbs(add: AddVerb) -> None:
     add_json(verb)
 
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
-    verb.add_argument("--parts", type=count, default=1000, help="parts to measure (default: 1000)")
+    verb.add_argument("--parts", type=some, default=1000, help="parts to measure (default: 1000)")
     verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
     question = verb.add_mutually_exclusive_group()
     question.add_argument(
@@ -116,6 +117,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise BadData("--state goes with --placement", hint="edge-agent bench --placement --state state")
     if arguments.batches and not arguments.placement:
         raise BadData("--batches goes with --placement", hint="edge-agent bench --placement --batches")
+    sys.stderr.write("edge-agent: this measures for some minutes; let nothing else run\n")
     if arguments.placement:
         from edge_agent.bench.placing import run_placing
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
 from edge_agent.terminal.exits import EXIT_CONFIG
-from edge_agent.terminal.options import add_json, add_station, add_who, count, rate
+from edge_agent.terminal.options import add_json, add_station, add_who, count, rate, whole
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -20,7 +20,7 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument("--parts", type=count, default=600, help="parts in all; 0 for no end (default: 600)")
     verb.add_argument("--rate", type=rate, default=5.0, help="parts per second (default: 5)")
     verb.add_argument("--fast", action="store_true", help="as fast as this machine can")
-    verb.add_argument("--seed", type=count, default=1, help="of the simulated line (default: 1)")
+    verb.add_argument("--seed", type=whole(0, 2**32 - 1), default=1, help="of the simulated line (default: 1)")
     verb.add_argument("--bundle", default="castings", help="a shipped bundle, or its folder (default: castings)")
     verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
     add_json(verb)
@@ -44,7 +44,7 @@ def add_verbs(add: AddVerb) -> None:
     add_json(verb)
 
     verb = add_verb(add, "events", _events, "list what the station noticed", "edge-agent events --limit 20")
-    verb.add_argument("--limit", type=count, default=50, help="how many (default: 50)")
+    verb.add_argument("--limit", type=whole(1, 1000), default=50, help="how many (default: 50)")
     add_station(verb)
     add_json(verb)
 

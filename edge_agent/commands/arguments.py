@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-SLUG: Final = r"\A[a-z0-9_]{1,40}\Z"
-Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Who = Annotated[str, Meta(min_length=1, max_length=80)]
 KeyName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._@-]{1,80}\Z")]
@@ -27,11 +25,11 @@ class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`label`: a person's word on a part; without `label` the last word is taken back."""
+    """`label`: a person's word on a part, a class by name or slug; without `label` the last word is taken back."""
 
     part: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     who: Who
-    label: Slug | None = None
+    label: Name | None = None
 
 
 class TeachArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,7 +172,7 @@ class Labelled:
 
     Attributes:
         part: the part, as asked.
-        label: the class, as asked.
+        label: the class, by its slug; None where a word was taken back.
     """
 
     part: int

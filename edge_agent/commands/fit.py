@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from edge_agent.commands.arguments import SLUG, Arguments
+from edge_agent.commands.arguments import Arguments
 from edge_agent.commands.table import COMMANDS
 from edge_agent.config.schema import expectation, shown
 from edge_agent.errors import BadData
@@ -41,7 +41,6 @@ def fitting(name: str, kind: type[T], arguments: Mapping[str, object]) -> T:
 
 
 _WORDS: Final = (
-    (f"`str` matching regex {SLUG!r}", "1 to 40 of a-z, 0-9 and _"),
     ("`str` of length >= 1", "some text"),
     ("`str`", "text"),
     ("`int`", "a whole number"),

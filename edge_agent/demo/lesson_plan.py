@@ -45,6 +45,10 @@ class Tray:
 
     A lesson that fails is passed over; where somebody else teaches meanwhile, the tray waits.
 
+    Attributes:
+        planned: classes that it teaches.
+        seen: parts that were answered.
+
     Args:
         agent: the running station.
         line: makes the examples.
@@ -69,10 +73,16 @@ class Tray:
         self._proven = proven
         self._finished = finished
         self._left = [slug for slug in CLASSES if slug != NORMAL]
+        self.planned = len(self._left)
         self._examples: list[Example] = []
         self._results: list[Proposal | EdgeAgentError] = []
         self._busy = False
         self.seen = 0
+
+    @property
+    def taught(self) -> int:
+        """How many classes were taught so far."""
+        return sum(isinstance(result, Proposal) for result in self._results)
 
     def step(self, now: float) -> float:
         """Bring the examples of the next class, or begin its lesson, when it is time for it."""

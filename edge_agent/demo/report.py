@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,13 +40,17 @@ class DemoReport:
         triggers: what the source counted.
         late: parts that are UNSURE because this machine had no answer in time.
         taught_after: parts judged before the tray arrived.
-        teaching_s: from the first lesson to the last promotion [s]; None when it was not taught.
+        planned: classes on the tray.
+        taught: those of them that were taught before the line ended.
+        teaching_s: from the first lesson to the last promotion [s]; None when the tray was not taught to its end.
         right_before: right verdicts before teaching.
         right_after: right verdicts after teaching.
         classes: by truth.
         weak: classes with a recall below 0.8 after teaching.
         latencies: of the last parts.
         ledger: the database.
+        config: the file that describes the demo's station.
+        part: the last one that was stopped; None where none was.
         seconds: from the first part to the last [s].
     """
 
@@ -53,6 +58,8 @@ class DemoReport:
     triggers: int
     late: int
     taught_after: int
+    planned: int
+    taught: int
     teaching_s: float | None
     right_before: Proportion
     right_after: Proportion
@@ -60,6 +67,8 @@ class DemoReport:
     weak: tuple[str, ...]
     latencies: tuple[Latency, ...]
     ledger: str
+    config: str
+    part: int | None
     seconds: float
 
 
@@ -94,6 +103,10 @@ def report_lines(report: DemoReport) -> Iterator[str]:
     if report.teaching_s is not None:
         yield f"right verdicts, after the teaching tray     {report.right_after}"
         yield f"  (five examples of each defect, taught in {report.teaching_s:.1f} s while the line ran)"
+    else:
+        said = "class was" if report.taught == 1 else "classes were"
+        yield f"  {report.taught} of {report.planned} {said} taught before the line ended: too late to see what it does;"
+        yield f"  try --parts {2 * max(report.triggers, report.taught_after)}, or a slower line, --rate"
     yield ""
     yield f"{'class':<14}{'right':>8}{'before':>9}{'by name':>9}{'stopped':>9}   parts"
     for slug, row in report.classes.items():
@@ -113,6 +126,10 @@ def report_lines(report: DemoReport) -> Iterator[str]:
             yield f"{what:<34} p50 {latency.p50_ms:6.1f} ms   p99 {latency.p99_ms:6.1f} ms"
     yield ""
     yield f"database: {report.ledger}"
+    config = shlex.quote(report.config)
+    if report.part is not None:
+        yield f"why a part was stopped: edge-agent why {report.part} -c {config}"
+    yield f"what it knows: edge-agent learned -c {config}"
 
 
 def _percent(value: Proportion) -> str:

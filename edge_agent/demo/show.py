@@ -18,13 +18,14 @@ from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
+from edge_agent.demo.stationfile import STATION, write_station
 from edge_agent.demo.tally import Tally
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.learning.outcome import Proposal
 from edge_agent.learning.proof import ProofSheet, summary
 from edge_agent.learning.slots import SLOTS
 from edge_agent.ledger.tables import FILE_NAME
-from edge_agent.records import Part
+from edge_agent.records import Outcome, Part
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.sources.feed import Feed
 from edge_agent.sources.simline import SimLine
@@ -81,6 +82,7 @@ class Demo:
         self._after_parts = min(FIRST_MINUTE_PARTS, int(SHORT_SHARE * options.parts)) if short else FIRST_MINUTE_PARTS
         self._screen = Screen(console, options.parts, self._before, self._after)
         self._taught_s: list[float] = []
+        self._stopped: int | None = None
 
     def run(self, serve: Callable[[Callable[[], Agent]], int]) -> tuple[int, DemoReport | None]:
         """Teach the good run, judge the line, teach the tray; give the exit code and, where it is 0, the report."""
@@ -90,6 +92,7 @@ class Demo:
         recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
         config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
         refuse_used(Path(config.station.state_dir))
+        write_station(config, options.seed, options.parts_per_s)
         self._begin_with_good_parts(config)
         started_s = SystemClock().now()
         self._screen.open()
@@ -128,6 +131,8 @@ class Demo:
         if self._tray.seen == self._after_parts:
             self._screen.say("the teaching tray has arrived: five examples of each defect are being taught")
         (self._after if self._taught_s else self._before).add(part)
+        if part.verdict.outcome is Outcome.NG:
+            self._stopped = part.id
         self._screen.told(part)
 
     def _proven(self, sheet: ProofSheet) -> None:
@@ -152,6 +157,8 @@ class Demo:
             triggers=agent.source.position().number,
             late=agent.inspector.counts.late + agent.inspector.counts.overloaded,
             taught_after=self._after_parts,
+            planned=self._tray.planned,
+            taught=self._tray.taught,
             teaching_s=sum(self._taught_s) if self._taught_s else None,
             right_before=self._before.right(),
             right_after=self._after.right(),
@@ -159,13 +166,15 @@ class Demo:
             weak=weak_classes(classes),
             latencies=latencies,
             ledger=str(Path(agent.holdings.config.station.state_dir) / "ledger.db"),
+            config=str(Path(agent.holdings.config.station.state_dir) / STATION),
+            part=self._stopped,
             seconds=seconds,
         )
 
 
 def refuse_used(state_dir: Path) -> None:
     """Refuse a state directory that already knows something: what the demo reports would not be about its own run."""
-    found = [name for name in (FILE_NAME, SLOTS) if (state_dir / name).exists()]
+    found = [name for name in (FILE_NAME, SLOTS, STATION) if (state_dir / name).exists()]
     if found:
         raise BadData(
             f"{state_dir} already holds a station ({', '.join(found)}), and the demo begins knowing nothing",

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,24 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"a whole number is needed, not {text!r}")
     return int(text)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Give what reads a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not low <= (asked := count(text)) <= high:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed, not {text!r}")
+        return asked
+
+    return read
+
+
+MOST: Final = 1_000_000_000
+"""More than anybody counts on a command line."""
+
+some = whole(1, MOST)
+"""Reads how many of something there are to be, at least one."""
 
 
 def number_between(low: float, high: float, unit: str, text: str) -> float:

@@ -17,6 +17,7 @@ from edge_agent import api
 from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
+from edge_agent.learning.label import slug_of
 from edge_agent.learning.outcome import Changed, ClassKnown
 from edge_agent.learning.proof import ProofSheet, proof_lines
 from edge_agent.runtime.steps import finished
@@ -48,7 +49,7 @@ def show_learned(config: Config, label: str | None, *, as_json: bool) -> int:
         with Station(config) as station:
             known = station.lessons.classes()
     if label is not None:
-        known = [one for one in known if label in (one.slug, one.name)]
+        known = [one for one in known if one.slug == slug_of(label)]
         if not known:
             raise BadData(f"nothing was learned that is called {label}", hint="`edge-agent learned` lists the classes")
     if as_json:

@@ -66,7 +66,13 @@ def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(
     assert report["taught_after"] == 16
     assert report["teaching_s"] > 0.0
     assert report["right_before"]["of"] + report["right_after"]["of"] <= 40
+    assert 0 < report["taught"] <= report["planned"] == 7
     assert Path(report["ledger"]).is_file()
+    capsys.readouterr()
+    assert main(("learned", "-c", report["config"]), serve) == 0
+    assert "crack (crack)" in capsys.readouterr().out
+    assert main(("learned", "--state", str(tmp_path / "demo")), serve) == 78
+    assert "-c FILE" in capsys.readouterr().err
     before = Path(report["ledger"]).read_bytes()
 
     assert main(words, serve) == 1
@@ -77,7 +83,7 @@ def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(
     assert Path(report["ledger"]).read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["ledger.db", "slots.json"])
+@pytest.mark.parametrize("name", ["ledger.db", "slots.json", "station.toml"])
 def test_a_folder_with_a_ledger_or_with_knowledge_is_no_folder_for_a_demo(tmp_path: Path, name: str) -> None:
     refuse_used(tmp_path)
     refuse_used(tmp_path / "new")

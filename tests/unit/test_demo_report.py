@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,12 @@ from proof_states import several, sheet_of
 from rich.console import Console
 
 from edge_agent.agent.teacher import Plan
+from edge_agent.config.file import parse_config
 from edge_agent.demo import lesson_plan
 from edge_agent.demo.lesson_plan import Tray
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.show import Demo, DemoOptions
+from edge_agent.demo.stationfile import station_text
 from edge_agent.demo.tally import Tally
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.outcome import Proposal, Taught
@@ -252,13 +255,15 @@ def test_without_teaching_the_classes_are_those_before() -> None:
     assert weak_classes(reports) == ()
 
 
-def report(teaching_s: float | None, late: int = 0) -> DemoReport:
+def report(teaching_s: float | None, late: int = 0, taught: int = 7, part: int | None = 11) -> DemoReport:
     classes = class_reports(BEFORE, AFTER, "good")
     return DemoReport(
         parts={"OK": 10, "NG": 3, "UNSURE": 2, "MISSED": 1},
         triggers=16,
         late=late,
         taught_after=2,
+        planned=7,
+        taught=taught,
         teaching_s=teaching_s,
         right_before=BEFORE.right(),
         right_after=AFTER.right(),
@@ -269,6 +274,8 @@ def report(teaching_s: float | None, late: int = 0) -> DemoReport:
             Latency("inferred-decided", 15, 0.5, 0.75, 0.9),
         ),
         ledger="state/demo/ledger.db",
+        config="state/my demo/station.toml",
+        part=part,
         seconds=3.0,
     )
 
@@ -282,7 +289,45 @@ def test_the_report_says_what_it_counted() -> None:
     assert "  2 are UNSURE because this machine had no answer in time" in "\n".join(report_lines(report(2.5, late=2)))
     assert "weak: crack" in text
     assert "p50   22.2 ms   p99   28.8 ms" in text and "0.75" not in text
-    assert text.endswith("database: state/demo/ledger.db")
+    assert "database: state/demo/ledger.db" in text
+
+
+def test_the_report_ends_with_commands_that_work_with_what_was_judged() -> None:
+    ask = "why a part was stopped: edge-agent why 11 -c 'state/my demo/station.toml'"
+    know = "what it knows: edge-agent learned -c 'state/my demo/station.toml'"
+
+    assert list(report_lines(report(2.5)))[-2:] == [ask, know]
+    assert not any("why" in line for line in report_lines(report(2.5, part=None)))
+
+
+@pytest.mark.parametrize(
+    ("taught", "said"), [(1, "  1 of 7 class was taught before the line ended"), (0, "  0 of 7 classes were taught")]
+)
+def test_a_line_that_ended_before_its_teaching_says_so_and_what_to_try(taught: int, said: str) -> None:
+    text = "\n".join(report_lines(report(None, taught=taught)))
+
+    assert said in text and "--parts 32" in text
+    assert "before the line ended" not in "\n".join(report_lines(report(2.5)))
+
+
+def test_the_tray_counts_the_classes_that_were_taught(tray: Tray, station: Station) -> None:
+    tray.seen = 3
+    for failure in (None, BadData("cannot learn that"), None):
+        turn(tray)
+        station.end(failure)
+        tray._agent.do_chores()
+
+    assert (tray.taught, tray.planned) == (2, len(DEFECTS))
+
+
+@pytest.mark.parametrize("bundle", ["castings", '/tmp/a "b" \\ \u00fc/mine'])
+def test_the_demo_describes_its_station_for_every_other_verb(bundle: str) -> None:
+    config, problems = parse_config(station_text(bundle, 3, 2.5), Path("/state/demo"), ())
+
+    assert problems == []
+    assert Path(config.station.state_dir) == Path("/state/demo")
+    assert config.recipe.bundle == bundle
+    assert (config.source.simline.seed, config.source.simline.parts_per_s) == (3, 2.5)
 
 
 def test_a_demo_that_was_not_taught_claims_nothing_about_teaching() -> None:

@@ -6,8 +6,9 @@ import argparse
 
 import pytest
 
+from edge_agent import cli
 from edge_agent.console.options import seconds
-from edge_agent.terminal.options import FAST, count, minutes, rate, rate_or_fast
+from edge_agent.terminal.options import FAST, count, minutes, rate, rate_or_fast, some, whole
 
 
 def test_a_count_is_written_in_plain_digits() -> None:
@@ -18,6 +19,25 @@ def test_a_count_is_written_in_plain_digits() -> None:
 def test_what_is_no_count_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="a whole number is needed"):
         count(text)
+
+
+def test_a_whole_number_has_limits() -> None:
+    assert (some("1"), whole(1, 100)("100"), whole(0, 3)("0")) == (1, 100, 0)
+    for text in ("0", "101", "-1", "two"):
+        with pytest.raises(argparse.ArgumentTypeError, match="a whole number"):
+            whole(1, 100)(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["bench --parts 0", "evaluate x --shots 0", "evaluate x --episodes 0", "events --limit 0", "teach good --next 0"],
+)
+def test_what_must_be_some_is_refused_where_it_is_typed(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.parser().parse_args(words.split())
+
+    assert ended.value.code == 2
+    assert "a whole number from 1" in capsys.readouterr().err
 
 
 def test_the_limits_themselves_are_taken() -> None:

@@ -19,6 +19,16 @@ ANOTHER_USER_HINT: Final = (
 """What to do about a socket that may not be opened."""
 
 
+JOURNAL_HINT: Final = "look at the journal of the service"
+
+SEEN: Final = {"teach": "`edge-agent learned`, and `edge-agent proof` what waits,", "gate": "`edge-agent status`"}
+"""Where to see whether a command was obeyed, in place of the audit."""
+
+
+class NoStation(Unavailable):
+    """Nobody listens, so that what was asked for was not even heard."""
+
+
 def is_listening(path: Path) -> bool:
     """Say whether an agent answers at `path`; a socket left behind by a dead one does not.
 
@@ -63,11 +73,16 @@ def call(path: Path, name: str, arguments: Mapping[str, object] | None = None, b
     query = urlencode({k: _text(v) for k, v in (arguments or {}).items() if v is not None})
     connection = _Connection(path, COMMANDS[name].timeout_s + 1.0)
     try:
+        connection.connect()
+    except OSError as error:
+        connection.close()
+        raise _why_no_answer(path, error) from error
+    try:
         connection.request("POST", f"/v1/{name}?{query}", body=body)
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _why_no_answer(path, error) from error
+        raise _why_it_broke(path, name, error) from error
     finally:
         connection.close()
     if response.status != 200:
@@ -86,14 +101,21 @@ def _why_no_answer(path: Path, error: Exception) -> Unavailable:
         case PermissionError():
             return _of_another_user(path)
         case FileNotFoundError() | NotADirectoryError() | ConnectionRefusedError():
-            return Unavailable(f"no station runs at {path}", hint="start one: edge-agent run -c station.toml")
+            return NoStation(f"no station runs at {path}", hint="start one: edge-agent run -c station.toml")
         case TimeoutError() | BlockingIOError():
-            return Unavailable(f"the station at {path} does not answer", hint="look at the journal of the service")
+            return Unavailable(f"the station at {path} does not answer", hint=JOURNAL_HINT)
         case _:
-            return Unavailable(
-                f"the connection to the station at {path} broke before it answered: {error}",
-                hint="try again; if this returns, look at the journal of the service",
-            )
+            return Unavailable(f"the station at {path} cannot be reached: {error}", hint=JOURNAL_HINT)
+
+
+def _why_it_broke(path: Path, name: str, error: Exception) -> Unavailable:
+    """Say that a request was on its way: nobody knows whether it was obeyed."""
+    if isinstance(error, TimeoutError | BlockingIOError):
+        return _why_no_answer(path, error)
+    hint = f"try again; if this returns, {JOURNAL_HINT}"
+    if COMMANDS[name].signed:
+        hint = f"it may have been obeyed: {SEEN.get(name, 'edge-agent audit')} shows it when the station runs again"
+    return Unavailable(f"the connection to the station at {path} broke before it answered `{name}`: {error}", hint=hint)
 
 
 def _of_another_user(path: Path) -> Unavailable:

@@ -13,7 +13,7 @@ import msgspec
 from edge_agent import api
 from edge_agent.commands import checked
 from edge_agent.config import Config
-from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.ledger import EvidenceStore, Reader
@@ -111,7 +111,12 @@ def teach(config: Config, options: TeachOptions) -> int:
 def _check(options: TeachOptions) -> None:
     """Refuse what makes no sense; raises `BadData`."""
     checked("teach", label=options.label, who=options.who, next=options.next)
-    if bool(options.next) == bool(options.paths or options.parts):
+    if options.next and (options.paths or options.parts):
+        raise BadData(
+            "the next parts of the line are a lesson of their own, without files or recorded parts",
+            hint="give --next N alone, or leave it out",
+        )
+    if not (options.next or options.paths or options.parts):
         raise BadData("what should be learned from is not clear", hint="name files, or --part N, or --next N alone")
     if options.page is not None:
         check_folder(options.page)
@@ -175,6 +180,11 @@ def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Examp
             proposals.append(_asked(socket, options, pack(batch), goes_on=goes_on, following=following))
         except EdgeAgentError as error:
             learned = sum(len(proposal.taught.taught) for proposal in proposals)
+            if not learned and isinstance(error, api.NoStation):
+                raise Unavailable(
+                    f"the station ended while the examples were read; nothing of {options.label} was taken",
+                    hint="type the same again: it is taken with or without a running station",
+                ) from error
             if not learned:
                 raise
             raise type(error)(

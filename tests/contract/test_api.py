@@ -109,6 +109,30 @@ def test_only_the_owner_may_open_the_socket_and_it_is_gone_after_the_stop(path: 
         api.call(path, "status")
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "seen"),
+    [("teach", {"label": "pit", "who": "me"}, "edge-agent learned"), ("status", {}, "try again")],
+)
+def test_a_station_that_dies_while_it_is_asked_is_not_said_to_be_none(
+    tmp_path: Path, name: str, arguments: dict[str, object], seen: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        listening.listen(1)
+
+        def die() -> None:
+            listening.accept()[0].close()
+
+        dying = threading.Thread(target=die)
+        dying.start()
+        with pytest.raises(Unavailable, match=f"broke before it answered `{name}`") as caught:
+            api.call(tmp_path / "s", name, arguments)
+        dying.join()
+
+    assert seen in caught.value.hint
+    assert not isinstance(caught.value, api.NoStation)
+
+
 def test_a_refusal_carries_message_and_hint(station: Station, path: Path) -> None:
     with pytest.raises(BadData, match="there is no part 9") as caught:
         api.call(path, "label", {"part": 9, "label": "pit", "who": "me"})
@@ -121,7 +145,7 @@ def test_a_refusal_carries_message_and_hint(station: Station, path: Path) -> Non
         ("events", {"limit": 0}, "limit"),
         ("events", {"limit": "many"}, "limit"),
         ("events", {"colour": "red"}, "colour"),
-        ("label", {"part": 1, "label": "Not A Slug", "who": "me"}, "label"),
+        ("label", {"part": 1, "label": "x" * 81, "who": "me"}, "label"),
         ("teach", {"label": "pit"}, "who"),
     ],
 )
@@ -326,7 +350,7 @@ def test_arguments_are_checked_the_same_way_without_a_station() -> None:
     assert checked("label", part="3", label="pit", who="me") == LabelArguments(3, "me", "pit")
     assert checked("events", limit=None) == EventsArguments()
     for arguments, what in (
-        ({"part": 3, "who": "me", "label": "Not A Slug"}, "label"),
+        ({"part": 3, "who": "me", "label": "x" * 81}, "label"),
         ({"part": 3}, "who"),
         ({"part": 2**63, "who": "me"}, "part"),
         ({"part": 3, "who": "me", "name": "x"}, "name"),

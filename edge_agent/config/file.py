@@ -60,6 +60,12 @@ def check_config(path: Path) -> list[Problem]:
     return _read(path)[1]
 
 
+def format_problem(problem: Problem) -> str:
+    """Write a problem of a setting that stands in no file, `key: reason (hint)`."""
+    reason = f"{problem.reason} ({problem.hint})" if problem.hint else problem.reason
+    return ": ".join(filter(None, (problem.key, reason)))
+
+
 def format_problems(path: Path, problems: Sequence[Problem]) -> str:
     """Write each problem as one line, `FILE:LINE: key: reason (hint)`, leaving out what is not known."""
     return "\n".join(_line(path, problem) for problem in problems)
@@ -284,5 +290,4 @@ def _text(path: Path) -> str | Problem:
 
 def _line(path: Path, problem: Problem) -> str:
     place = str(path) if problem.line is None else f"{path}:{problem.line}"
-    reason = f"{problem.reason} ({problem.hint})" if problem.hint else problem.reason
-    return ": ".join(filter(None, (place, problem.key, reason)))
+    return f"{place}: {format_problem(problem)}"

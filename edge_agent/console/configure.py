@@ -18,7 +18,7 @@ from edge_agent.console.lines import shown
 from edge_agent.console.request import pairs_of
 from edge_agent.console.visit import console_door, visit
 from edge_agent.console.watch import client_id
-from edge_agent.console.wishing import ConfigState, is_settled, next_wish, settings_of, wanted_of
+from edge_agent.console.wishing import ConfigState, is_settled, next_wish, settings_of, wanted_of, way_out
 from edge_agent.desired import Wish
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock, SystemClock
@@ -244,6 +244,8 @@ def _print(wishing: Wishing, change: Change, settled: bool) -> None:
         say(f"  changes {key}: {before} → {after}")
     for error in state.last.errors:
         sys.stderr.write(f"edge-console: {change.station}: {shown(error)}\n")
+    if (out := way_out(wishing.wish, state.last)) and not change.dry_run:
+        sys.stderr.write(f"  {shown(out)}\n")
     said = {
         "checked": "it would change this; nothing was changed",
         "trial": "it is tried, and holds after a minute of judging",

@@ -138,6 +138,23 @@ def is_settled(state: ConfigState, wish: Wish) -> bool:
     return last is not None and (last.version, last.digest) == (wish.version, wish.digest) and last.phase in SETTLED
 
 
+def way_out(wish: Wish, fate: Fate) -> str:
+    """Say how a wish that could not be is got rid of: it lies at the broker, and the next one would be made from it.
+
+    Args:
+        wish: what was wanted.
+        fate: what became of it.
+
+    Returns:
+        What to type; "" where there is nothing to get rid of.
+    """
+    if fate.phase not in ("refused", "taken_back") or not wish.settings:
+        return ""
+    named = [key for key in wish.settings if any(key in error for error in fate.errors)]
+    drops = " ".join(f"--drop {key}" for key in named or wish.settings)
+    return f"it goes on to be wanted, and each later wish with it, until it is given otherwise or dropped: {drops}"
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

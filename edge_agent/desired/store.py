@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge_agent.config import Config
-from edge_agent.config.file import check_config, format_problems, load_config, read_config, written_keys
+from edge_agent.config.file import check_config, format_problem, format_problems, load_config, read_config, written_keys
+from edge_agent.config.tomltext import Problem
 from edge_agent.desired.settings import changes, strangers
 from edge_agent.desired.standing import MAX_SETTINGS, Fate, Standing, Wish
 from edge_agent.errors import BadData, ConfigError, StateDamaged, Unavailable
@@ -130,7 +131,7 @@ class Desired:
         if len(wish.settings) > MAX_SETTINGS:
             raise BadData(f"{len(wish.settings)} settings, at most {MAX_SETTINGS} are read")
         config, problems = read_config(self._path, wish.settings)
-        errors = tuple(format_problems(self._path, [p]) for p in (*strangers(wish.settings), *problems))
+        errors = self._said([*strangers(wish.settings), *problems])
         made = () if errors else changes(running, config)
         if wish.dry_run:
             return Fate(wish.version, wish.digest, "refused" if errors else "checked", errors, made)
@@ -163,6 +164,11 @@ class Desired:
         path = self._state_dir / FILE_NAME
         make_private(path)
         os.close(take_lock(path))
+
+    def _said(self, problems: Sequence[Problem]) -> tuple[str, ...]:
+        """Say what is wrong with a wish; the file is named only with what is wrong with the file."""
+        of_the_file = check_config(self._path) if problems else []
+        return tuple(format_problems(self._path, [p]) if p in of_the_file else format_problem(p) for p in problems)
 
     def _keep(self, standing: Standing) -> None:
         if standing != self.standing:

@@ -253,7 +253,7 @@ class Wishes:
         by, said = _printable(wish.by), ", ".join(f"{c.key} {c.before} → {c.after}" for c in result.changes)
         match result.phase:
             case "refused":
-                self._turn_away(f"wish {wish.version} of {by}: {'; '.join(result.errors)}")
+                self._turn_away(f"wish {wish.version} of {by} was refused: {'; '.join(result.errors)}")
             case "trial" if result.changes and self._desired is not None and self._desired.trying != wish:
                 self._note("info", "desired_trial", f"wish {wish.version} of {by} is tried: {said}")
                 patience_s = PATIENCE_S if self._line.is_up() else COMING_UP_S

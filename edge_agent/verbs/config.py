@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from edge_agent.config.tomltext import quoted
 from edge_agent.desired import Desired, Standing
 from edge_agent.desired.settings import leaves
 from edge_agent.terminal.printing import say, say_json
@@ -64,12 +65,12 @@ def _wish(standing: Standing) -> str:
     if standing.trial is not None:
         return f"the console's wish {standing.trial.version} of {standing.trial.by} is on trial"
     if standing.holds is None:
-        said = "the console wants nothing"
+        said = "nothing that the console wants holds" if last is not None else "the console wants nothing"
     else:
         since = datetime.fromtimestamp(standing.held_since_utc).astimezone().isoformat(" ", "minutes")
         said = f"the console's wish {standing.holds.version} of {standing.holds.by} holds since {since}"
     if last is not None and last.phase in ("refused", "taken_back"):
-        said += f"; {last.version} was {last.phase.replace('_', ' ')}: {'; '.join(last.errors)}"
+        said += f"; its wish {last.version} was {last.phase.replace('_', ' ')}: {'; '.join(last.errors)}"
     return said
 
 
@@ -78,8 +79,8 @@ def _written(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f'"{value}"'
-        case list():
+            return quoted(value, len(value))
+        case list() | tuple():
             return f"[{', '.join(map(_written, value))}]"
         case _:
             return str(value)

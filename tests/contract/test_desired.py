@@ -86,11 +86,21 @@ def test_what_is_wrong_is_said_with_its_key_and_nothing_changes(file: Path, sett
     assert Desired(file).begin() == load_config(file)
 
 
-def test_a_problem_with_a_setting_of_the_console_names_no_line_of_the_file(file: Path) -> None:
+def test_what_is_wrong_with_a_wish_does_not_blame_the_file(file: Path) -> None:
     desired = Desired(file)
-    considered(desired, wish(1, recipe__false_reject=0.9), file)
+    for version, settings in enumerate([{"recipe__false_reject": 0.9}, {"pairing__wait_ms": 400.0}], 1):
+        considered(desired, wish(version, **settings), file)
+        (error,) = desired.standing.newest.errors
+        assert str(file) not in error and error.startswith("recipe."), error
 
-    assert f"{file}: recipe.false_reject" in desired.standing.newest.errors[0]
+
+def test_what_is_wrong_with_the_file_names_it(file: Path) -> None:
+    desired, running = Desired(file), load_config(file)
+    file.write_text("[recipe]\nfalse_rejec = 0.02\n")
+    fate = desired.consider(wish(1, recipe__guided=False), running, UTC)
+
+    assert fate.phase == "refused"
+    assert [error.startswith(f"{file}:2: recipe.false_rejec") for error in fate.errors] == [True]
 
 
 def test_a_wish_that_changes_nothing_holds_at_once(file: Path) -> None:

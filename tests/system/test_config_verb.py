@@ -63,7 +63,18 @@ def test_what_was_refused_says_why(file: Path, capsys: pytest.CaptureFixture[str
     Desired(file).consider(Wish(1, 2, {"recipe.false_reject": 7}, "ada"), load_config(file), 1.7e9)
     typed("-c", str(file))
 
-    assert "2 was refused" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said.startswith("nothing that the console wants holds; its wish 2 was refused: recipe.false_reject: ")
+    assert str(file) not in said
+
+
+def test_values_are_written_as_the_file_would_have_them(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text('[recipe]\nprotected = ["crack", "cold_shut"]\n[station]\nstate_dir = "a \\"b\\""\n')
+    assert typed("-c", str(file)) == 0
+
+    out = capsys.readouterr().out
+    assert '["crack", "cold_shut"]' in out
+    assert r'a \"b\""' in out
 
 
 def test_a_wrong_file_is_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_a_wish_is_tried_by_the_running_station_and_another_one_is_refused_with_
     assert "recipe.deadline_ms: must be more than pairing.wait_ms" in refused["errors"][0]
     strange, later = [message for kind, message in reversed(events) if kind == "desired_refused"]
     assert "not trusted here" in strange
-    assert "pairing.wait_ms" in later
+    assert "wish 3 of " in later and " was refused: " in later and "pairing.wait_ms" in later
     assert "recipe.false_reject 0.01 → 0.05" in dict(events)["desired_trial"]
     numbers = sorted(part.trigger.number for part in parts)
     assert numbers == list(range(1, len(numbers) + 1))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent.console.wishing import ConfigState, Fate, is_settled, next_wish, settings_of, wanted_of
+from edge_agent.console.wishing import ConfigState, Fate, is_settled, next_wish, settings_of, wanted_of, way_out
 from edge_agent.desired import Wish
 from edge_agent.errors import BadData
 from edge_agent.trust.signing import Envelope, key_id, public_bytes, sealed
@@ -98,3 +98,24 @@ def test_it_is_settled_by_a_word_on_this_wish_and_on_no_other_of_its_version(pha
     assert not is_settled(ConfigState(1, "x", last=Fate(3, phase, "another")), wish)
     assert not is_settled(ConfigState(1, "x", last=Fate(4, phase, wish.digest)), wish)
     assert not is_settled(ConfigState(3, "x"), wish)
+
+
+@pytest.mark.parametrize(
+    ("phase", "errors", "drops"),
+    [
+        ("refused", ("recipe.guided: must be true",), "--drop recipe.guided"),
+        ("refused", ("recipe.deadline_ms: must be more than recipe.false_reject",), "--drop recipe.false_reject"),
+        ("taken_back", ("no part could be judged with it",), "--drop recipe.false_reject --drop recipe.guided"),
+        ("trial", (), ""),
+        ("holds", (), ""),
+    ],
+)
+def test_a_wish_that_could_not_be_names_the_way_out(phase: str, errors: tuple[str, ...], drops: str) -> None:
+    assert way_out(BEFORE, Fate(4, phase, "", errors)).endswith(drops)
+    assert bool(way_out(BEFORE, Fate(4, phase, "", errors))) == bool(drops)
+
+
+def test_the_way_out_leads_out() -> None:
+    after = next_wish(BEFORE, ConfigState(0, "", last=Fate(4, "refused")), {}, ["recipe.guided"], "ada")
+
+    assert after.settings == {"recipe.false_reject": 0.005}

@@ -90,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
     simulated = verb("simulate", _simulate, "run a simulated microcontroller under a path until ctrl-C")
     simulated.add_argument("path", metavar="PATH", type=Path, help="a symbolic link that is made and removed")
     simulated.add_argument("--wire", choices=WIRES, default="quiet", help="how bad it is (quiet)")
-    simulated.add_argument("--parts-per-s", type=typed.not_negative, default=2.0, metavar="N", help="that pass (2)")
+    simulated.add_argument(
+        "--parts-per-s", type=typed.not_negative, default=2.0, metavar="N", help="that pass; 0: none (2)"
+    )
     simulated.add_argument("--seconds", type=typed.positive, metavar="S", help="end after so long")
     soaked = verb("soak", _soak, "run a bridge against a simulated microcontroller and account for everything")
     soaked.add_argument("--minutes", type=typed.positive, default=10.0, metavar="N", help="on all wires together (10)")

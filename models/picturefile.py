@@ -116,7 +116,9 @@ def read_header(data: bytes) -> PictureHeader:
             return _walk_bmp(data)
     except (struct.error, IndexError):
         raise _truncated("picture") from None
-    raise FileRefused(f"not a PNG, JPEG or BMP picture (it begins with {data[:8]!r})", hint="convert it to PNG")
+    raise FileRefused(
+        f"not a PNG, JPEG or BMP picture (it begins with {data[:8].hex(' ') or 'nothing'})", hint="convert it to PNG"
+    )
 
 
 def _walk_png(data: bytes) -> PictureHeader:

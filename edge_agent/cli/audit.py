@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.terminal.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count, digest
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -14,7 +14,9 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(add, "audit", _audit, "list or verify who changed what", "edge-agent audit verify")
     verb.add_argument("to", metavar="TO", choices=("list", "verify"), help="list: the newest rows, verify: all of them")
     verb.add_argument("--ledger", type=Path, metavar="FILE", help="a copy of ledger.db instead of the station's own")
-    verb.add_argument("--head", default="", metavar="HASH", help="with verify: a row with this hash must be there")
+    verb.add_argument(
+        "--head", type=digest, default="", metavar="HASH", help="with verify: a row with this hash must be there"
+    )
     verb.add_argument("--limit", type=count, default=50, help="with list: how many (default: 50)")
     add_station(verb)
     add_json(verb)

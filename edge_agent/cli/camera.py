@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb
-from edge_agent.errors import BadData
-from edge_agent.terminal.options import add_json, count
+from edge_agent.terminal.exits import WrongUsage
+from edge_agent.terminal.options import add_json, some
 
 
 def add_verbs(add: AddVerb) -> None:
@@ -19,7 +19,7 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument("-c", "--config", type=Path, metavar="FILE", help="the station's configuration, for shot")
     verb.add_argument("--camera", default="", metavar="NAME", help="which of its cameras (default: the first)")
     verb.add_argument("--out", type=Path, metavar="PNG", help="write the last picture there")
-    verb.add_argument("--frames", type=count, default=30, metavar="N", help="pictures to measure by (default: 30)")
+    verb.add_argument("--frames", type=some, default=30, metavar="N", help="pictures to measure by (default: 30)")
     add_json(verb)
 
 
@@ -30,6 +30,6 @@ def _camera(arguments: argparse.Namespace) -> int:
     if arguments.what == "list":
         return list_cameras(as_json=arguments.json)
     if arguments.config is None:
-        raise BadData("shot needs a configuration with a [camera]", hint="edge-agent camera shot -c station.toml")
+        raise WrongUsage("shot needs a configuration with a [camera]", hint="edge-agent camera shot -c station.toml")
     config = load_config(arguments.config)
-    return take_shot(config, arguments.camera, arguments.out, max(arguments.frames, 1), as_json=arguments.json)
+    return take_shot(config, arguments.camera, arguments.out, arguments.frames, as_json=arguments.json)

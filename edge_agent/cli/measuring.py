@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
-from edge_agent.errors import BadData
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.options import FAST, add_json, count, minutes, rate_or_fast, some
 
 LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--remembered", "--histogram", "--memory")
@@ -112,11 +112,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     for option in LINE_OPTIONS:
         if arguments.line is None and getattr(arguments, option.removeprefix("--").replace("-", "_")):
-            raise BadData(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
+            raise WrongUsage(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
     if arguments.state is not None and not arguments.placement:
-        raise BadData("--state goes with --placement", hint="edge-agent bench --placement --state state")
+        raise WrongUsage("--state goes with --placement", hint="edge-agent bench --placement --state state")
     if arguments.batches and not arguments.placement:
-        raise BadData("--batches goes with --placement", hint="edge-agent bench --placement --batches")
+        raise WrongUsage("--batches goes with --placement", hint="edge-agent bench --placement --batches")
     sys.stderr.write("edge-agent: this measures for some minutes; let nothing else run\n")
     if arguments.placement:
         from edge_agent.bench.placing import run_placing

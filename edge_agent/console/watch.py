@@ -17,8 +17,9 @@ from edge_agent.console.keyfile import load_key
 from edge_agent.console.request import uuid7
 from edge_agent.console.store import Store
 from edge_agent.console.visit import console_door, visit
-from edge_agent.errors import ConfigError, EdgeAgentError, Unavailable
+from edge_agent.errors import EdgeAgentError, Unavailable
 from edge_agent.runtime.clock import Clock, SystemClock
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.printing import say
 from edge_agent.trust import signing
 from edge_agent.uplink.message import Delivered, Door, Happening, Outgoing
@@ -142,11 +143,12 @@ def watch_stations(
         The exit code.
 
     Raises:
-        ConfigError: something that was typed does not fit.
+        WrongUsage: something that was typed does not fit.
+        ConfigError: the key cannot be read.
         Unavailable: another console writes the store.
     """
     if ack is not None and store is None:
-        raise ConfigError("only what is stored can be acknowledged", hint="--ack needs --store DIR; docs/console.md")
+        raise WrongUsage("only what is stored can be acknowledged", hint="--ack needs --store DIR; docs/console.md")
     clock = SystemClock()
     kinds = ("evt/part",) if parts_only else ("evt/#", "state/#", *(("ack",) if ack is not None else ()))
     with ExitStack() as stack:

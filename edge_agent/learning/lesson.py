@@ -32,6 +32,10 @@ MAX_VARIED: Final = 1000
 """Examples of one class whose tokens are kept, in all their variants: 0.4 GB with `generic`."""
 
 
+NAMED: Final = 3
+"""Examples that a lesson that came to nothing names with their reasons."""
+
+
 @dataclass
 class _Sample:
     """One example and the embeddings of its variants so far."""
@@ -202,8 +206,10 @@ class Lesson:
         self._refuse_known(learned)
         usable = [sample for sample in self._samples if sample.rows and not sample.refused]
         if not usable:
+            more = len(self.refused) - NAMED
             raise BadData(
-                f"no example of {self.name} could be learned: {'; '.join(self.refused[:3])}",
+                f"no example of {self.name} could be learned: {'; '.join(self.refused[:NAMED])}"
+                + (f"; and {more} more" if more > 0 else ""),
                 hint="choose other examples; `edge-agent learned CLASS` lists those that are known",
             )
         return [

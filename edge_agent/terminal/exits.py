@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from edge_agent.errors import ConfigError, EdgeAgentError
+from edge_agent.errors import BadData, ConfigError, EdgeAgentError
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -17,6 +17,10 @@ EXIT_CONFIG: Final = 78
 
 EXIT_INTERRUPTED: Final = 128 + signal.SIGINT
 """What a shell makes of Ctrl-C."""
+
+
+class WrongUsage(BadData):
+    """What was typed does not go together, whatever the station is like."""
 
 
 def done(program: str, verb: Callable[[], int]) -> int:
@@ -31,6 +35,8 @@ def done(program: str, verb: Callable[[], int]) -> int:
     """
     try:
         return verb()
+    except WrongUsage as error:
+        return failed(program, error, EXIT_USAGE)
     except ConfigError as error:
         return failed(program, error, EXIT_CONFIG)
     except EdgeAgentError as error:
@@ -54,7 +60,7 @@ def failed(program: str, error: EdgeAgentError, code: int) -> int:
     Returns:
         The exit code.
     """
-    sys.stderr.write(f"{program}: {error.message}\n")
+    sys.stderr.write("".join(f"{program}: {line}\n" for line in error.message.splitlines()))
     if error.hint:
         sys.stderr.write(f"  {error.hint}\n")
     return code

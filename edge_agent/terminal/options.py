@@ -6,6 +6,7 @@ import argparse
 import getpass
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return asked
 
     return read
+
+
+def digest(text: str) -> str:
+    """Read a SHA-256, as `edge-agent audit verify` prints it."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"64 of 0-9 and a-f are needed, not {text!r}")
+    return text
 
 
 MOST: Final = 1_000_000_000

@@ -32,6 +32,20 @@ BYPASS_WORDS: Final = {
     False: "the gate follows the station",
 }
 
+UNMOVED: Final = {
+    "late": "the microcontroller heard of it when its moment was past",
+    "safe": "it was at its safe level; `edge-agent events` says why",
+    "full": "too many movements wait already",
+    "down": "the wire is down; see the cable, and `edge-agent status`",
+    "rebooted": "the microcontroller restarted meanwhile",
+    "busy": "too many movements wait for the wire's thread",
+    "forgotten": "too many parts came after it",
+    "unknown": "the microcontroller was asked and did not say",
+    "cancelled": "the microcontroller says that it was taken back",
+    "bad_output": "the microcontroller has no such output: recipe.gate.output",
+}
+"""Why a trial did not move the gate, by the word of docs/gate.md."""
+
 AGO: Final = re.compile(r"(\d{1,6})([smhd])")
 
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -75,7 +89,7 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
     with Reader(Path(config.station.state_dir)) as reader:
         labelled = reader.part(part)
     now = labelled.operator_label
-    if now is not None and now != labelled.verdict.label:
+    if label is not None and now is not None and now != labelled.verdict.label:
         _warn_of_unknown(config, labelled, now)
     if as_json:
         say_json({"part": part, "label": now})
@@ -200,7 +214,7 @@ def move_gate(config: Config, to: str, who: str, *, as_json: bool) -> int:
     elif gate.fate == "done":
         say(f"the gate moved, {gate.off_us or 0.0:.0f} us after the moment that was asked for")
     elif gate.fate:
-        say(f"the gate did not move: {gate.fate} (docs/gate.md)")
+        say(f"the gate did not move: {UNMOVED.get(gate.fate, 'see docs/gate.md')} ({gate.fate})")
     else:
         say(BYPASS_WORDS[gate.bypassed])
         if not gate.armed:

@@ -19,6 +19,7 @@ from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.station import Station
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.printing import confirmed, say, say_json, warn
 from edge_agent.terminal.printout import check_folder
 from edge_agent.terminal.progressbar import progress_bar
@@ -109,21 +110,21 @@ def teach(config: Config, options: TeachOptions) -> int:
 
 
 def _check(options: TeachOptions) -> None:
-    """Refuse what makes no sense; raises `BadData`."""
+    """Refuse what makes no sense; raises `BadData`, of options `WrongUsage`."""
     checked("teach", label=options.label, who=options.who, next=options.next)
     if options.next and (options.paths or options.parts):
-        raise BadData(
+        raise WrongUsage(
             "the next parts of the line are a lesson of their own, without files or recorded parts",
             hint="give --next N alone, or leave it out",
         )
     if not (options.next or options.paths or options.parts):
-        raise BadData("what should be learned from is not clear", hint="name files, or --part N, or --next N alone")
+        raise WrongUsage("what should be learned from is not clear", hint="name files, or --part N, or --next N alone")
     if options.page is not None:
         check_folder(options.page)
         if options.now:
-            raise BadData("without proof there is no proof sheet to write", hint="leave out --page or --now")
+            raise WrongUsage("without proof there is no proof sheet to write", hint="leave out --page or --now")
     if options.golden and options.now:
-        raise BadData("golden examples teach nothing that could be promoted at once", hint="leave out --now")
+        raise WrongUsage("golden examples teach nothing that could be promoted at once", hint="leave out --now")
 
 
 def _proposed(config: Config, options: TeachOptions, left_out: Callable[[BadData], None]) -> Proposal:

@@ -18,6 +18,7 @@ from edge_agent.ledger.store import Store
 from edge_agent.ledger.tables import FILE_NAME
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.disk import check_owner
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.trust import file as trustfile
 from edge_agent.trust import keys as trust
@@ -26,6 +27,9 @@ PEM_BEGIN: Final = "-----BEGIN PUBLIC KEY-----"
 PEM_END: Final = "-----END PUBLIC KEY-----"
 SPKI_ED25519: Final = bytes.fromhex("302a300506032b6570032100")
 """What the DER of an Ed25519 public key begins with (RFC 8410); the 32 bytes of the key follow."""
+
+KEY_LETTERS: Final = 44
+"""The 32 bytes of a key in base64."""
 
 MAX_KEY_FILE_BYTES: Final = 4096
 
@@ -52,6 +56,11 @@ def change_trust(
         ConfigError: the state directory belongs to another user.
         Unavailable: the disk fails, or the station does not answer, as while it starts.
     """
+    if to == "add" and (name is None or key is None or role is None):
+        lacks = [word for word, given in (("NAME", name), ("KEY", key), ("--role", role)) if given is None]
+        raise WrongUsage(
+            f"to trust a key needs {', '.join(lacks)} too", hint="edge-agent trust add NAME KEY --role ROLE"
+        )
     public = None if key is None else public_of(key)
     arguments = checked("trust", to=to, who=who, name=name, role=role, public=public)
     assert isinstance(arguments, TrustArguments)
@@ -107,6 +116,11 @@ def public_of(key: str) -> str:
         with path.open("rb") as file:
             text = file.read(MAX_KEY_FILE_BYTES).decode("ascii", "replace").strip()
     if not text.startswith(PEM_BEGIN):
+        if len(text) != KEY_LETTERS:
+            raise BadData(
+                f"{key[:80]} is no file, and no key of 32 bytes in base64" if text == key else f"{path} holds no key",
+                hint="see docs/uplink.md for how to make one",
+            )
         return text
     body = "".join(text.removeprefix(PEM_BEGIN).partition(PEM_END)[0].split())
     try:

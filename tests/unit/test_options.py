@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 
 import pytest
+from documents import document, rows
 
 from edge_agent import cli
 from edge_agent.console.options import seconds
-from edge_agent.terminal.options import FAST, count, minutes, rate, rate_or_fast, some, whole
+from edge_agent.errors import ConfigError
+from edge_agent.terminal.exits import done
+from edge_agent.terminal.options import FAST, count, digest, minutes, rate, rate_or_fast, some, whole
+from edge_agent.verbs.parts import UNMOVED
 
 
 def test_a_count_is_written_in_plain_digits() -> None:
@@ -38,6 +42,44 @@ def test_what_must_be_some_is_refused_where_it_is_typed(words: str, capsys: pyte
 
     assert ended.value.code == 2
     assert "a whole number from 1" in capsys.readouterr().err
+
+
+def test_what_is_no_hash_is_not_looked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert digest("0" * 64) == "0" * 64
+    for text in ("abc", "G" * 64, "0" * 65, "0" * 64 + "\n"):
+        with pytest.raises(argparse.ArgumentTypeError, match="64 of 0-9 and a-f"):
+            digest(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("bench --background", "--line"),
+        ("camera shot", "configuration"),
+        ("teach pit", "--next"),
+        ("teach pit --next 3 --part 4", "lesson of their own"),
+        ("trust add ada", "KEY, --role"),
+        ("demo --count 3", "--examples"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words.split(), lambda make: pytest.fail("it runs")) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_each_line_of_what_went_wrong_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong() -> int:
+        raise ConfigError("a.toml:2: this\na.toml:5: that", hint="look")
+
+    assert done("edge-agent", wrong) == 78
+    assert capsys.readouterr().err == "edge-agent: a.toml:2: this\nedge-agent: a.toml:5: that\n  look\n"
+
+
+def test_each_fate_of_a_trial_of_the_gate_has_a_sentence() -> None:
+    fates = {row[0].strip("`") for row in rows(document("gate.md")) if row[0].strip("`").replace("_", "").isalpha()}
+
+    assert set(UNMOVED) <= fates
+    assert {"late", "safe", "down", "bad_output"} <= set(UNMOVED)
 
 
 def test_the_limits_themselves_are_taken() -> None:

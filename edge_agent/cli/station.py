@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.terminal.exits import EXIT_CONFIG
+from edge_agent.terminal.exits import EXIT_CONFIG, WrongUsage
 from edge_agent.terminal.options import add_json, add_station, add_who, count, rate, whole
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ def add_verbs(add: AddVerb) -> None:
     verb.add_argument("--seed", type=whole(0, 2**32 - 1), default=1, help="of the simulated line (default: 1)")
     verb.add_argument("--bundle", default="castings", help="a shipped bundle, or its folder (default: castings)")
     verb.add_argument("--state", type=Path, help="folder for the database (default: state/demo-<time>)")
+    verb.add_argument(
+        "--examples", type=Path, metavar="DIR", help="write example folders of the simulated parts instead"
+    )
+    verb.add_argument(
+        "--count", type=whole(1, 10_000), metavar="N", help="with --examples: parts of each class (default: 40)"
+    )
     add_json(verb)
 
     verb = add_verb(add, "run", _run, "run the station that a file describes", "edge-agent run -c station.toml")
@@ -63,6 +69,12 @@ def add_verbs(add: AddVerb) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.examples is not None:
+        from edge_agent.demo.examples import run_examples
+
+        return run_examples(arguments.examples, arguments.count or 40, arguments.seed, as_json=arguments.json)
+    if arguments.count is not None:
+        raise WrongUsage("--count goes with --examples", hint="edge-agent demo --examples parts --count 40")
     from edge_agent.demo import DemoOptions, run_demo
 
     options = DemoOptions(

@@ -105,7 +105,7 @@ def report_lines(report: DemoReport) -> Iterator[str]:
         yield f"  (five examples of each defect, taught in {report.teaching_s:.1f} s while the line ran)"
     else:
         said = "class was" if report.taught == 1 else "classes were"
-        yield f"  {report.taught} of {report.planned} {said} taught before the line ended: too late to see what it does;"
+        yield f"  {report.taught} of {report.planned} {said} taught before the line ended, too late to judge by;"
         yield f"  try --parts {2 * max(report.triggers, report.taught_after)}, or a slower line, --rate"
     yield ""
     yield f"{'class':<14}{'right':>8}{'before':>9}{'by name':>9}{'stopped':>9}   parts"

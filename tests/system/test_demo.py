@@ -28,8 +28,10 @@ from edge_agent.errors import BadData, ConfigError, DeviceFault, EdgeAgentError,
 from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.supervisor import Ending
+from edge_agent.sources.files import list_class_folders
 from edge_agent.testing.clock import ManualClock
-from models.castings import CastingLine
+from edge_agent.verbs.gather import part_files
+from models.castings import CLASSES, CastingLine
 
 pytestmark = pytest.mark.system
 
@@ -81,6 +83,27 @@ def test_a_demo_runs_to_its_report_and_refuses_the_same_folder_again(
     line, hint = again.err.splitlines()
     assert "already holds a station" in line and "--state" in hint
     assert Path(report["ledger"]).read_bytes() == before
+
+
+def test_examples_are_folders_that_the_other_verbs_read_and_nothing_is_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("demo", "--examples", str(tmp_path / "parts"), "--count", "2")
+    assert main(words, serve) == 0
+    assert f"edge-agent teach good {tmp_path}/parts/good --yes" in capsys.readouterr().out
+
+    listed = list_class_folders(tmp_path / "parts")
+    assert {slug: len(paths) for slug, paths in listed.items()} == dict.fromkeys(CLASSES, 2)
+    parts = part_files([tmp_path / "parts" / "crack"])
+    examples = [part.read() for part in parts]
+    assert [e.image is not None and e.samples is not None for e in examples] == [True, True]
+    assert main(words, serve) == 1
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_count_without_examples_is_no_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("demo", "--count", "2", "--state", str(tmp_path)), serve) == 2
+    assert "--examples" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "slots.json", "station.toml"])

@@ -169,7 +169,7 @@ class Learned:
             )
         return slug
 
-    def objection(self, id_: str, slug: str, pixels: str = "") -> str:
+    def objection(self, id_: str, slug: str, pixels: str = "", *, golden: bool | None = None) -> str:
         """Say why an example cannot be taught as this class.
 
         The first call of a state makes indexes of all exemplars, some 10 ms for 20,000: not for the loop thread.
@@ -178,22 +178,28 @@ class Learned:
             id_: the example's.
             slug: the class.
             pixels: the id that its picture has alone, "" without one.
+            golden: it is to be asked about and not learned; None where that does not matter.
 
         Returns:
-            It is kept already, or its picture is that of another class; "" where nothing speaks against it.
+            It is kept already, or its picture is that of another class, or is kept for the other use: what was learned
+            proves nothing. "" where nothing speaks against it.
         """
         kept = self._by_id.get(id_)
         if kept is None:
-            return self._contradiction(self._by_picture.get(pixels), slug)
+            return self._contradiction(self._by_picture.get(pixels), slug, golden)
         at = datetime.fromtimestamp(kept.utc, UTC).strftime("%Y-%m-%d %H:%M UTC")
         said = f"already an example of {self.names.get(kept.label, kept.label)}, taught by {kept.who} at {at}"
         as_what = f"{said} as {kept.source}"
         return as_what if kept.label == slug else f"{as_what}; forget that first if it was wrong"
 
-    def _contradiction(self, kept: Exemplar | None, slug: str) -> str:
-        if kept is None or kept.label == slug:
+    def _contradiction(self, kept: Exemplar | None, slug: str, golden: bool | None) -> str:
+        if kept is None:
             return ""
-        said = f"its picture is that of {kept.source}, an example of {self.names.get(kept.label, kept.label)}"
+        is_golden = kept.role is Role.GOLDEN
+        if kept.label == slug and golden in (None, is_golden):
+            return ""
+        an = "a golden example" if is_golden else "an example"
+        said = f"its picture is that of {kept.source}, {an} of {self.names.get(kept.label, kept.label)}"
         return f"{said}; forget that first if it was wrong"
 
     def with_exemplars(self, name: str, exemplars: Sequence[Exemplar]) -> Self:

@@ -247,7 +247,8 @@ class Lesson:
             source, id_, pixels = sample.example.source, sample.example.id, sample.example.pixels
             twice = f"the same as {first[id_]}" if id_ in first else ""
             first.setdefault(id_, source)
-            sample.refused = sample.refused or learned.objection(id_, self.label, pixels) or twice
+            objection = learned.objection(id_, self.label, pixels, golden=self._golden)
+            sample.refused = sample.refused or objection or twice
 
     def _check_room(self, learned: Learned, following: int) -> None:
         """Refuse a lesson after which details of more examples would have to be kept than may be.

@@ -14,12 +14,13 @@ from typing import Final
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unsafe
 from edge_agent.learning.example import Example
+from edge_agent.learning.exemplar import Role
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.lot import Batches
 from edge_agent.learning.outcome import Changed, ClassKnown, Taught
 from edge_agent.learning.proof import MAX_PARTS, Occasion, ProofSheet, State, prove
-from edge_agent.learning.slots import BundleName, nothing_waits
+from edge_agent.learning.slots import BundleName, Change, nothing_waits
 from edge_agent.ledger import Reader, Teaching
 from edge_agent.product.known import Known, Turn, classes_of
 from edge_agent.product.recipe import Recipe
@@ -289,14 +290,22 @@ class Lessons:
         recipe, change = self._recipe, candidate.change
         name = candidate.learned.names.get(change.slug, change.slug) if change is not None else ""
         examples = 0 if change is None else len(change.sources)
+        golden = 0 if change is None else _golden(candidate, change) - _golden(recipe, change)
+        plural = "" if examples == 1 else "s"
+        learned = f"learn {name} from {examples} example{plural}"
         return Occasion(
             station=self._config.station.name,
             recipe=recipe.config.name,
             bundle=f"{recipe.bundle.name} {recipe.bundle.manifest.version}",
-            change=f"learn {name} from {examples} example{'' if examples == 1 else 's'}",
+            change=f"keep {examples} golden example{plural} of {name}" if 0 < golden == examples else learned,
             who=NOBODY if change is None else change.who,
             utc=0.0 if change is None else change.utc,
         )
+
+
+def _golden(known: Known | Recipe, change: Change) -> int:
+    """Count the golden examples of the class that a change is about."""
+    return known.learned.count(change.slug, Role.GOLDEN)
 
 
 def _row(turn: Turn) -> Teaching:

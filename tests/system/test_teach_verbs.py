@@ -120,12 +120,14 @@ def test_forgetting_a_class_gives_the_bytes_of_never_having_taught_it(state_dir:
 def test_golden_examples_teach_nothing_and_are_asked_about(state_dir: Path) -> None:
     with Station(config(state_dir, "pit")) as station:
         before = station.recipe.learned.knowledge.digest
-        station.propose("pit", several("pit", 3, start=50), golden=True)
+        kept = station.propose("pit", several("pit", 3, start=50), golden=True)
+        assert kept.proof is not None and kept.proof.occasion.change == "keep 3 golden examples of pit"
         station.promote()
         assert station.recipe.learned.knowledge.digest == before
         proposal = station.propose("scratch", several("scratch", 3))
         assert proposal.proof is not None
         assert {recall.slug: recall.asked for recall in proposal.proof.golden} == {"pit": 3}
+        assert proposal.proof.occasion.change == "learn scratch from 3 examples"
 
 
 def test_the_same_class_taught_again_while_it_waits_is_added_to_it(state_dir: Path) -> None:

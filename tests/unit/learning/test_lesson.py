@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -253,6 +253,44 @@ def test_an_example_of_one_class_cannot_be_taught_as_another() -> None:
     assert again.next_variant() is None
     with pytest.raises(BadData, match="no example of dent could be learned: part 0: already an example of pit, taught"):
         again.exemplars(applied(first), "bob", UTC)
+
+
+class Blind(Learned):
+    """Wrong: does not see that a picture is kept for the other use."""
+
+    def objection(self, id_: str, slug: str, pixels: str = "", *, golden: bool | None = None) -> str:
+        return super().objection(id_, slug, pixels)
+
+
+def beside(seed: int) -> Example:
+    return Example(f"pair {seed}", picture(seed), np.ones((4000, 3), np.float32), 8000.0)
+
+
+def is_taken_for_both_uses(first: Example, then: Example, golden: bool, kind: type[Learned] = Learned) -> bool:
+    learning = lesson("pit", first, example(9), golden=golden)
+    finish(learning)
+    known = applied(learning)
+    learned = kind(**{field.name: getattr(known, field.name) for field in fields(known)})
+    again = lesson("pit", then, example(8), learned=learned, golden=not golden)
+    finish(again)
+    again.exemplars(learned, "bob", UTC)
+    return then.source in again.taught
+
+
+@pytest.mark.parametrize("golden", [True, False])
+@pytest.mark.parametrize("then", [example(0), beside(0)], ids=["alone", "with a window"])
+def test_a_picture_that_was_learned_is_no_golden_example_nor_the_reverse(golden: bool, then: Example) -> None:
+    first = beside(0) if then.samples is None else example(0)
+
+    assert not is_taken_for_both_uses(first, then, golden)
+    assert is_taken_for_both_uses(first, then, golden, Blind)
+
+
+def test_a_lesson_that_comes_to_nothing_says_how_many_more_were_refused() -> None:
+    first = lesson("pit", *map(example, range(5)))
+    finish(first)
+    with pytest.raises(BadData, match="part 2: already .*; and 2 more$"):
+        lesson("pit", *map(example, range(5)), learned=applied(first)).exemplars(applied(first), "bob", UTC)
 
 
 def test_what_was_taught_while_the_lesson_was_encoded_is_seen_too() -> None:

@@ -43,3 +43,8 @@ class FileRefused(ValueError):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+def beginning(data: bytes) -> str:
+    """Show what a file begins with, in quotes, with a dot for each byte that is no letter, digit or sign of ASCII."""
+    return '"' + "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data) + '"'

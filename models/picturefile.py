@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import FileRefused
+from models.errors import FileRefused, beginning
 
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 """What counts as a picture when a folder is listed; the content of the file decides how it is read."""
@@ -117,7 +117,7 @@ def read_header(data: bytes) -> PictureHeader:
     except (struct.error, IndexError):
         raise _truncated("picture") from None
     raise FileRefused(
-        f"not a PNG, JPEG or BMP picture (it begins with {data[:8].hex(' ') or 'nothing'})", hint="convert it to PNG"
+        f"not a PNG, JPEG or BMP picture (it begins with {beginning(data[:8])})", hint="convert it to PNG"
     )
 
 

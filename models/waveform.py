@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import FileRefused
+from models.errors import FileRefused, beginning
 from models.npy import read_header
 
 Waveform = tuple[NDArray[np.float32], float]
@@ -120,7 +120,7 @@ def decode_wav(data: bytes) -> Waveform:
         FileRefused: not a wav file, truncated, another encoding, or not three channels.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise FileRefused(f"not a wav file (it begins with {data[:12].hex(' ') or 'nothing'})", hint=_WAV_HINT)
+        raise FileRefused(f"not a wav file (it begins with {beginning(data[:12])})", hint=_WAV_HINT)
     try:
         chunks = dict(_riff_chunks(data))
         encoding, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunks[b"fmt "])

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import BadData, StateDamaged
+from models.errors import beginning
 from models.waveform import MAX_SAMPLES, Waveform
 
 MAX_BYTES: Final = 12 * MAX_SAMPLES + 48
@@ -66,7 +67,9 @@ def decoded(data: bytes) -> Waveform:
         raise StateDamaged(f"a kept window cannot have {len(data)} bytes", hint=_HINT)
     *start, count, rate_hz = _HEAD.unpack_from(data)
     if tuple(start) != _START:
-        raise StateDamaged(f"it begins with {data[:4]!r}, which is no kept window that this release knows", hint=_HINT)
+        raise StateDamaged(
+            f"it begins with {beginning(data[:4])}, which is no kept window that this release knows", hint=_HINT
+        )
     samples = data[_HEAD.size : -_DIGEST_BYTES]
     if len(samples) != 12 * count:
         raise StateDamaged(f"{len(samples)} bytes do not hold {count} samples", hint=_HINT)

@@ -80,7 +80,7 @@ def test_what_a_camera_does_otherwise_is_seen_in_the_exit_code(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("shot",), 1, "edge-agent camera shot -c station.toml"),
+        (("shot",), 2, "edge-agent camera shot -c station.toml"),
         (("shot", "-c", "STATION", "--camera", "top"), 1, "there is front"),
         (("shot", "-c", "STATION", "--out", "no/where/shot.png"), 1, "there is no folder"),
         (("shot", "-c", "NULL"), 78, "is no camera"),

@@ -93,7 +93,8 @@ def test_a_png_that_declares_its_size_twice_is_judged_by_what_the_decoder_reads(
     [
         (b"", "empty"),
         (b"a drawing of a cat", "not a PNG, JPEG or BMP picture.*a drawin"),
-        (b"GIF89a" + b"\0" * 40, "not a PNG, JPEG or BMP"),
+        (b"GIF89a" + b"\0" * 40, r'not a PNG, JPEG or BMP picture \(it begins with "GIF89a\.\."\)'),
+        (b"garbage\n", r'begins with "garbage\."\)$'),
         (b"\xff\xd8\xff\xd9", "no frame header"),
         (b"BM" + b"\0" * 12 + struct.pack("<I", 12) + b"\0" * 40, "OS/2"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.console.keyfile import make_key
-from edge_agent.errors import BadData
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.printing import say, say_json
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -26,11 +26,11 @@ def make_signing_key(name: str, role: str, *, as_json: bool) -> int:
         The exit code.
 
     Raises:
-        BadData: the name is none.
+        WrongUsage: the name is none.
         ConfigError: there is such a file, or none can be made.
     """
     if not NAME.fullmatch(name):
-        raise BadData(f"{name!r} is no name of a key", hint="1 to 40 of a-z, 0-9 and -")
+        raise WrongUsage(f"{name!r} is no name of a key", hint="1 to 40 of a-z, 0-9 and -")
     made = make_key(name, Path())
     if as_json:
         say_json({**asdict(made), "role": role})

@@ -181,8 +181,7 @@ class Learned:
             golden: it is to be asked about and not learned; None where that does not matter.
 
         Returns:
-            It is kept already, or its picture is that of another class, or is kept for the other use: what was learned
-            proves nothing. "" where nothing speaks against it.
+            It is kept already, or its picture is, of another class or for the other use; "" where it can be taught.
         """
         kept = self._by_id.get(id_)
         if kept is None:
@@ -193,12 +192,9 @@ class Learned:
         return as_what if kept.label == slug else f"{as_what}; forget that first if it was wrong"
 
     def _contradiction(self, kept: Exemplar | None, slug: str, golden: bool | None) -> str:
-        if kept is None:
+        if kept is None or (kept.label == slug and golden in (None, kept.role is Role.GOLDEN)):
             return ""
-        is_golden = kept.role is Role.GOLDEN
-        if kept.label == slug and golden in (None, is_golden):
-            return ""
-        an = "a golden example" if is_golden else "an example"
+        an = "a golden example" if kept.role is Role.GOLDEN else "an example"
         said = f"its picture is that of {kept.source}, {an} of {self.names.get(kept.label, kept.label)}"
         return f"{said}; forget that first if it was wrong"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge_agent import api
 from edge_agent.commands import checked
 from edge_agent.commands.arguments import GateAnswer, Used
 from edge_agent.config import Config
-from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.slots import SLOTS, decode_slots
 from edge_agent.ledger import ExportFormat, Reader, export_parts
 from edge_agent.ledger.reader import LAST_PART
@@ -82,7 +83,7 @@ def label_part(config: Config, part: int, label: str | None, *, confirm: bool, w
             )
     socket = Path(config.api.socket)
     if api.is_listening(socket):
-        api.call(socket, "label", {"part": part, "label": label, "who": who})
+        _recorded(socket, {"part": part, "label": label, "who": who})
     else:
         with _stopped(config) as station:
             station.label(part, label, who)
@@ -243,6 +244,19 @@ def parse_since(text: str, now_utc: float) -> float:
         raise BadData(
             f"{text!r} is not a time", hint="write 2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
         ) from None
+
+
+def _recorded(socket: Path, word: dict[str, Any]) -> None:
+    """Have the running station record a word; say where its disk is what keeps it from doing so."""
+    try:
+        api.call(socket, "label", word)
+    except Unavailable as error:
+        troubles: list[dict[str, Any]] = []
+        with suppress(EdgeAgentError):
+            troubles = api.call(socket, "status")["troubles"]
+        for disk in (trouble for trouble in troubles if trouble["kind"] == "disk"):
+            raise Unavailable(f"{error.message}: {disk['message']}", hint=disk["hint"]) from error
+        raise
 
 
 def _warn_of_unknown(config: Config, part: Part, label: str) -> None:

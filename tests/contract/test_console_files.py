@@ -51,7 +51,8 @@ def test_the_verb_prints_how_stations_trust_the_key(
     assert main(["key", "fleet", "--role", "acknowledge"]) == 0
     assert "edge-agent trust add fleet " in capsys.readouterr().out
     assert main(["key", "fleet"]) == 78
-    assert main(["key", "../fleet"]) == 1
+    assert main(["key", "../fleet"]) == 2
+    assert main(["watch", "--broker", "mqtt://127.0.0.1", "--ack", "fleet.key"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["fleet.key"]
 
 

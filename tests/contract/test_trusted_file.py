@@ -159,6 +159,14 @@ def test_a_damaged_file_is_not_overwritten_by_a_change(tmp_path: Path) -> None:
     assert path.read_text() == "not toml"
 
 
+def test_what_is_no_key_and_no_file_is_said_to_be_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.pub").touch()
+    for key, said in (("xx", "xx is no file, and no key of 32 bytes"), (str(tmp_path / "empty.pub"), "holds no key")):
+        words = ["trust", "add", "ada", key, "--role", "operate", "--state", str(tmp_path)]
+        assert cli.main(words, no_agent) == 1
+        assert said in capsys.readouterr().err
+
+
 def test_the_verb_leaves_the_file_alone_while_a_station_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

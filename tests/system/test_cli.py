@@ -441,6 +441,43 @@ def test_status_without_a_station_says_how_to_start_one(tmp_path: Path, capsys: 
     assert "edge-agent run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("troubles", "said"),
+    [
+        ((Trouble("disk", "the ledger cannot be written: no space", "make room"),), "no answer: the ledger cannot"),
+        ((Trouble("untaught", "nothing is known"),), "no answer\n"),
+    ],
+)
+def test_a_word_that_is_not_recorded_says_where_the_disk_is_why(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    troubles: tuple[Trouble, ...],
+    said: str,
+) -> None:
+    def call(path: Path, name: str, arguments: object = None) -> object:
+        if name == "label":
+            raise Unavailable("no answer")
+        return msgspec.to_builtins(dataclasses.replace(status_of(), troubles=troubles))
+
+    monkeypatch.setattr(api, "is_listening", lambda path: True)
+    monkeypatch.setattr(api, "call", call)
+
+    assert run("label", 3, "pit", "--state", tmp_path) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_word_that_is_taken_back_warns_of_no_class(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Station(Config.defaults(taught)) as station:
+        part = station.judge(Frame(LINE.example("good", 701).image, 0.0))
+    for word in ("dross", "crack"):
+        assert run("label", part.id, word, "--state", taught) == 0
+    capsys.readouterr()
+
+    assert run("label", part.id, "--undo", "--state", taught) == 0
+    assert capsys.readouterr() == (f"part {part.id}: dross\n", "")
+
+
 @pytest.mark.parametrize("words", [(), ("--json",)])
 @pytest.mark.parametrize(("troubles", "code"), [((), 0), ((Trouble("no_device", "none works", ""),), 1)])
 def test_status_says_by_its_code_whether_something_is_wrong(

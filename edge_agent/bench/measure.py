@@ -101,7 +101,13 @@ def measure(config: Config, parts: int, progress: Progress, unclean: list[str]) 
     """
     castings = CastingLine(1)
     with Station(config) as station:
-        station.teach(NORMAL, list(good_run(castings, GOOD_RUN)))
+        task = progress.add_task("teaching good parts")
+        station.teach(
+            NORMAL,
+            list(good_run(castings, GOOD_RUN)),
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+        progress.remove_task(task)
         for slug in CLASSES:
             if slug != NORMAL:
                 station.teach(slug, [example_of(castings.example(slug, i)) for i in range(SHOTS)])

@@ -24,6 +24,12 @@ from models.castings import CLASSES, NORMAL, Casting, CastingLine
 SHOTS: Final = 5
 """Examples of each class on the tray."""
 
+FIRST_MINUTE_PARTS: Final = 300
+"""Parts before the teaching tray arrives: a minute at 5 parts/s."""
+
+SHORT_SHARE: Final = 0.4
+"""Share of a short run that is judged before the tray arrives."""
+
 WHO: Final = "demo"
 
 LOOK_S: Final = 0.05

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
+from edge_agent.demo.lesson_plan import FIRST_MINUTE_PARTS, SHORT_SHARE
 from edge_agent.demo.tally import Tally
 from edge_agent.ledger import Latency
 from edge_agent.proportion import Proportion
@@ -104,9 +106,9 @@ def report_lines(report: DemoReport) -> Iterator[str]:
         yield f"right verdicts, after the teaching tray     {report.right_after}"
         yield f"  (five examples of each defect, taught in {report.teaching_s:.1f} s while the line ran)"
     else:
-        said = "class was" if report.taught == 1 else "classes were"
-        yield f"  {report.taught} of {report.planned} {said} taught before the line ended, too late to judge by;"
-        yield f"  try --parts {2 * max(report.triggers, report.taught_after)}, or a slower line, --rate"
+        were = "was" if report.taught == 1 else "were"
+        yield f"  {report.taught} of {report.planned} classes {were} taught before the line ended; for all of them"
+        yield f"  try --parts {_enough(report)}, or a slower line, --rate"
     yield ""
     yield f"{'class':<14}{'right':>8}{'before':>9}{'by name':>9}{'stopped':>9}   parts"
     for slug, row in report.classes.items():
@@ -130,6 +132,13 @@ def report_lines(report: DemoReport) -> Iterator[str]:
     if report.part is not None:
         yield f"why a part was stopped: edge-agent why {report.part} -c {config}"
     yield f"what it knows: edge-agent learned -c {config}"
+
+
+def _enough(report: DemoReport) -> int:
+    """Estimate how many parts must come for the whole tray to be taught while they do, at the pace that was seen."""
+    seen = max(report.triggers - report.taught_after, 1)
+    needed = seen * report.planned / max(report.taught, 1)
+    return 100 * ceil(min(needed + FIRST_MINUTE_PARTS, needed / (1.0 - SHORT_SHARE)) / 100)
 
 
 def _percent(value: Proportion) -> str:

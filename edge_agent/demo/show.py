@@ -15,7 +15,7 @@ from rich.progress import Progress
 from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.config import Config
-from edge_agent.demo.lesson_plan import WHO, Tray, good_run
+from edge_agent.demo.lesson_plan import FIRST_MINUTE_PARTS, SHORT_SHARE, WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
 from edge_agent.demo.stationfile import STATION, write_station
@@ -34,12 +34,6 @@ from models.castings import NORMAL, CastingLine
 
 GOOD_RUN: Final = 240
 """Confirmed good parts at the start: 120 to learn from, 120 held out, enough to promise 1 % false rejects."""
-
-FIRST_MINUTE_PARTS: Final = 300
-"""Parts before the teaching tray arrives: a minute at 5 parts/s."""
-
-SHORT_SHARE: Final = 0.4
-"""Share of a short run that is judged before the tray arrives."""
 
 
 @dataclass(frozen=True)

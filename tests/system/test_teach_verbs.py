@@ -310,7 +310,7 @@ def test_the_verbs_from_examples_to_a_page_and_back(
     assert "there is no folder" in capsys.readouterr().err
     assert typed("proof", *where) == 1
     assert "no change is waiting" in capsys.readouterr().err
-    assert typed("teach", "good", *where) == 1
+    assert typed("teach", "good", *where) == 2
     assert "what should be learned from is not clear" in capsys.readouterr().err
     assert typed("teach", "pit", *pictures, "--now", "--json", *where) == 0
     assert json.loads(capsys.readouterr().out)["taught"]["promoted"] is True

@@ -36,10 +36,10 @@ class ProofStamp:
 
     def __init__(self, disk: Disk, bundle: Bundle, spot: Spot) -> None:
         runtime = spot.device.runtime
-        depends = (bundle.digest, spot, _version("edge-agent"), runtime, _version(runtime), processor(), cores())
+        depends = (_version("edge-agent"), _version(runtime), processor(), cores())
         self._disk = disk
-        self._of = bundle.digest[:DIGITS]
-        self._name = f"{self._of}-{hashlib.sha256(repr(depends).encode()).hexdigest()[:DIGITS]}{SUFFIX}"
+        self._of = f"{bundle.digest[:DIGITS]}-{_digest(str(spot))}-"
+        self._name = f"{self._of}{_digest(repr(depends))}{SUFFIX}"
 
     @classmethod
     def beside(cls, cache: Path | None, bundle: Bundle, spots: Spot | Mapping[str, Spot]) -> ProofStamp | None:
@@ -68,7 +68,7 @@ class ProofStamp:
         return False
 
     def put(self) -> None:
-        """Hear that all golden vectors came out right; what was proven with other versions counts no longer."""
+        """Hear that all golden vectors came out right; what was proven there with other versions counts no longer."""
         with contextlib.suppress(EdgeAgentError):
             for name in self._disk.names():
                 if name.startswith(self._of) and name.endswith(SUFFIX):
@@ -81,6 +81,10 @@ class ProofStamp:
         with contextlib.suppress(EdgeAgentError):
             self._disk.remove(self._name)
             self._disk.sync()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def _version(package: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from wide_bundle import CPU, GPU, VECTORS, engine, load, look, wide_bundle
 
+from edge_agent.engines import DeviceName, Spot
 from edge_agent.errors import DeviceFault, Unavailable
 from edge_agent.inspection import golden, proofstamp
 from edge_agent.inspection.encode import Encoder
@@ -193,13 +194,16 @@ def test_another_device_bundle_runtime_processor_or_program_is_proven_anew(monke
             assert not stamp(disk).there
 
 
-def test_of_each_bundle_one_stamp_is_kept() -> None:
+def test_of_each_bundle_and_spot_one_stamp_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     disk, other = FakeDisk(), Bundle(wide_bundle().folder, wide_bundle().manifest, "1" * 64)
-    for each in (stamp(disk), stamp(disk, other), stamp(disk, spot=GPU)):
+    stand_in = Spot(DeviceName("onnxruntime", "cpu"), 1)
+    for each in (stamp(disk), stamp(disk, other), stamp(disk, spot=stand_in)):
         each.put()
+    assert all(each.there for each in (stamp(disk), stamp(disk, other), stamp(disk, spot=stand_in)))
+    monkeypatch.setattr(proofstamp, "_version", lambda package: "newer")
+    stamp(disk).put()
 
-    assert len(disk.names()) == 2
-    assert (stamp(disk).there, stamp(disk, other).there, stamp(disk, spot=GPU).there) == (False, True, True)
+    assert len(disk.names()) == 3
 
 
 class Broken(FakeDisk):

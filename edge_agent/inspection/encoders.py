@@ -132,6 +132,7 @@ class Encoders:
                     raise
         if not pieces:
             raise nothing_loaded()
+        give_back_memory()  # what the golden vectors took
         return pieces
 
     def prove_together(self) -> None:
@@ -159,7 +160,7 @@ class Encoders:
         left = last.unproven
         proven = last.prove_one()
         if left and not last.unproven:
-            give_back_memory()  # what the vectors took
+            give_back_memory()
         return proven
 
     def close(self) -> None:

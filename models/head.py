@@ -166,6 +166,9 @@ def solve(
     dims = _dims(spans, [span.modality for span in seen])
     shared = _restricted(groups, spans, seen)
     labels = tuple(sorted({key.slug for key, _, _ in shared}))
+    told = [i for i, label in enumerate(labels) if not (kinds and label == normal)]
+    if not told:
+        raise NotTaught("no kind of defect was taught with any of these modalities")
     sigma, strength = prior.covariance[np.ix_(dims, dims)], prior.strength
     means, inflation = _means(shared, labels, normal)
     try:
@@ -175,9 +178,6 @@ def solve(
         whitening = _inverse(np.asarray(np.linalg.cholesky(covariance), np.float64))
     except np.linalg.LinAlgError:
         raise KnowledgeDamaged("the scatter inside the classes is not that of any embeddings") from None
-    told = [i for i, label in enumerate(labels) if not (kinds and label == normal)]
-    if not told:
-        raise NotTaught("no kind of defect was taught with any of these modalities")
     modalities, labels = tuple(span.modality for span in seen), tuple(labels[i] for i in told)
     return Head(labels, modalities, dims, means[told], inflation[told], whitening, strength)
 
@@ -219,17 +219,20 @@ def _covariance(shared: _Shared, prior: Floats, strength: float) -> Floats:
 
 
 def _spreads(shared: _Shared, prior: Floats, seen: Sequence[Span]) -> list[Spread]:
-    """Give how far samples lie from the mean of their class, by modality, with the prior of its dimensions."""
+    """Give how far samples lie from the mean of their group, by modality, with the prior of its dimensions.
+
+    A group's mean is estimated from its samples and costs one of them; one of a single sample spreads nowhere.
+    """
     spreads = []
     for span in seen:
         at = _dims(seen, [span.modality])
         k = int(at.sum())
-        own = [sums.restricted(at[dims]) for _, dims, sums in shared if dims[at].all()]
+        own = [sums.restricted(at[dims]) for _, dims, sums in shared if dims[at].all() and sums.samples > 1]
         scatter = np.zeros((k, k))
         for sums in own:
             scatter.put(flat_upper(k), scatter.take(flat_upper(k)) + sums.scatter() * (sums.samples / sums.vectors))
         scatter += np.triu(scatter, 1).T
-        spreads.append(Spread(scatter, float(sum(sums.samples for sums in own)), prior[np.ix_(at, at)]))
+        spreads.append(Spread(scatter, float(sum(sums.samples - 1 for sums in own)), prior[np.ix_(at, at)]))
     return spreads
 
 

@@ -1,9 +1,11 @@
 """How many samples a bundle's prior is worth where kinds of defects are told apart: chosen by what was taught. Pure.
 
-The scatter W of n samples inside their classes is how probable, where their covariance is drawn from an inverse Wishart
-distribution around the prior Sigma_0 that is worth k samples? That has a closed form (the marginal likelihood of a
-normal distribution; Gelman et al., *Bayesian Data Analysis*, section 3.6), with nu = k + d + 1 but for what is the same
-for every k:
+The scatter W inside the classes is how probable, where their covariance is drawn from an inverse Wishart distribution
+around the prior Sigma_0 that is worth k samples? The samples lie around means that are estimated from them, and each
+mean costs one of them: W of m samples in C groups with a mean each is Wishart distributed with n = m - C degrees of
+freedom, and a group of one sample says nothing. What is probable of W has then a closed form (the marginal likelihood
+of a normal distribution; Gelman et al., *Bayesian Data Analysis*, section 3.6), with nu = k + d + 1 but for what is the
+same for every k:
 
     log Gamma_d((nu + n) / 2) - log Gamma_d(nu / 2) + nu / 2 log |k Sigma_0| - (nu + n) / 2 log |k Sigma_0 + W|
 
@@ -31,16 +33,16 @@ NEAR: Final = 1e-6
 
 
 class Spread(NamedTuple):
-    """How far samples lie from the mean of their class, in the dimensions of one modality.
+    """How far samples lie from the mean of their group, in the dimensions of one modality.
 
     Attributes:
         scatter: of the samples (W), shape (k, k).
-        samples: how many they are (n).
+        freedom: degrees of freedom of that, samples less groups (n).
         prior: covariance that was to be expected (Sigma_0), shape (k, k).
     """
 
     scatter: Floats
-    samples: float
+    freedom: float
     prior: Floats
 
 
@@ -67,7 +69,7 @@ def chosen(spreads: Sequence[Spread], strength: float) -> float:
 
 
 def _evidence(spread: Spread, k: float) -> float:
-    d, n = len(spread.prior), spread.samples
+    d, n = len(spread.prior), spread.freedom
     nu = k + d + 1.0
     gammas = sum(lgamma((nu + n - j) / 2.0) - lgamma((nu - j) / 2.0) for j in range(d))
     return gammas + nu / 2.0 * _logdet(k * spread.prior) - (nu + n) / 2.0 * _logdet(k * spread.prior + spread.scatter)

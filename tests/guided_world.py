@@ -110,7 +110,7 @@ def taught(
         ring = {f"good {i}" for i in held_out}
         roles = [Role.RING if one.exemplar.source in ring else Role.FIT for one in kept]
         kept = [one._replace(exemplar=replace(one.exemplar, role=role)) for one, role in zip(kept, roles, strict=True)]
-    return opened.completed(learned.with_exemplars(label, finished(keeping(opened.blobs, kept, learned))))
+    return finished(opened.completing(learned.with_exemplars(label, finished(keeping(opened.blobs, kept, learned)))))
 
 
 def teach(
@@ -133,7 +133,7 @@ def forget(disk: Disk, seeds: Collection[int], label: str = "good") -> None:
     opened = store(disk)
     learned = opened.load().active.learned
     ids = [e.id for e in learned.exemplars if e.source in {f"{label} {i}" for i in seeds}]
-    opened.save(opened.completed(learned.without(ids)), CHANGE)
+    opened.save(finished(opened.completing(learned.without(ids))), CHANGE)
 
 
 def everything(learned: Learned) -> object:

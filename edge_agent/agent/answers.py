@@ -157,7 +157,13 @@ class Answers:
         self._later(request, self._agent.holdings.lessons.classes, request.done)
 
     def _proof(self, request: Request, now: float) -> None:
-        self._later(request, in_parts(self._agent.holdings.lessons.sheet()), request.done, self._paused(self._waiting))
+        agent = self._agent
+
+        def ended() -> None:
+            agent.teacher.changing = None
+
+        work = in_parts(agent.holdings.lessons.sheet(), agent.clock)
+        self._later(request, work, request.done, self._paused(self._waiting), ended)
 
     def _promote(self, request: Request, now: float) -> None:
         arguments = request.arguments
@@ -255,7 +261,7 @@ class Answers:
         def made(result: tuple[Changed, list[Teaching]]) -> None:
             request.done(teacher.apply(product, result))
 
-        self._later(request, in_parts(steps), made, self._paused(what), teacher.end_change)
+        self._later(request, in_parts(steps, self._agent.clock), made, self._paused(what), teacher.end_change)
 
     @property
     def _waiting(self) -> str:
@@ -264,10 +270,11 @@ class Answers:
         return "" if waiting is None or waiting.change is None else waiting.change.slug
 
     def _paused(self, what: str) -> Callable[[Done], None]:
-        """Give what says how much is done of it."""
+        """Give what says how much is done of it; what is not known leaves what was."""
 
         def paused(done: Done) -> None:
-            self._agent.teacher.changing = None if done is None else (what, *done)
+            if done is not None:
+                self._agent.teacher.changing = (what, *done)
 
         return paused
 
@@ -282,7 +289,6 @@ class Answers:
         """Do `work` in the background; give what it returns to `then`, and what it raises to the caller."""
 
         def finish(result: Any) -> None:
-            paused(None)
             ended()
             if isinstance(result, EdgeAgentError):
                 request.failed(result)

@@ -70,8 +70,8 @@ class _Running:
     proven: Done = None
 
     def proving(self, done: Done) -> None:
-        """Hear how much of how much is proven."""
-        self.proven = done
+        """Hear how much of how much is proven; what is not known leaves what was."""
+        self.proven = done or self.proven
 
 
 class Teacher:
@@ -189,6 +189,7 @@ class Teacher:
             Unavailable: a lesson is being proposed.
         """
         self.check(Step.CHANGED)
+        # Of whatever product: no state names yet what a lesson on its way has written, and any change removes that.
         self._changes += 1
 
     def end_change(self) -> None:
@@ -213,7 +214,7 @@ class Teacher:
                 self._stage = following(self._stage, Step.COLLECTED)
             running.waiting = self._background.submit(
                 Chore(
-                    in_parts(self._learn(running, lesson)),
+                    in_parts(self._learn(running, lesson), self._station.clock),
                     lambda result: self._made(running, result),
                     running.proving,
                 )

@@ -138,7 +138,7 @@ class Tray:
         if sheet.refused:
             work = Chore(lambda: lessons.cancel(WHO), lambda made: self._cancelled(made, sheet))
         else:
-            work = Chore(in_parts(lessons.promote(WHO)), lambda made: self._promoted(made, result))
+            work = Chore(in_parts(lessons.promote(WHO), self._agent.clock), lambda made: self._promoted(made, result))
         if not self._agent.background.submit(work):
             self._end(Unavailable("the station had too much to do to promote it"))
 

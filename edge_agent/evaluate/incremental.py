@@ -145,14 +145,14 @@ def evaluate_incremental(options: EvaluateOptions, progress: Progress) -> Increm
         courses = []
         for number, episode in enumerate(draw_episodes(names, options.shots, options.episodes, options.seed)):
             order = np.random.default_rng((options.seed, number, ORDER)).permutation(len(names))
-            courses.append(course(pictures.encoded(episode), order.tolist(), nothing, prior))
+            courses.append(course(pictures.encoded(episode), order.tolist(), nothing, prior, kinds=ready.kinds))
             progress.advance(task)
     figures = increments(sorted(names), courses)
     tested = sum(int(one.counts[-1].sum()) for one in courses)
     return IncrementalEvaluation(**vars(figures), **vars(ready.conditions(tested)))
 
 
-def course(encoded: Encoded, order: Sequence[int], nothing: Knowledge, prior: Prior) -> Course:
+def course(encoded: Encoded, order: Sequence[int], nothing: Knowledge, prior: Prior, *, kinds: bool) -> Course:
     """Teach the classes one after the other, and ask after each.
 
     Args:
@@ -160,6 +160,7 @@ def course(encoded: Encoded, order: Sequence[int], nothing: Knowledge, prior: Pr
         order: the classes as they come.
         nothing: knowledge of nothing.
         prior: of the bundle.
+        kinds: all classes are kinds of defects, none is that of good parts.
 
     Returns:
         What was right, and what was forgotten.
@@ -168,7 +169,7 @@ def course(encoded: Encoded, order: Sequence[int], nothing: Knowledge, prior: Pr
     known = [sorted(order[: at + 1]) for at in range(len(order))]
     for i, among in zip(order, known, strict=True):
         knowledge = taught(knowledge, encoded, [i])
-        head = solved(knowledge, prior)
+        head = solved(knowledge, prior, kinds=kinds)
         counts.append(confusion(head, encoded.tests, among))
         then.append(given(head, encoded.tests[i], among) == i)
     now = [given(head, encoded.tests[i], among) == i for i, among in zip(order, known, strict=True)]

@@ -42,6 +42,11 @@ class Prepared:
     clock: Clock
     started_s: float
 
+    @property
+    def kinds(self) -> bool:
+        """All folders are kinds of defects, none is that of good parts."""
+        return self.pictures.bundle.normal not in self.names
+
     def conditions(self, tested: int) -> Conditions:
         """Say at the end what the figures hold for."""
         seconds = self.clock.now() - self.started_s

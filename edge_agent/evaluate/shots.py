@@ -66,7 +66,7 @@ def evaluate(options: EvaluateOptions, progress: Progress) -> Evaluation:
         counts = []
         for episode in draw_episodes(names, options.shots, options.episodes, options.seed):
             encoded = pictures.encoded(episode)
-            head = solved(taught(nothing, encoded, range(len(names))), prior)
+            head = solved(taught(nothing, encoded, range(len(names))), prior, kinds=ready.kinds)
             counts.append(confusion(head, encoded.tests, range(len(names))))
             progress.advance(task)
     figures = accuracies(sorted(names), np.stack(counts))
@@ -86,9 +86,10 @@ def taught(knowledge: Knowledge, encoded: Encoded, classes: Iterable[int]) -> Kn
     return knowledge
 
 
-def solved(knowledge: Knowledge, prior: Prior) -> Head:
-    """Solve the classifier of pictures; no class is that of good parts, so it is the one that names defects."""
-    return knowledge.kinds(prior, ["image"], normal="")
+def solved(knowledge: Knowledge, prior: Prior, *, kinds: bool) -> Head:
+    """Solve the classifier of pictures: what tells `kinds` of defects apart, or what knows good parts as well."""
+    solve = knowledge.kinds if kinds else knowledge.head
+    return solve(prior, ["image"], normal="")
 
 
 def given(head: Head, rows: Rows, among: Sequence[int]) -> NDArray[np.intp]:

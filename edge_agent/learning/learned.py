@@ -45,7 +45,7 @@ class Learned:
         names: by slug, what a class is called where a person has named it.
         knowledge: what the classifier is solved from: `base` and every exemplar that is fitted, to the bit.
         good: what good parts look and sound like in detail; it is the store that learns it, see
-            `KnowledgeStore.completed`.
+            `KnowledgeStore.completing`.
         guiding: where pictures are looked at; so does this. None where they are looked at as a whole.
     """
 

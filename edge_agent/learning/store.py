@@ -177,12 +177,8 @@ class KnowledgeStore:
         """Raise `BadData` while a candidate waits: nothing can be changed then."""
         self._now().check_free()
 
-    def completed(self, learned: Learned) -> Learned:
-        """Give the same with what follows from the kept examples; their lost details are not counted."""
-        return self._states.completed(learned, [])
-
     def completing(self, learned: Learned) -> Steps[Learned]:
-        """Do what `completed` does in parts, so that others may come in between."""
+        """Give in parts the same with what follows from the kept examples; their lost details are not counted."""
         return self._states.completing(learned, [])
 
     def propose(self, learned: Learned, change: Change, *, instead: bool = False) -> None:

@@ -1,15 +1,23 @@
 """Long work in parts: a generator that stops wherever others may come in between, and gives its result at the end.
 
-Pure; who goes on with it, and where, is the caller's business.
+Pure; who goes on with it, where, and by which clock, is the caller's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from edge_agent.runtime.clock import Clock
 
 T = TypeVar("T")
+
+PART_S: Final = 0.1
+"""How long a part lasts before it lets others in, and then to the end of the step that it is at [s].
+
+Each part waits for all that is in the queue, and a step may take a millisecond.
+"""
 
 Done = tuple[int, int] | None
 """How much of how much is done; None where that is not known."""
@@ -49,14 +57,27 @@ def finished(steps: Steps[T], progress: Callable[[int, int], None] = lambda done
             progress(*done)
 
 
-def in_parts(steps: Steps[T]) -> Callable[[], T | Paused]:
-    """Give what does the next part whenever it is called: the last one gives the result, those before it `Paused`."""
+def in_parts(steps: Steps[T], clock: Clock) -> Callable[[], T | Paused]:
+    """Give what does the next part, steps of `PART_S` by `clock`, whenever it is called.
+
+    Args:
+        steps: the work.
+        clock: tells the time.
+
+    Returns:
+        What does a part: the last one gives the result, those before it `Paused` with what was last known to be done.
+    """
 
     def next_part() -> T | Paused:
-        try:
-            return Paused(next(steps))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        until = clock.now() + PART_S
+        done: Done = None
+        while True:
+            try:
+                done = next(steps) or done
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if clock.now() >= until:
+                return Paused(done)
 
     return next_part

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,22 +83,8 @@ def replaced(
     tolerance = round(max(TOLERANCE_FACTOR * apart, 0.002), 4)
     proof = Proof(agrees, (float(np.median(cosine)), float(np.quantile(cosine, 0.01))), apart, tolerance)
     facts = re.sub(r"(?m)^- \*\*(INT8 against|OpenVINO against).*\n", "", facts_of(old))
-    contents = replace(
-        stays(old, program),
-        parts=parts,
-        prior=prior,
-        golden=vectors,
-        tolerance=proof.tolerance,
-        card=f"{facts}{how}\n{proof_text(proof)}\n",
-    )
-    return write_bundle(contents, old.folder)
-
-
-def stays(old: Bundle, program: str) -> Contents:
-    """Give what is in a bundle, for a new one to change: of this version, made by a program of `models.workshop`."""
-    manifest, prior = old.manifest, old.prior()
-    golden = old.golden()
-    return Contents(
+    manifest = old.manifest
+    contents = Contents(
         name=manifest.name,
         version=VERSION,
         licence=manifest.licence,
@@ -109,14 +95,15 @@ def stays(old: Bundle, program: str) -> Contents:
         blocks=manifest.blocks,
         picture=manifest.picture,
         vibration=manifest.vibration,
-        parts={part.role: onnx.load_from_string(old.part_bytes(part.role)) for part in manifest.parts},
-        prior=prior.covariance,
-        strength=prior.strength,
-        golden={**golden.sources, "z": golden.z},
-        tolerance=manifest.golden.tolerance,
+        parts=parts,
+        prior=prior,
+        strength=old.prior().strength,
+        golden=vectors,
+        tolerance=proof.tolerance,
         fitted_on=manifest.fitted_on,
-        card=facts_of(old),
+        card=f"{facts}{how}\n{proof_text(proof)}\n",
     )
+    return write_bundle(contents, old.folder)
 
 
 def facts_of(old: Bundle) -> str:

@@ -242,10 +242,10 @@ def test_what_is_derived_is_derived_once() -> None:
     teach(disk, "good", range(20, 23))
     opened = store(disk)
     learned = opened.load().active.learned
-    less = opened.completed(learned.without([learned.exemplars[0].id]))
+    less = finished(opened.completing(learned.without([learned.exemplars[0].id])))
 
-    assert opened.completed(less) is less
-    assert opened.completed(learned) is learned
+    assert finished(opened.completing(less)) is less
+    assert finished(opened.completing(learned)) is learned
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -282,7 +282,7 @@ def test_a_file_that_somebody_else_puts_aside_does_not_make_the_station_forget()
     learned = running.load().active.learned
     disk.write(SLOTS, b"damaged")
     store(disk).load()  # it finds that and puts it aside
-    running.save(running.completed(learned.without([learned.exemplars[0].id])), CHANGE)
+    running.save(finished(running.completing(learned.without([learned.exemplars[0].id]))), CHANGE)
     undone(running)
 
     assert known(disk).knowledge.digest == learned.knowledge.digest

@@ -70,7 +70,7 @@ def detailed(disk: Disk, *seeds: int) -> Learned:
         for i in seeds
     ]
     learned = OLD.with_exemplars("good", finished(keeping(store(disk).blobs, samples, OLD)))
-    return store(disk).completed(learned)
+    return finished(store(disk).completing(learned))
 
 
 SEEDS = tuple(range(10, 15))
@@ -105,7 +105,7 @@ def learn_few_detailed(disk: Disk) -> None:
 
 
 def forget_detailed(disk: Disk) -> None:
-    learned = store(disk).completed(detailed(disk, *SEEDS).without([exemplar(10, "good").id]))
+    learned = finished(store(disk).completing(detailed(disk, *SEEDS).without([exemplar(10, "good").id])))
     store(disk).save(learned, change("good"))
 
 
@@ -628,7 +628,7 @@ def test_what_an_older_release_knew_without_lots_is_written_anew_once(monkeypatc
     good = tuple(replace(e, details=opened.blobs.write(encode_details(details(i)))) for i, e in enumerate(good))
     with monkeypatch.context() as older:
         older.setattr(goodparts, "lots_of", lambda learned: {})
-        opened.save(opened.completed(taught(good)), Change("teach", "good", (), "ann", UTC))
+        opened.save(finished(opened.completing(taught(good))), Change("teach", "good", (), "ann", UTC))
     before = store_slots(disk).active
     started = store(disk)
     active = started.load().active.learned

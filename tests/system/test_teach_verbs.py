@@ -356,7 +356,7 @@ def test_a_bar_shows_how_far_the_running_station_is(
     monkeypatch.setattr(Lessons, "forget", in_parts)
     body = pack([example(truth, i) for truth, count in examples for i in range(count)]) if examples else b""
     with running(config(state_dir)) as (agent, socket):
-        before = {one.slug for one in agent.station.lessons.classes()}
+        before = {one.slug for one in agent.holdings.lessons.classes()}
         asking = threading.Thread(target=call_watched, args=(socket, verb, arguments, body), kwargs={"title": "so far"})
         asking.start()
         try:
@@ -364,5 +364,5 @@ def test_a_bar_shows_how_far_the_running_station_is(
         finally:
             seen.set()
             asking.join()
-        waits, left = agent.station.recipe.candidate, {one.slug for one in agent.station.lessons.classes()}
+        waits, left = agent.holdings.recipe.candidate, {one.slug for one in agent.holdings.lessons.classes()}
     assert (waits is not None, before - left) == ((True, set()) if verb == "teach" else (False, {"pit"}))

@@ -29,6 +29,7 @@ from edge_agent.ledger import Latency
 from edge_agent.records import Outcome, Part, Times, Trigger, Verdict
 from edge_agent.runtime.loop import NEVER
 from edge_agent.runtime.steps import Paused, Steps
+from edge_agent.testing.clock import ManualClock
 
 DEFECTS = [slug for slug in lesson_plan.CLASSES if slug != lesson_plan.NORMAL]
 
@@ -49,6 +50,7 @@ class Station:
         self.waiting = 0
         self.background = self.teacher = self.holdings = self.lessons = self.source = self.items = self.inspector = self
         self.recorder = self.products = self.in_use = self
+        self.clock = ManualClock()
         self.in_flight = 0
         self.chores: list[Any] = []
         self.proposed = False

@@ -15,6 +15,8 @@ from edge_agent.learning.example import Example, pack
 from edge_agent.learning.stage import Stage
 from edge_agent.runtime.background import Chore
 from edge_agent.runtime.steps import Paused, Steps
+from edge_agent.testing.clock import ManualClock
+from tests.stepwise import StepwiseClock
 
 
 def test_the_next_parts_of_the_line_and_those_of_later_batches_are_counted_before_the_first_is_taken() -> None:
@@ -54,12 +56,13 @@ def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_th
         holdings=SimpleNamespace(lessons=SimpleNamespace(**{name: changing}), products=SimpleNamespace(in_use=product)),
         teacher=teacher,
         background=SimpleNamespace(submit=lambda chore: chores.append(chore) or True),
+        clock=StepwiseClock(),
     )
     request = SimpleNamespace(arguments=arguments, done=answered.append)
     Answers(agent).handlers[name](request, 0.0)  # type: ignore[arg-type]
     (chore,) = chores
 
-    for seen in ((about, 3, 40), None):
+    for seen in 2 * [(about, 3, 40)]:
         part = chore.run()
         assert isinstance(part, Paused) and not answered
         chore.paused(part.done)
@@ -68,18 +71,55 @@ def test_a_long_change_is_made_in_parts_says_how_far_it_is_and_is_answered_at_th
     assert answered == [("rings", f"{about} ann done".lstrip())] and teacher.changing is None
 
 
+def test_how_much_is_proven_does_not_fall_back_where_it_is_not_known() -> None:
+    def proving() -> Steps[str]:
+        yield 30, 40
+        yield None
+        return "a sheet"
+
+    chores: list[Chore] = []
+    answered: list[object] = []
+    waiting = SimpleNamespace(change=SimpleNamespace(slug="pit"))
+    known = SimpleNamespace(
+        clock=StepwiseClock(),
+        recipe=SimpleNamespace(candidate=waiting),
+        lessons=SimpleNamespace(
+            sheet=proving, propose=lambda *said, **how: iter([None]), taught=lambda *what, **how: None
+        ),
+    )
+    background = SimpleNamespace(submit=lambda chore: chores.append(chore) or True)
+    teacher = Teacher(known, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
+    agent = SimpleNamespace(holdings=known, teacher=teacher, background=background, clock=known.clock)
+    Answers(agent).handlers["proof"](SimpleNamespace(arguments=None, done=answered.append), 0.0)  # type: ignore[arg-type]
+    known.recipe.candidate = None
+    encoded = SimpleNamespace(done=8, total=8, label="pit")
+    teacher.begin(SimpleNamespace(lessons=known.lessons), encoded, Plan("pit", "ann"), answered.append, 0.0)  # type: ignore[arg-type]
+    teacher.step(1.0)
+    sheet, lesson = chores
+
+    lesson.paused(lesson.run().done)
+    assert teacher.progress == ("pit", 8, 8)
+    for _ in range(2):
+        for chore in chores:
+            chore.paused(chore.run().done)
+        assert teacher.progress == teacher.changing == ("pit", 30, 40)
+    sheet.then(sheet.run())
+    assert answered == ["a sheet"] and teacher.changing is None
+
+
 @pytest.mark.parametrize("taken", [True, False], ids=["done", "too much to do"])
 def test_a_lesson_is_not_proposed_while_something_is_forgotten_nor_the_other_way_round(taken: bool) -> None:
     chores: list[Chore] = []
     failed: list[Exception] = []
     background = SimpleNamespace(submit=lambda chore: chores.append(chore) or taken)
     station = SimpleNamespace(
+        clock=ManualClock(),
         recipe=SimpleNamespace(candidate=None),
         products=SimpleNamespace(in_use=None),
         lessons=SimpleNamespace(forget=lambda *said: iter([None])),
     )
     teacher = Teacher(station, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
-    agent = SimpleNamespace(holdings=station, teacher=teacher, background=background)
+    agent = SimpleNamespace(holdings=station, teacher=teacher, background=background, clock=station.clock)
     encoded = SimpleNamespace(done=8, total=8)
     teacher.begin(SimpleNamespace(lessons=station.lessons), encoded, Plan("pit", "ann"), failed.append, 0.0)  # type: ignore[arg-type]
     request = SimpleNamespace(arguments=ForgetArguments("pit", "bob"), failed=failed.append)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Self
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from edge_agent.errors import BadData
 from edge_agent.evaluate.incremental import Course, course, increments
 from edge_agent.evaluate.pictures import Encoded
+from edge_agent.evaluate.prepared import Prepared
 from edge_agent.evaluate.shots import accuracies
+from edge_agent.testing.clock import ManualClock
 from models import Knowledge
 from models.embedding import assemble, dequantise, quantise
 from models.head import Head, Prior
@@ -81,13 +84,13 @@ def lost(data: Encoded, at_the_end: Callable[[Encoded, int], float], first: int)
 def test_the_drop_is_minus_the_backward_transfer() -> None:
     data = episode()
 
-    assert course(data, ORDER, NOTHING, PRIOR).drop == pytest.approx(lost(data, among_all, 0))
+    assert course(data, ORDER, NOTHING, PRIOR, kinds=True).drop == pytest.approx(lost(data, among_all, 0))
 
 
 def test_the_drop_at_the_same_question_asks_the_knowledge_of_the_end_among_the_classes_of_then() -> None:
     data = episode()
 
-    assert course(data, ORDER, NOTHING, PRIOR).drop_same_question == pytest.approx(
+    assert course(data, ORDER, NOTHING, PRIOR, kinds=True).drop_same_question == pytest.approx(
         lost(data, among_those_known_then, 1)
     )
 
@@ -100,11 +103,11 @@ def test_the_drop_at_the_same_question_asks_the_knowledge_of_the_end_among_the_c
 def test_the_same_question_has_teeth(wrong: Callable[[Encoded, int], float], first: int) -> None:
     data = episode()
 
-    assert abs(course(data, ORDER, NOTHING, PRIOR).drop_same_question - lost(data, wrong, first)) > 1e-3
+    assert abs(course(data, ORDER, NOTHING, PRIOR, kinds=True).drop_same_question - lost(data, wrong, first)) > 1e-3
 
 
 def test_lost_and_gained_answers_are_what_the_drop_is_made_of() -> None:
-    made = course(episode(), ORDER, NOTHING, PRIOR)
+    made = course(episode(), ORDER, NOTHING, PRIOR, kinds=True)
 
     assert made.asked == (CLASSES - 2) * TESTS
     assert made.lost + made.gained > 0
@@ -112,12 +115,27 @@ def test_lost_and_gained_answers_are_what_the_drop_is_made_of() -> None:
 
 
 def test_after_each_arrival_the_classes_known_by_then_are_asked_about_and_no_other() -> None:
-    made = course(episode(), ORDER, NOTHING, PRIOR)
+    made = course(episode(), ORDER, NOTHING, PRIOR, kinds=True)
 
     for t in range(CLASSES):
         known = sorted(ORDER[: t + 1])
         assert made.counts[t].sum() == made.counts[t][np.ix_(known, known)].sum() == (t + 1) * TESTS
     assert made.counts[0][ORDER[0], ORDER[0]] == TESTS
+
+
+def test_where_a_class_is_that_of_good_parts_the_classifier_that_knows_them_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    kinds, head = Knowledge.kinds, Knowledge.head
+    monkeypatch.setattr(Knowledge, "kinds", lambda *what, **how: asked.append("kinds") or kinds(*what, **how))
+    monkeypatch.setattr(Knowledge, "head", lambda *what, **how: asked.append("head") or head(*what, **how))
+    pictures = SimpleNamespace(bundle=SimpleNamespace(normal="good"))
+
+    for names in ({"pit": ["a"], "stain": ["b"]}, {"good": ["a"], "stain": ["b"]}):
+        ready = Prepared(None, pictures, names, (), ManualClock(), 0.0)  # type: ignore[arg-type]
+        course(episode(), ORDER, NOTHING, PRIOR, kinds=ready.kinds)
+    assert asked == CLASSES * ["kinds"] + CLASSES * ["head"]
 
 
 class InOrder(Knowledge):
@@ -129,21 +147,21 @@ class InOrder(Knowledge):
 
 
 def test_the_bytes_are_those_of_teaching_all_at_once_in_another_order() -> None:
-    assert course(episode(), ORDER, NOTHING, PRIOR).identical
+    assert course(episode(), ORDER, NOTHING, PRIOR, kinds=True).identical
 
 
 def test_knowledge_that_depends_on_the_order_is_caught() -> None:
     forgetful = InOrder.empty("steel", "0" * 64, BLOCKS)
 
-    assert not course(episode(), ORDER, forgetful, PRIOR).identical
+    assert not course(episode(), ORDER, forgetful, PRIOR, kinds=True).identical
 
 
 def courses() -> list[Course]:
-    return [course(episode(seed), ORDER, NOTHING, PRIOR) for seed in range(4)]
+    return [course(episode(seed), ORDER, NOTHING, PRIOR, kinds=True) for seed in range(4)]
 
 
 def test_one_episode_with_other_bytes_is_enough_to_say_so() -> None:
-    forgetful = course(episode(), ORDER, InOrder.empty("steel", "0" * 64, BLOCKS), PRIOR)
+    forgetful = course(episode(), ORDER, InOrder.empty("steel", "0" * 64, BLOCKS), PRIOR, kinds=True)
 
     assert increments("abcde", courses()).identical_bytes
     assert not increments("abcde", [*courses(), forgetful]).identical_bytes
@@ -164,7 +182,7 @@ def test_at_the_end_the_figures_are_those_of_teaching_everything() -> None:
 def test_a_class_that_neighbours_leave_nothing_of_says_nothing() -> None:
     data = episode()
     gone = Encoded(data.shots, tuple(rows[: 0 if i == ORDER[1] else None] for i, rows in enumerate(data.tests)))
-    made = course(gone, ORDER, NOTHING, PRIOR)
+    made = course(gone, ORDER, NOTHING, PRIOR, kinds=True)
 
     assert made.asked == (CLASSES - 3) * TESTS
     assert made.drop_same_question == pytest.approx(
@@ -172,4 +190,4 @@ def test_a_class_that_neighbours_leave_nothing_of_says_nothing() -> None:
     )
     with pytest.raises(BadData, match="no picture of a is left"):
         increments("abcde", [made])
-    assert math.isfinite(increments("abcde", [made, course(data, ORDER, NOTHING, PRIOR)]).recall["a"].mean)
+    assert math.isfinite(increments("abcde", [made, course(data, ORDER, NOTHING, PRIOR, kinds=True)]).recall["a"].mean)

@@ -12,9 +12,10 @@ from edge_agent.errors import BadData
 from edge_agent.runtime import background as subject
 from edge_agent.runtime.background import RETRY_S, Background, Chore
 from edge_agent.runtime.loop import NEVER
-from edge_agent.runtime.steps import Paused, Steps, finished, in_parts
+from edge_agent.runtime.steps import PART_S, Paused, Steps, finished, in_parts
 from edge_agent.runtime.worker import Done, Failed
 from edge_agent.testing.clock import ManualClock
+from tests.stepwise import StepwiseClock
 
 
 class ByHand:
@@ -71,10 +72,29 @@ def counted(done: list[object], name: str, parts: int) -> Steps[str]:
 def test_work_in_parts_is_done_at_once_or_part_by_part_to_the_same_end() -> None:
     done: list[object] = []
     assert finished(counted(done, "a", 3)) == "a is done"
-    part = in_parts(counted(done, "b", 3))
+    part = in_parts(counted(done, "b", 3), StepwiseClock())
     results = [part() for _ in range(3)]
     assert [isinstance(result, Paused) for result in results] == [True, True, False] and results[2] == "b is done"
     assert done == ["a 0", "a 1", "a 2", "b 0", "b 1", "b 2"]
+
+
+def test_a_part_goes_on_until_its_time_is_spent_and_tells_what_was_last_known_to_be_done() -> None:
+    """Were each step a part, 50 of them would wait 49 times for all others; here it is 12 times."""
+    clock = ManualClock()
+
+    def work() -> Steps[str]:
+        for n in range(50):
+            clock.advance(0.3 * PART_S)
+            yield (n, 50) if n % 2 == 0 else None
+        return "done"
+
+    part = in_parts(work(), clock)
+    heard = []
+    while isinstance(result := part(), Paused):
+        heard.append(result.done)
+        clock.advance(60.0)
+
+    assert heard == [(n, 50) for n in range(2, 50, 4)] and result == "done"
 
 
 def test_how_much_is_done_is_heard_where_it_is_known(worker: list[ByHand]) -> None:
@@ -86,7 +106,7 @@ def test_how_much_is_done_is_heard_where_it_is_known(worker: list[ByHand]) -> No
     heard: list[object] = []
     assert finished(work(), lambda done, total: heard.append((done, total))) == "done" and heard == [(1, 3)]
     background = opened()
-    background.submit(Chore(in_parts(work()), heard.append, heard.append))
+    background.submit(Chore(in_parts(work(), StepwiseClock()), heard.append, heard.append))
     while worker[0].jobs:
         worker[0].do_next()
         background.step(0.0)
@@ -95,7 +115,7 @@ def test_how_much_is_done_is_heard_where_it_is_known(worker: list[ByHand]) -> No
 
 def test_others_come_in_between_two_parts_and_the_result_is_heard_once(worker: list[ByHand]) -> None:
     background, done = opened(), list[object]()
-    background.submit(Chore(in_parts(counted(done, "long", 3)), done.append))
+    background.submit(Chore(in_parts(counted(done, "long", 3), StepwiseClock()), done.append))
     for name in ("picture", "label"):
         background.submit(Chore(lambda name=name: name, done.append))
     while worker[0].jobs:
@@ -111,7 +131,7 @@ def test_a_part_that_fails_ends_all_of_it(worker: list[ByHand]) -> None:
         raise BadData("no")
 
     background, heard = opened(), list[object]()
-    background.submit(Chore(in_parts(failing()), heard.append))
+    background.submit(Chore(in_parts(failing(), StepwiseClock()), heard.append))
     for _ in range(2):
         worker[0].do_next()
         background.step(0.0)
@@ -121,7 +141,7 @@ def test_a_part_that_fails_ends_all_of_it(worker: list[ByHand]) -> None:
 
 def test_where_the_queue_is_full_the_next_part_waits_and_is_not_lost(worker: list[ByHand]) -> None:
     background, done = opened(), list[object]()
-    background.submit(Chore(in_parts(counted(done, "long", 2)), done.append))
+    background.submit(Chore(in_parts(counted(done, "long", 2), StepwiseClock()), done.append))
     worker[0].do_next()
     worker[0].room = 0
     assert background.step(5.0) == 5.0 + RETRY_S

@@ -14,9 +14,7 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(add, "audit", _audit, "list or verify who changed what", "edge-agent audit verify")
     verb.add_argument("to", metavar="TO", choices=("list", "verify"), help="list: the newest rows, verify: all of them")
     verb.add_argument("--ledger", type=Path, metavar="FILE", help="a copy of ledger.db instead of the station's own")
-    verb.add_argument(
-        "--head", type=digest, default="", metavar="HASH", help="with verify: a row with this hash must be there"
-    )
+    verb.add_argument("--head", type=digest, metavar="HASH", help="with verify: a row with this hash must be there")
     verb.add_argument("--limit", type=count, default=50, help="with list: how many (default: 50)")
     add_station(verb)
     add_json(verb)
@@ -39,7 +37,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     place = arguments.ledger or Path(config_of(arguments).station.state_dir)
     if arguments.to == "list":
         return list_audit(place, arguments.limit, as_json=arguments.json)
-    return verify_audit(place, arguments.head, as_json=arguments.json)
+    return verify_audit(place, arguments.head or "", as_json=arguments.json)
 
 
 def _trust(arguments: argparse.Namespace) -> int:

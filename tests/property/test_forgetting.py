@@ -19,7 +19,7 @@ from edge_agent.learning.exemplar import Exemplar
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Lesson, Sample
 from edge_agent.learning.raw import keeping
-from edge_agent.runtime.steps import finished
+from edge_agent.runtime.steps import Steps
 from edge_agent.testing.disk import FakeDisk
 
 Taught = tuple[str, bool, range]
@@ -73,13 +73,11 @@ def test_what_is_forgotten_was_never_learned_whatever_the_guide_was_made_of(stor
     assert leaves_no_trace(story)
 
 
-def keeps_details_of_the_first(blobs: Blobs, samples: Sequence[Sample], learned: Learned) -> list[Exemplar]:
+def keeps_details_of_the_first(blobs: Blobs, samples: Sequence[Sample], learned: Learned) -> Steps[list[Exemplar]]:
     """The wrong implementation: details of as many as there is room for, so that nobody can take a place."""
     room = 3 - sum(bool(exemplar.details) for exemplar in learned.exemplars)
-    return [
-        replace(exemplar, details=exemplar.details if n < room else "")
-        for n, exemplar in enumerate(finished(keeping(blobs, samples, learned)))
-    ]
+    kept = yield from keeping(blobs, samples, learned)
+    return [replace(exemplar, details=exemplar.details if n < room else "") for n, exemplar in enumerate(kept)]
 
 
 def keeps_tokens_where_it_looks(*args: Any, tokens: bool, **options: Any) -> Lesson:
@@ -88,7 +86,7 @@ def keeps_tokens_where_it_looks(*args: Any, tokens: bool, **options: Any) -> Les
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("keep", keeps_details_of_the_first), ("Lesson", keeps_tokens_where_it_looks)]
+    ("name", "wrong"), [("keeping", keeps_details_of_the_first), ("Lesson", keeps_tokens_where_it_looks)]
 )
 def test_the_same_test_rejects_what_is_wrong(
     name: str, wrong: Callable[..., object], monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,7 @@ import pytest
 from status_values import status_of
 
 from edge_agent import api, cli
+from edge_agent.agent.status import Trouble
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.inspection.encode import Encoder
@@ -25,7 +26,6 @@ from edge_agent.learning.label import slug_of
 from edge_agent.learning.outcome import Changed, Proposal, Taught
 from edge_agent.records import Frame
 from edge_agent.station import Station
-from edge_agent.status import Trouble
 from edge_agent.verbs import gather
 from edge_agent.verbs import teach as teachwork
 from edge_agent.verbs.parts import parse_since

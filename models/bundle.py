@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
@@ -22,7 +24,7 @@ from models.errors import BundleRefused
 from models.head import Prior
 from models.manifest import Block, Manifest, parse_manifest
 from models.normality import grid_of
-from models.npy import decode_npy
+from models.npy import decode_npy, read_header
 
 MANIFEST: Final = "manifest.toml"
 
@@ -33,6 +35,9 @@ MAX_BUNDLE_BYTES: Final = 512 * 1024**2
 """All files of a bundle together, as declared and as unpacked; a station has a few gigabytes of memory."""
 
 COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+UNPACKING: Final = (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What may be raised while an archive is read."""
 
 TOKENS: Final = "image_tokens"
 """Output of a part: a token for each region of the picture, (1, regions, width), row by row."""
@@ -147,25 +152,64 @@ class Bundle:
     def golden(self) -> Golden:
         """Give the golden vectors; raise `BundleRefused` when they do not fit the manifest."""
         spec = self.manifest.golden
-        want = {name: (t.shape, t.dtype) for name, t in self.manifest.sources.items()}
-        want["z"] = ((self.manifest.embedding,), "float32")
         try:
-            with zipfile.ZipFile(io.BytesIO(self._verified(spec))) as archive:
-                members = {info.filename: info for info in archive.infolist()}
-                if sorted(info.filename for info in archive.infolist()) != sorted(f"{n}.npy" for n in want):
-                    raise ValueError(f"want the arrays {sorted(want)}, got the members {sorted(members)}")
-                if any(info.compress_type not in COMPRESSIONS for info in members.values()):
-                    raise ValueError("packed in another way than np.savez or np.savez_compressed does it")
-                if (total := sum(info.file_size for info in members.values())) > MAX_BUNDLE_BYTES:
-                    raise ValueError(f"unpacks to {total} bytes, at most {MAX_BUNDLE_BYTES}")
+            with self._golden_archive() as archive:
                 arrays = {
                     name: _array(archive.read(f"{name}.npy"), (spec.vectors, *shape), dtype)
-                    for name, (shape, dtype) in want.items()
+                    for name, (shape, dtype) in self._golden_tensors().items()
                 }
-        except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        except UNPACKING as error:
             raise self._refused(spec, error) from None
         z = arrays.pop("z")
         return Golden(arrays, z, spec.tolerance)
+
+    def golden_rows(self) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
+        """Give the golden vectors one after the other: of a megabyte each, no more than one is unpacked at a time.
+
+        The file is read now and not looked at again. Raises `BundleRefused` when it does not fit the manifest.
+
+        Returns:
+            For each vector the source tensors that it is made from, by name, and its embedding, (d,) float32.
+        """
+        spec = self.manifest.golden
+        try:
+            archive = self._golden_archive()
+        except UNPACKING as error:
+            raise self._refused(spec, error) from None
+
+        def rows() -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
+            tensors = self._golden_tensors()
+            try:
+                columns = {
+                    name: _rows(archive, f"{name}.npy", (spec.vectors, *shape), dtype)
+                    for name, (shape, dtype) in tensors.items()
+                }
+                for _ in range(spec.vectors):
+                    row = {name: next(column) for name, column in columns.items()}
+                    z = row.pop("z")
+                    yield row, z
+            except UNPACKING as error:
+                raise self._refused(spec, error) from None
+
+        return rows()
+
+    def _golden_tensors(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Give shape and type of each array of one golden vector, by name."""
+        return {name: (t.shape, t.dtype) for name, t in self.manifest.sources.items()} | {
+            "z": ((self.manifest.embedding,), "float32")
+        }
+
+    def _golden_archive(self) -> zipfile.ZipFile:
+        """Open the golden vectors in memory; what they unpack to is known to be small enough."""
+        archive, want = zipfile.ZipFile(io.BytesIO(self._verified(self.manifest.golden))), self._golden_tensors()
+        members = {info.filename: info for info in archive.infolist()}
+        if sorted(info.filename for info in archive.infolist()) != sorted(f"{n}.npy" for n in want):
+            raise ValueError(f"want the arrays {sorted(want)}, got the members {sorted(members)}")
+        if any(info.compress_type not in COMPRESSIONS for info in members.values()):
+            raise ValueError("packed in another way than np.savez or np.savez_compressed does it")
+        if (total := sum(info.file_size for info in members.values())) > MAX_BUNDLE_BYTES:
+            raise ValueError(f"unpacks to {total} bytes, at most {MAX_BUNDLE_BYTES}")
+        return archive
 
     def _grid(self) -> tuple[int, int] | None:
         tokens = next((t for part in self.manifest.judging for t in part.outputs if t.name == TOKENS), None)
@@ -219,3 +263,16 @@ def _array(data: bytes, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     if array.shape != shape or array.dtype != np.dtype(dtype):
         raise ValueError(f"want {shape} {dtype}, got {array.shape} {array.dtype}")
     return array
+
+
+def _rows(archive: zipfile.ZipFile, member: str, shape: tuple[int, ...], dtype: str) -> Iterator[NDArray[Any]]:
+    """Give the rows of a `.npy` file in an archive, which must be exactly `shape` and `dtype`, one at a time."""
+    with archive.open(member) as stream:
+        found, fortran, kind = read_header(stream)
+        if fortran or (found, kind) != (shape, np.dtype(dtype)):
+            raise ValueError(f"want {shape} {dtype}, got {found} {kind}")
+        size = math.prod(shape[1:]) * kind.itemsize
+        for _ in range(shape[0]):
+            if len(data := stream.read(size)) != size:
+                raise ValueError(f"{member} ends before its last row")
+            yield np.frombuffer(data, dtype=kind).reshape(shape[1:])

@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 import math
 import tokenize
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def read_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of a `.npy` file.
 
     numpy reads it as a Python literal, and a hostile one makes Python's own parser give up in ways of its own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,11 @@ class Wide(Bundle):
             if at < VECTORS - 1:
                 raw["vibration"] = listen({"vibration": sources["vibration"][at]})["vibration_embedding"]
             z.append(assemble(self.blocks, raw))
-        return Golden(sources, np.array(z, dtype=np.float32), 1e-5)
+        return Golden(sources, np.array(z, dtype=np.float32), self.manifest.golden.tolerance)
+
+    def golden_rows(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        golden = self.golden()
+        return (({name: rows[i] for name, rows in golden.sources.items()}, z) for i, z in enumerate(golden.z))
 
 
 def wide_bundle() -> Wide:

@@ -181,13 +181,17 @@ class Encoder:
             How many it encoded.
 
         Raises:
+            ConfigError: the golden vectors are no longer those of the bundle that was loaded.
             DeviceFault: one of them comes out differently from the desk.
         """
         if self._vouched:
             self._vouched = False
-            self.prove_one()
+            self._golden.again(self._encoded)
             return 1
-        return self._golden.prove(self._encoded, quick=quick)
+        try:
+            return self._golden.prove(self._encoded, quick=quick)
+        except BundleRefused as error:
+            raise refused(error) from error
 
     @property
     def unproven(self) -> int:
@@ -200,7 +204,10 @@ class Encoder:
         Returns:
             How many pieces it may be given together, beside one.
         """
-        self._widths.prove(lambda samples, wide: self._golden.compare(samples, self._encoded(samples, wide)))
+        try:
+            self._widths.prove(lambda samples, wide: self._golden.compare(samples, self._encoded(samples, wide)))
+        except BundleRefused as error:
+            raise refused(error) from error
         return self.sizes
 
     def put_around(self, wrap: Callable[[Mapping[str, Engine]], dict[str, Engine]]) -> None:

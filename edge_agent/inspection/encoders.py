@@ -132,7 +132,7 @@ class Encoders:
                     raise
         if not pieces:
             raise nothing_loaded()
-        give_back_memory()  # what the golden vectors took
+        give_back_memory()  # what proving took
         return pieces
 
     def prove_together(self) -> None:
@@ -157,11 +157,7 @@ class Encoders:
                 break
         if last is None:
             raise nothing_loaded()
-        left = last.unproven
-        proven = last.prove_one()
-        if left and not last.unproven:
-            give_back_memory()
-        return proven
+        return last.prove_one()
 
     def close(self) -> None:
         """Let all go."""

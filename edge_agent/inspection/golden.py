@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -39,14 +39,16 @@ class Sample:
     tolerance: float
 
 
-def samples_of(bundle: Bundle) -> list[Sample]:
-    """Read the golden vectors; each lacks the modalities whose block is zero."""
-    golden, found = bundle.golden(), []
-    for i, want in enumerate(golden.z):
+def samples_of(bundle: Bundle) -> Iterator[Sample]:
+    """Give the golden vectors one at a time, their file read now; each lacks the modalities whose block is zero."""
+    rows, tolerance = bundle.golden_rows(), bundle.manifest.golden.tolerance
+
+    def sample(number: int, sources: Tensors, want: NDArray[np.float32]) -> Sample:
         present = frozenset(Modality(b.modality) for b in bundle.blocks if np.any(want[b.start : b.stop]))
-        tensors = {name: rows[i] for name, rows in golden.sources.items() if SOURCES[name] in present}
-        found.append(Sample(i, tensors, present, want, golden.tolerance))
-    return found
+        tensors = {name: row for name, row in sources.items() if SOURCES[name] in present}
+        return Sample(number, tensors, present, want, tolerance)
+
+    return (sample(number, *row) for number, row in enumerate(rows))
 
 
 Encode = Callable[[Sequence[Sample]], Sequence[NDArray[np.float64]]]
@@ -65,7 +67,8 @@ class GoldenProof:
         self._bundle = bundle
         self._stamp = stamp
         self._again: Sample | None = None
-        self._left: list[Sample] = []
+        self._rest: Iterator[Sample] = iter(())
+        self._left: set[int] = set()
 
     @property
     def left(self) -> int:
@@ -83,25 +86,31 @@ class GoldenProof:
             How many it encoded; `one` has the others.
 
         Raises:
+            BundleRefused: they cannot be read.
             DeviceFault: one comes out differently, or not at all.
         """
-        samples = samples_of(self._bundle)
-        now: Collection[int] = range(len(samples))
-        if quick and self._stamp is not None and self._stamp.there:
-            firsts = {sample.present: sample.number for sample in reversed(samples)}
-            now = {*firsts.values(), *range(min(SOME, len(samples)))}
-        for number in now:
-            self._checked(samples[number], encode)
-        by_kind = sorted(samples, key=lambda sample: len(sample.present))
-        again = max(samples, key=lambda sample: len(sample.present))
-        self._again = replace(again, tensors={name: array.copy() for name, array in again.tensors.items()})
-        self._left = [sample for sample in by_kind if sample.number not in now]  # the rest of the rows may go
-        if self._stamp is not None and not self._left:
+        some = quick and self._stamp is not None and self._stamp.there
+        self._rest, self._left = iter(()), set()
+        kinds: set[frozenset[Modality]] = set()
+        again, count = None, 0
+        for sample in samples_of(self._bundle):
+            if some and sample.number >= SOME and sample.present in kinds:
+                self._left.add(sample.number)
+                continue
+            self._checked(sample, encode)
+            kinds.add(sample.present)
+            count += 1
+            if again is None or len(sample.present) > len(again.present):
+                again = sample
+        self._again = again
+        if self._left:
+            self._rest = samples_of(self._bundle)
+        elif self._stamp is not None:
             self._stamp.put()
-        return len(now)
+        return count
 
-    def one(self, encode: Encode) -> tuple[Sample, NDArray[np.float64]]:
-        """Encode one vector: of those that are left the completest, or the first of these again; proven it must be.
+    def again(self, encode: Encode) -> tuple[Sample, NDArray[np.float64]]:
+        """Encode the first of the completest vectors once more; proven it must be.
 
         Args:
             encode: encodes it.
@@ -114,8 +123,15 @@ class GoldenProof:
         """
         if self._again is None:
             raise RuntimeError("nothing was proven yet")
-        sample = self._left.pop() if self._left else self._again
-        return sample, self._checked(sample, encode)
+        return self._again, self._checked(self._again, encode)
+
+    def one(self, encode: Encode) -> tuple[Sample, NDArray[np.float64]]:
+        """Encode one vector: the next of those that are left, or else as `again`, whose results it gives."""
+        for sample in self._rest:
+            if sample.number in self._left:
+                self._left.remove(sample.number)
+                return sample, self._checked(sample, encode)
+        return self.again(encode)
 
     def compare(self, samples: Sequence[Sample], made: Sequence[NDArray[np.float64]]) -> None:
         """Raise `DeviceFault` where one of the samples comes out differently from the desk."""

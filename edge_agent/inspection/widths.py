@@ -79,7 +79,9 @@ class Widths:
             run: computes as many as the engines take together; raises `EdgeAgentError` where they come out differently.
         """
         self._proven, self._differs = {}, {}
-        samples = samples_of(self._bundle) if self._wide else []
+        if not self._wide:
+            return
+        samples = list(samples_of(self._bundle))
         most = max((len(sample.present) for sample in samples), default=0)
         whole = [sample for sample in samples if len(sample.present) == most]
         for size, engines in self._wide.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 
 from edge_agent.config import EngineConfig
 from edge_agent.engines import DeviceName, Spot
-from edge_agent.errors import DeviceFault
+from edge_agent.errors import ConfigError, DeviceFault
 from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.piece import Piece
 from models import Bundle
@@ -102,12 +103,42 @@ def test_openvino_gives_the_golden_vectors_of_two_and_four_together_as_well(name
 
 def test_a_projection_that_lost_a_dimension_is_caught(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Encoder.load(bundle, EngineConfig())
-    golden = bundle.golden()
-    damaged = golden.z.copy()
-    damaged[:, int(np.abs(damaged).mean(axis=0).argmax())] = 0.0
-    monkeypatch.setattr(Bundle, "golden", lambda self: replace(golden, z=damaged))
+    lost = int(np.abs(bundle.golden().z).mean(axis=0).argmax())
+    rows = [(sources, np.where(np.arange(len(z)) == lost, np.float32(0.0), z)) for sources, z in bundle.golden_rows()]
+    monkeypatch.setattr(Bundle, "golden_rows", lambda self: iter(rows))
 
     with pytest.raises(DeviceFault, match="golden vector"):
+        encoder.prove()
+    encoder.close()
+
+
+def test_golden_vectors_come_one_at_a_time_and_hardly_more_than_one_is_unpacked(bundle: Bundle) -> None:
+    golden, number = bundle.golden(), 0
+    row_bytes = sum(rows[0].nbytes for rows in golden.sources.values())
+    tracemalloc.start()
+    for number, (sources, z) in enumerate(bundle.golden_rows()):
+        assert sources.keys() == golden.sources.keys()
+        assert all(np.array_equal(row, golden.sources[name][number]) for name, row in sources.items())
+        assert np.array_equal(z, golden.z[number])
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert number + 1 == len(golden.z)
+    assert peak_bytes < 6 * row_bytes + 2 * bundle.manifest.golden.bytes
+
+
+def test_a_bundle_that_is_exchanged_under_a_running_encoder_is_said_and_what_is_left_is_proven(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(bundle.folder, folder)
+    own = Bundle.load(folder)
+    Encoder.load(own, EngineConfig(), tmp_path / "compiled").close()
+    encoder = Encoder.load(own, EngineConfig(), tmp_path / "compiled")
+    (folder / "golden.npz").write_bytes(b"another release")
+    while encoder.unproven:
+        encoder.prove_one()
+    with pytest.raises(ConfigError, match="golden.npz"):
         encoder.prove()
     encoder.close()
 

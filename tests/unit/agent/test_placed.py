@@ -190,3 +190,16 @@ def test_of_the_bundles_that_were_outgrown_each_start_measures_one(monkeypatch: 
         ("c runs on openvino/cpu × 2", ""),
         ("d runs on openvino/cpu × 2", "measured now: new here"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("taken_mb", "grows_mb", "fits"),
+    [(100.0, 0.0, True), (130.0, 0.0, True), (131.0, 0.0, False), (110.0, 25.0, False)],
+)
+def test_what_stands_in_has_room_beside_what_the_station_is_going_to_take(
+    taken_mb: float, grows_mb: float, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placed, "pss_mb", lambda: taken_mb)
+    config = Config.defaults(Path()).engine
+
+    assert placed.has_room(type(config)(memory_mb=200), grows_mb) is fits

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from edge_agent.agent.ahead import Ahead, encode
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.holdings import Holdings
-from edge_agent.inspection.encode import Encoder
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
 from edge_agent.learning.example import Example
@@ -64,6 +64,7 @@ class _Running:
     started_s: float
     accepted_s: float
     lesson: Lesson | None = None
+    ahead: Ahead | None = None
     wanted: int = 0
     examples: list[Example] = field(default_factory=list)
     waiting: bool = False
@@ -220,9 +221,12 @@ class Teacher:
                 )
             )
         else:
-            bundle = running.product.recipe.bundle
+            bundle, ahead = running.product.recipe.bundle, running.ahead
+            if ahead is None:
+                ahead = running.ahead = Ahead(lesson, bundle, self._background)
+            prepared = ahead.take()
             job = Job[Encoders, Embedding](
-                run=lambda encoders: _encode(encoders.of(bundle), lesson),
+                run=lambda encoders: encode(encoders.of(bundle), lesson, prepared),
                 then=lambda result, ended_s: self._encoded(running, lesson, result),
                 bundle=bundle.digest,
             )
@@ -307,10 +311,3 @@ class Teacher:
         running, self._running = self._running, None
         if running is not None:
             running.done(result)
-
-
-def _encode(encoder: Encoder, lesson: Lesson) -> Embedding:
-    variant = lesson.next_variant()
-    if variant is None:
-        raise BadData("the lesson has nothing left to encode")
-    return lesson.look(encoder.encode(variant.image, variant.samples, variant.rate_hz))

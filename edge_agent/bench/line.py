@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.agent import Agent
@@ -74,20 +76,44 @@ class Bare:
         self._flow = Flow(bundle.manifest)
         self._engines: Mapping[str, Engine] = load_engines(bundle, spot_of(config.engine), bundle.manifest.judging)
 
-    def run(self, casting: Casting) -> None:
-        """Pre-process and infer."""
+    def prepared(
+        self, image: NDArray[np.uint8] | None, samples: NDArray[np.float32] | None, rate_hz: float
+    ) -> dict[str, NDArray[Any]]:
+        """Pre-process what the bundle takes of a part: BGR (height, width, 3), [m/s^2] (n, 3), [Hz]."""
         manifest = self._bundle.manifest
         sources: dict[str, NDArray[Any]] = {}
-        if manifest.picture is not None:
-            sources["picture"] = prepare_picture(casting.image, manifest.picture)
-        if manifest.vibration is not None:
-            sources |= prepare_vibration(casting.samples, casting.rate_hz, manifest)
+        if manifest.picture is not None and image is not None:
+            sources["picture"] = prepare_picture(image, manifest.picture)
+        if manifest.vibration is not None and samples is not None:
+            sources |= prepare_vibration(samples, rate_hz, manifest)
+        return sources
+
+    def infer(self, sources: Mapping[str, NDArray[Any]]) -> None:
+        """Compute what was prepared."""
         self._flow.run(sources, lambda role, feed: self._engines[role].infer(feed))
+
+    def run(self, casting: Casting) -> None:
+        """Pre-process and infer."""
+        self.infer(self.prepared(casting.image, casting.samples, casting.rate_hz))
 
     def close(self) -> None:
         """Release the engines."""
         for engine in self._engines.values():
             engine.close()
+
+
+@contextmanager
+def running(agent: Agent, supply: HandFed, unclean: list[str]) -> Iterator[None]:
+    """Run an agent on a thread of its own; `unclean` takes the components that did not end in time."""
+    agent.on_stop = lambda: supply.feed(None)
+    loop = threading.Thread(target=agent.run, name="loop")
+    loop.start()
+    try:
+        yield
+    finally:
+        agent.loop.stop()
+        loop.join()
+        unclean += agent.close()
 
 
 class Line:

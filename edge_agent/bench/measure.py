@@ -24,7 +24,7 @@ from rich.progress import Progress
 from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.floor import Floor
-from edge_agent.bench.line import Bare, HandFed, Line
+from edge_agent.bench.line import Bare, HandFed, Line, running
 from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, span
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
@@ -114,15 +114,8 @@ def measure(config: Config, parts: int, progress: Progress, unclean: list[str]) 
     supply = HandFed()
     told: queue.SimpleQueue[Part] = queue.SimpleQueue()
     agent = build(config, supply=supply, told=told.put)
-    agent.on_stop = lambda: supply.feed(None)
-    loop = threading.Thread(target=agent.run, name="loop")
-    loop.start()
-    try:
+    with running(agent, supply, unclean):
         return _measured(agent, Line(agent, supply, told, agent.clock), castings, parts, progress)
-    finally:
-        agent.loop.stop()
-        loop.join()
-        unclean += agent.close()
 
 
 def hops_of(part: Part) -> dict[str, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +73,8 @@ def add_verbs(add: AddVerb) -> None:
     question.add_argument(
         "--sharing", action="store_true", help="measure instead the memory of recipes that share a bundle"
     )
+    question.add_argument("--teaching", action="store_true", help="measure instead how long a lesson takes")
+    verb.add_argument("--threads", type=some, metavar="N", help="with --teaching: threads that compute (default: 1)")
     question.add_argument("--decisions", action="store_true", help="measure instead how long the scheduler decides")
     question.add_argument(
         "--line",
@@ -117,42 +121,56 @@ def _bench(arguments: argparse.Namespace) -> int:
         raise WrongUsage("--state goes with --placement", hint="edge-agent bench --placement --state state")
     if arguments.batches and not arguments.placement:
         raise WrongUsage("--batches goes with --placement", hint="edge-agent bench --placement --batches")
-    sys.stderr.write("edge-agent: this measures for some minutes; let nothing else run\n")
+    if arguments.threads is not None and not arguments.teaching:
+        raise WrongUsage("--threads goes with --teaching", hint="edge-agent bench --teaching --threads 2")
+    lasts = "a few seconds" if arguments.decisions else "some minutes"
+    sys.stderr.write(f"edge-agent: this measures for {lasts}; let nothing else run\n")
+    return _bench_of(arguments)()
+
+
+def _bench_of(arguments: argparse.Namespace) -> Callable[[], int]:
+    """Give what measures what was asked for; only that is loaded."""
+    bundle, as_json = arguments.bundle, arguments.json
+    if arguments.line is not None:
+        return _line_of(arguments)
     if arguments.placement:
         from edge_agent.bench.placing import run_placing
 
-        return run_placing(arguments.bundle, arguments.state, as_json=arguments.json, batches=arguments.batches)
+        return partial(run_placing, bundle, arguments.state, as_json=as_json, batches=arguments.batches)
     if arguments.start:
-        from edge_agent.bench.starting import run_starting
+        from edge_agent.bench.starting import run_starting as run
+    elif arguments.sharing:
+        from edge_agent.bench.sharing import run_sharing as run
+    elif arguments.teaching:
+        from edge_agent.bench.teaching import run_teaching
 
-        return run_starting(arguments.bundle, as_json=arguments.json)
-    if arguments.sharing:
-        from edge_agent.bench.sharing import run_sharing
-
-        return run_sharing(arguments.bundle, as_json=arguments.json)
-    if arguments.decisions:
+        run = partial(run_teaching, threads=arguments.threads or 1)
+    elif arguments.decisions:
         from edge_agent.bench.deciding import run_deciding
 
-        return run_deciding(as_json=arguments.json)
-    if arguments.line is not None:
-        from edge_agent.bench.stress import StressOptions, run_stress
+        return partial(run_deciding, as_json=as_json)
+    else:
+        from edge_agent.bench import run_bench
 
-        pace = None if arguments.line == FAST else arguments.line
-        parts = arguments.parts if pace is None else round(pace * arguments.minutes * 60)
-        return run_stress(
-            StressOptions(
-                pace,
-                max(parts, 1),
-                arguments.bundle,
-                arguments.background,
-                arguments.chaos_device,
-                arguments.hostile,
-                arguments.remembered,
-                arguments.histogram,
-                arguments.memory,
-                arguments.json,
-            )
-        )
-    from edge_agent.bench import run_bench
+        run = partial(run_bench, arguments.parts)
+    return partial(run, bundle, as_json=as_json)
 
-    return run_bench(arguments.parts, arguments.bundle, as_json=arguments.json)
+
+def _line_of(arguments: argparse.Namespace) -> Callable[[], int]:
+    from edge_agent.bench.stress import StressOptions, run_stress
+
+    pace = None if arguments.line == FAST else arguments.line
+    parts = arguments.parts if pace is None else round(pace * arguments.minutes * 60)
+    options = StressOptions(
+        pace,
+        max(parts, 1),
+        arguments.bundle,
+        arguments.background,
+        arguments.chaos_device,
+        arguments.hostile,
+        arguments.remembered,
+        arguments.histogram,
+        arguments.memory,
+        arguments.json,
+    )
+    return partial(run_stress, options)

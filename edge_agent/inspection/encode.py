@@ -19,7 +19,7 @@ from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import ConfigError, DeviceFault
 from edge_agent.inspection.golden import GoldenProof, Sample
-from edge_agent.inspection.piece import Piece, prepared_of
+from edge_agent.inspection.piece import Piece, Prepared, prepared_of
 from edge_agent.inspection.proofstamp import ProofStamp
 from edge_agent.inspection.widths import Widths
 from edge_agent.records import Details, Embedding, Modality
@@ -157,7 +157,10 @@ class Encoder:
             BadData: nothing usable is left of one of them.
             DeviceFault: the device failed, or gave numbers that are none.
         """
-        prepared = [prepared_of(piece, self._bundle.manifest) for piece in pieces]
+        return self.encode_prepared([prepared_of(piece, self._bundle.manifest) for piece in pieces])
+
+    def encode_prepared(self, prepared: Sequence[Prepared]) -> list[Embedding]:
+        """Encode what `prepared_of` gave for the bundle of this encoder, else as `encode_together`."""
         made = self._run([tensors for tensors, _ in prepared], self._widths.of(len(prepared)))
         return [_embedding(*each, *own) for each, own in zip(prepared, made, strict=True)]
 

@@ -29,7 +29,11 @@ class Piece(NamedTuple):
     degraded: tuple[str, ...] = ()
 
 
-def prepared_of(piece: Piece, manifest: Manifest) -> tuple[Tensors, tuple[str, ...]]:
+Prepared = tuple[Tensors, tuple[str, ...]]
+"""The source tensors of a piece by name, and the words for what is wrong with it."""
+
+
+def prepared_of(piece: Piece, manifest: Manifest) -> Prepared:
     """Give the source tensors of a piece, and what is wrong with it.
 
     Args:

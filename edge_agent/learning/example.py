@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import BadData
+from edge_agent.ledger.pictures import encoded
 from models.npy import decode_npy
 
 INDEX: Final = "examples.json"
@@ -85,6 +86,11 @@ class Example:
     def pixels(self) -> str:
         """The id that the picture has alone, whatever lies beside it; "" without a picture."""
         return "" if self.image is None else self._ids[0]
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as it is kept, to the last bit, b"" without one; some 10 ms the first time, without the GIL."""
+        return b"" if self.image is None else encoded(self.image)
 
     @cached_property
     def _ids(self) -> tuple[str, str]:

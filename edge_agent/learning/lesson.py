@@ -32,6 +32,9 @@ MAX_VARIED: Final = 1000
 """Examples of one class whose tokens are kept, in all their variants: 0.4 GB with `generic`."""
 
 
+Place = tuple[int, int]
+"""Which variant of a lesson: number of its example, number of the variant."""
+
 NAMED: Final = 3
 """Examples that a lesson that came to nothing names with their reasons."""
 
@@ -100,7 +103,7 @@ class Lesson:
         self._golden = golden
         self._variants = 1 if golden or self.label == normal else AUGMENTATIONS
         self._samples = [_Sample(example, refused=_faults(example, limits)) for example in examples]
-        self._at = (0, 0)
+        self._at: Place = (0, 0)
         self._refuse_known(learned)
         self._check_room(learned, following)
         self._pass_over_refused()
@@ -125,12 +128,30 @@ class Lesson:
         """The examples that cannot be learned, each with its reason."""
         return [f"{s.example.source}: {s.refused}" for s in self._samples if s.refused]
 
+    @property
+    def at(self) -> Place | None:
+        """What is to be encoded next; None when nothing is left."""
+        return self._at if self._at[0] < len(self._samples) else None
+
+    def after(self, place: Place) -> Place | None:
+        """Say what is going to be encoded after that, where nothing is given up meanwhile."""
+        i, k = place
+        if k + 1 < self._variants:
+            return i, k + 1
+        left = (j for j in range(i + 1, len(self._samples)) if not self._samples[j].refused)
+        return next(((j, 0) for j in left), None)
+
+    def example(self, place: Place) -> Example:
+        """Give the example that a place is a variant of; from any thread."""
+        return self._samples[place[0]].example
+
+    def variant(self, place: Place) -> Example:
+        """Give what is to be encoded there; a millisecond, from any thread."""
+        return variant_of(self.example(place), place[1])
+
     def next_variant(self) -> Example | None:
         """Give the next thing to encode; None when nothing is left."""
-        i, k = self._at
-        if i == len(self._samples):
-            return None
-        return variant_of(self._samples[i].example, k)
+        return None if self.at is None else self.variant(self.at)
 
     def take(self, result: Embedding | BadData) -> None:
         """Take the embedding of the variant given out last, or why there is none; the example is then given up."""

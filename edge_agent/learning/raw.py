@@ -22,7 +22,6 @@ from edge_agent.learning.exemplar import Exemplar, Role
 from edge_agent.learning.goodparts import encode_details
 from edge_agent.learning.learned import Learned
 from edge_agent.learning.lesson import Sample
-from edge_agent.ledger.pictures import encoded
 from edge_agent.runtime.steps import Steps
 from models.npy import decode_npy
 
@@ -49,10 +48,9 @@ class Raw:
 
     @classmethod
     def of(cls, example: Example) -> Self:
-        """Give the bytes of an example; some 10 ms for a picture of 480 x 480, without the GIL."""
-        picture = b"" if example.image is None else encoded(example.image)
+        """Give the bytes of an example."""
         window = b"" if example.samples is None else _RATE.pack(example.rate_hz) + encode_npy(example.samples)
-        return cls(picture, window)
+        return cls(example.png, window)
 
     def __len__(self) -> int:
         return len(self.picture) + len(self.window)

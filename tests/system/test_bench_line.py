@@ -9,7 +9,9 @@ import cv2
 import pytest
 from test_demo import program
 
+from edge_agent.bench import teaching
 from edge_agent.cli import main
+from models.augment import AUGMENTATIONS
 
 pytestmark = pytest.mark.system
 
@@ -32,6 +34,20 @@ def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) 
     assert picture.shape[2] == 3
 
 
+def test_a_running_station_is_taught_and_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(teaching, "CLASSES_TAUGHT", 2)
+    monkeypatch.setattr(teaching, "SHOTS", 1)
+
+    assert teaching.run_teaching("castings", 1, as_json=True) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert report["encodings"] == 2 * AUGMENTATIONS
+    assert 0 < report["inference_s"] < report["bare_s"] and report["taught_s"] > 0
+    assert 0 < report["solve"]["p50_ms"] <= report["solve"]["max_ms"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -40,6 +56,9 @@ def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) 
         (["--line", "10", "--minutes", "none"], "minutes"),
         (["--start", "--bundle", "nope"], "name another one: castings, generic, steel"),
         (["--sharing", "--bundle", "nope"], "name another one: castings, generic, steel"),
+        (["--teaching", "--bundle", "nope"], "name another one: castings, generic, steel"),
+        (["--threads", "2"], "--threads goes with --teaching"),
+        (["--teaching", "--threads", "0"], "0"),
         (["--line", "10", "--placement"], "not allowed with argument"),
         (["--state", "state"], "--state goes with --placement"),
         (["--line", "10", "--histogram", "nowhere/line.png"], "there is no folder nowhere"),

@@ -24,7 +24,7 @@ from edge_agent.learning.lesson import Lesson
 from edge_agent.learning.stage import Stage
 from edge_agent.ledger import Reader
 from edge_agent.product.lessons import Lessons
-from edge_agent.records import Frame, VibrationWindow
+from edge_agent.records import Embedding, Frame, VibrationWindow
 from edge_agent.runtime.steps import Steps, finished
 from edge_agent.verbs.watched import call_watched
 from models.castings import CastingLine
@@ -340,19 +340,19 @@ def test_a_bar_shows_how_far_the_running_station_is(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("edge_agent.verbs.watched.PERIOD_S", 0.02)
-    next_variant, forget = Lesson.next_variant, Lessons.forget
+    look, forget = Lesson.look, Lessons.forget
 
-    def held(lesson: Lesson) -> Example | None:
+    def held(lesson: Lesson, embedding: Embedding) -> Embedding:
         if lesson.done == 4:
             seen.wait(120.0)
-        return next_variant(lesson)
+        return look(lesson, embedding)
 
     def in_parts(lessons: Lessons, what: str, who: str) -> Steps[object]:
         while not seen.is_set():
             yield 4, 8
         return (yield from forget(lessons, what, who))
 
-    monkeypatch.setattr(Lesson, "next_variant", held)
+    monkeypatch.setattr(Lesson, "look", held)
     monkeypatch.setattr(Lessons, "forget", in_parts)
     body = pack([example(truth, i) for truth, count in examples for i in range(count)]) if examples else b""
     with running(config(state_dir)) as (agent, socket):

@@ -169,6 +169,20 @@ def test_a_picture_that_is_no_good_is_not_learned_from() -> None:
     assert applied(running).knowledge.samples("pit") == 1
 
 
+@pytest.mark.parametrize("golden", [False, True])
+def test_what_comes_after_a_variant_is_where_the_lesson_goes(golden: bool) -> None:
+    black = Example("black", np.zeros((64, 64, 3), np.uint8))
+    running = lesson("pit", black, example(1), black, example(2), black, golden=golden)
+    places = []
+    while (place := running.at) is not None:
+        places.append(place)
+        after = running.after(place)
+        running.take(embedding(len(places)))
+        assert running.at == after
+
+    assert places == [(i, k) for i in (1, 3) for k in range(1 if golden else AUGMENTATIONS)]
+
+
 def heard(seed: int, window: int) -> Example:
     return Example(f"heard {seed} {window}", picture(seed), np.full((9, 3), window, np.float32), 1e3)
 

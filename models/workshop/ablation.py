@@ -207,6 +207,9 @@ def main() -> int:
     parser.add_argument("data", help="castings, steel, a folder of class folders, or a manifest .csv of paired files")
     parser.add_argument("--pictures", type=Path, help="folder of X-SDD, for steel")
     parser.add_argument("--recordings", type=Path, help="folder of CWRU, for steel")
+    parser.add_argument(
+        "--variant", action="append", choices=VARIANTS, help="only this one; may be given several times (default: all)"
+    )
     parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each variant (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="writes a line for each training")
     parser.add_argument("--card", type=Path, help="folder of a bundle: writes the table into its card")
@@ -216,7 +219,8 @@ def main() -> int:
     try:
         course = named(arguments.data, arguments.pictures, arguments.recordings, 1)
         rows = []
-        for row in study(course, arguments.seeds):
+        variants = {name: choice for name, choice in VARIANTS.items() if name in (arguments.variant or VARIANTS)}
+        for row in study(course, arguments.seeds, variants):
             rows.append(row)
             sys.stderr.write(f"{json.dumps(row.__dict__)}\n")
         text = report(rows)

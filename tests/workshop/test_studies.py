@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +159,29 @@ def test_the_ablation_of_data_of_one_modality_is_refused(
 
     assert ablation.main() == 1
     assert "one modality" in capsys.readouterr().err
+
+
+def test_an_ablation_trains_only_the_variants_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def study(course: object, seeds: int, variants: Mapping[str, Choice]) -> Iterator[ablation.Row]:
+        asked.extend(variants)
+        return iter([ablation.Row(name, seeds, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)) for name in variants])
+
+    monkeypatch.setattr(ablation, "study", study)
+    monkeypatch.setattr(
+        "sys.argv", ["ablation", "castings", "--variant", "cnn1d", "--variant", "lstm", "--json", str(tmp_path / "r")]
+    )
+
+    assert ablation.main() == 0
+    assert asked == ["lstm", "cnn1d"]
+    assert len((tmp_path / "r").read_text().splitlines()) == 2
+    with pytest.raises(SystemExit):
+        monkeypatch.setattr("sys.argv", ["ablation", "castings", "--variant", "gru"])
+        ablation.main()
+    assert "gru" in capsys.readouterr().err
 
 
 def test_an_ablation_gives_a_row_for_each_training_and_a_table(monkeypatch: pytest.MonkeyPatch) -> None:

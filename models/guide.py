@@ -210,11 +210,19 @@ class GuidedBundle(Bundle):
         Raises:
             ValueError: tokens of another shape, or not finite.
         """
+        return self.joined(q, None if tokens is None else self.looked(tokens, anomaly))
+
+    def looked(self, tokens: Tokens, anomaly: Floats | None = None) -> NDArray[np.int16]:
+        """Give the guided dimensions of a picture; `extended` says of what, and what is raised."""
+        return self.guide.columns(tokens, _image_block(self).weight, anomaly)
+
+    def joined(self, q: NDArray[np.int16], looked: NDArray[np.int16] | None) -> NDArray[np.int16]:
+        """Give the embedding, (d,), of one without the guide and the guided dimensions; 0 where they are not there."""
         own, guided = self._places
         extended = np.zeros(self.d, np.int16)
         extended[own] = np.trunc(q * self._scales).astype(np.int16)
-        if tokens is not None:
-            extended[guided] = self.guide.columns(tokens, _image_block(self).weight, anomaly)
+        if looked is not None:
+            extended[guided] = looked
         return extended
 
     def pieces(self, plain: Floats, tokens: Tokens | None) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,6 +133,12 @@ class Scripted:
             bundle,
             (lambda held, runs: [run(held) for run in runs]) if self.batches_s else None,
         )
+
+    def early(self, name: str, within_s: float = math.inf) -> Job[str, str] | None:
+        """Submit an early job that answers as `job` does and is needed then; None where it is refused."""
+        needed_s = self.clock.now() + within_s
+        job = replace(self.made(name, math.inf), together=None, pace="picture", needed_s=needed_s)
+        return job if self.dispatcher.submit(job) else None
 
     def on(self, name: str) -> str:
         """Say what a lane is doing: the name of a job, a kind of task, or nothing."""

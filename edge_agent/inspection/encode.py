@@ -6,6 +6,7 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -32,7 +33,29 @@ from models.source import FEATURES, SOURCES
 
 if TYPE_CHECKING:
     from edge_agent.engines.second import SecondThread
-NONE: Mapping[str, Engine] = MappingProxyType({})
+NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A picture that was encoded before the rest of its part was there.
+
+    Attributes:
+        encoder: that did it.
+        image: the picture.
+        tensors: what was prepared of it, by name.
+        made: what parts of the bundle gave, by role.
+    """
+
+    encoder: Encoder
+    image: NDArray[np.uint8]
+    tensors: Tensors
+    made: Mapping[str, Tensors]
+
+    @property
+    def tokens(self) -> NDArray[np.float32] | None:
+        """Of the picture, (regions, width); None where the bundle gives none."""
+        return next((each[TOKENS][0] for each in self.made.values() if TOKENS in each), None)
 
 
 class Encoder:
@@ -126,6 +149,7 @@ class Encoder:
         samples: NDArray[np.float32] | None,
         rate_hz: float = 0.0,
         degraded: tuple[str, ...] = (),
+        begun: Begun | None = None,
     ) -> Embedding:
         """Encode one part from what is there of it.
 
@@ -134,6 +158,7 @@ class Encoder:
             samples: acceleration [m/s^2], (n, 3), or None.
             rate_hz: of the samples [Hz].
             degraded: what is already known to be wrong with the inputs.
+            begun: what this encoder has made of this picture before.
 
         Returns:
             The embedding, and what it lacks.
@@ -142,7 +167,28 @@ class Encoder:
             BadData: nothing usable is left.
             DeviceFault: the device failed, or gave numbers that are none.
         """
-        return self.encode_together([Piece(image, samples, rate_hz, degraded)])[0]
+        piece = Piece(image, samples, rate_hz, degraded)
+        if begun is None or begun.image is not image:
+            return self.encode_together([piece])[0]
+        prepared = prepared_of(piece, self._bundle.manifest, begun.tensors)
+        return _embedding(*prepared, *self._run([prepared[0]], {}, begun.made)[0])
+
+    def begin(self, image: NDArray[np.uint8]) -> Begun:
+        """Encode the picture of a part whose other inputs are not there yet, as far as that needs none of them.
+
+        Args:
+            image: BGR, (height, width, 3).
+
+        Returns:
+            What `encode` goes on from, to the same bits.
+
+        Raises:
+            BadData: the bundle has no use for the picture.
+            DeviceFault: the device failed, or gave numbers that are none.
+        """
+        tensors, _ = prepared_of(Piece(image, None), self._bundle.manifest)
+        beginnings = self._flow.beginnings(tensors)
+        return Begun(self, image, tensors, {role: self._engines[role].infer(feed) for role, feed in beginnings.items()})
 
     def encode_together(self, pieces: Sequence[Piece]) -> list[Embedding]:
         """Encode several parts, together where so many are proven to come out right, or else one after the other.
@@ -248,17 +294,24 @@ class Encoder:
     def _encoded(self, samples: Sequence[Sample], wide: Mapping[str, Engine] = NONE) -> list[NDArray[np.float64]]:
         return [z for z, _ in self._run([sample.tensors for sample in samples], wide)]
 
-    def _run(self, pieces: Sequence[Tensors], wide: Mapping[str, Engine]) -> list[tuple[NDArray[np.float64], Tensors]]:
-        """Give z of each piece, and every tensor on the way; `wide` computes so many together, by role."""
+    def _run(
+        self, pieces: Sequence[Tensors], wide: Mapping[str, Engine], made: Mapping[str, Tensors] = NONE
+    ) -> list[tuple[NDArray[np.float64], Tensors]]:
+        """Give z of each piece, and every tensor on the way.
 
-        def infer(role: str, feeds: Sequence[Tensors]) -> list[dict[str, NDArray[Any]]]:
+        `wide` computes so many together, by role; `made` is what roles were computed before, of a piece that is alone.
+        """
+
+        def infer(role: str, feeds: Sequence[Tensors]) -> Sequence[Tensors]:
+            if role in made:
+                return [made[role]]
             together = wide.get(role)
             if together is not None and len(feeds) > 1:
                 filled = [*feeds, *[feeds[0]] * (len(pieces) - len(feeds))]  # some may lack what this part looks at
                 return parted(together.infer(joined(filled)), len(pieces))[: len(feeds)]
             return [self._engines[role].infer(feed) for feed in feeds]
 
-        if self._second is not None and len(pieces) == 1:
+        if self._second is not None and len(pieces) == 1 and not made:
             flown = [self._second.run(self._flow, pieces[0], lambda role, feed: self._engines[role].infer(feed))]
         else:
             flown = self._flow.run_together(pieces, infer)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.config import RecipeConfig
+from edge_agent.inspection.early import Early
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.piece import Piece
@@ -37,16 +38,22 @@ class Perceiving:
         bundle: encodes it.
         pair: what there is of it.
         only: the one modality that is encoded; None for all that are there.
+        early: its picture, which was encoded before; None where it was not.
     """
 
     judge: Judge
     bundle: Bundle
     pair: Pair
     only: Modality | None = None
+    early: Early | None = None
 
     def __call__(self, encoders: Encoders) -> Embedding:
         """Encode what is fit to be encoded, and look at it."""
-        return self.judge.look(encoders.of(self.bundle).encode(*_piece_of(self.pair, self.only)))
+        begun, sight = (None, None) if self.early is None else (self.early.begun, self.early.sight)
+        piece, encoder = _piece_of(self.pair, self.only), encoders.of(self.bundle)
+        if begun is None or begun.encoder is not encoder:
+            return self.judge.look(encoder.encode(*piece))
+        return self.judge.look(encoder.encode(*piece, begun=begun), sight)
 
 
 def perceive_together(encoders: Encoders, runs: Sequence[Callable[[Encoders], Embedding]]) -> list[Embedding]:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from edge_agent.config import PairingConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
+from edge_agent.inspection.early import Early
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.inspected import Inspected, Perceiving, perceive_together
 from edge_agent.inspection.judge import Judge
@@ -24,6 +25,7 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.custody import Custody
 from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.sources.source import Position, Source
+from models import Bundle
 
 DECIDE_MARGIN_S: Final = 0.030
 """This long before the deadline an undecided part becomes UNSURE late, so that it can still be committed first."""
@@ -38,6 +40,12 @@ class Encoding(Protocol):
 
     def submit(self, job: Job[Encoders, Embedding]) -> bool:
         """Queue a job; False when it cannot be taken."""
+
+    def expect(self, at_s: float) -> None:
+        """Hear when the next part is going to be complete, as far as anybody knows [s, host monotonic]."""
+
+    def withdraw(self, job: Job[Encoders, Embedding]) -> bool:
+        """Forget an early job that no device has yet; say whether it was."""
 
 
 class Committing(Protocol):
@@ -54,6 +62,7 @@ class _Flight:
     trigger: Trigger
     deadline_s: float
     product: Inspected
+    early: tuple[Early, Job[Encoders, Embedding]] | None = None
     pair: Pair | None = None
     part: Part | None = None
     acted: bool = False
@@ -180,6 +189,9 @@ class Inspector:
             self._declare(lost)
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
+        self._encoding.expect(self._pairer.next_pair_s())
+        for trigger, frame, due_s in self._pairer.take_early():
+            self._see(trigger, frame, due_s)
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
 
     def _declare(self, lost: Skipped) -> None:
@@ -218,6 +230,24 @@ class Inspector:
             if not flight.acted:
                 self._act(flight, committed_late=True)
 
+    def _see(self, trigger: Trigger, frame: Frame, due_s: float) -> None:
+        """Have the picture of a part encoded that waits for its window, which is due then [s, host monotonic]."""
+        flight = self._flights.get(_key(trigger))
+        if flight is None or flight.part is not None or frame.faults:
+            return
+        product = self._products[flight.product.config.name]
+        early = Early(product.bundle, product.judge, frame.image)
+        if self._encoding.submit(job := early.job(due_s)):
+            flight.early = early, job
+
+    def _seen(self, flight: _Flight, bundle: Bundle) -> Early | None:
+        """Give the picture of a part that was encoded before, or is being encoded; None where it is not."""
+        if flight.early is None:
+            return None
+        (early, job), flight.early = flight.early, None
+        gone = self._encoding.withdraw(job) or early.failed or early.bundle is not bundle
+        return None if gone else early
+
     def _encode(self, pair: Pair) -> None:
         flight = self._flights.get(_key(pair.trigger))
         if flight is None or flight.part is not None:
@@ -226,13 +256,15 @@ class Inspector:
         product = flight.product = self._products[flight.product.config.name]  # as it is known by now
         judge, bundle, hurried = product.judge, product.bundle, product.config.hurried
         hurry = None if hurried == "none" else Modality(hurried)
+        early = self._seen(flight, bundle)
         job = Job[Encoders, Embedding](
-            run=Perceiving(judge, bundle, pair),
+            run=Perceiving(judge, bundle, pair, early=early),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
             hurried=None if hurry is None else Perceiving(judge, bundle, pair, hurry),
             bundle=bundle.digest,
-            together=perceive_together,
+            together=perceive_together if early is None else None,
+            pace="" if early is None else early.rest,
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from edge_agent.config import RecipeConfig
 from edge_agent.inspection.decision import Thresholds
 from edge_agent.inspection.joint import HeldOut, sizes_of, usual
-from edge_agent.inspection.look import Look
+from edge_agent.inspection.look import Look, Sight
 from edge_agent.inspection.ring import of_another_lot, promised
 from edge_agent.inspection.view import Evidence, View
 from edge_agent.records import Anomaly, Embedding, Modality, Outcome, Verdict
@@ -42,6 +42,7 @@ from models.bnk import Normality
 from models.embedding import dequantise
 from models.errors import NotTaught
 from models.head import Head
+from models.tokenbank import Tokens
 
 Floats = NDArray[np.float64]
 
@@ -120,9 +121,13 @@ class Judge:
                 yield
         self.promise()
 
-    def look(self, embedding: Embedding) -> Embedding:
+    def look(self, embedding: Embedding, sight: Sight | None = None) -> Embedding:
         """Look at the details of a part, which are dropped; see `Look.at`. Some milliseconds, from any thread."""
-        return self._look.at(embedding)
+        return self._look.at(embedding, sight)
+
+    def sight(self, tokens: Tokens) -> Sight:
+        """Look at a picture before the rest of its part is there; see `Look.sight`. The same."""
+        return self._look.sight(tokens)
 
     @property
     def normality(self) -> str:

@@ -5,18 +5,36 @@ Some milliseconds of arithmetic on tokens; pure, and safe from any thread.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.records import Anomaly, Embedding
 from models import Bundle
 from models.bnk import Normality
 from models.guide import GuidedBundle
 from models.normality import Seen, picture_score, window_score
-from models.tokenbank import rounded
+from models.tokenbank import Tokens, rounded
 
 DIGITS: Final = 16
 """Of a digest; no station will know so many states that two of them begin with the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What a picture says before the rest of its part is there.
+
+    Attributes:
+        look: who looked.
+        unlike: where it is unlike good ones, spreads, (rows, columns); None where nobody knows what good ones are like.
+        guided: dimensions of the embedding that a guide gives; None without one.
+    """
+
+    look: Look
+    unlike: NDArray[np.float64] | None = None
+    guided: NDArray[np.int16] | None = None
 
 
 class Look:
@@ -39,11 +57,22 @@ class Look:
         """Which knowledge of good parts it goes by, as `Anomaly.normality`; "" for none."""
         return "" if self._normality is None else self._normality.digest[:DIGITS]
 
-    def at(self, embedding: Embedding) -> Embedding:
+    def sight(self, tokens: Tokens) -> Sight:
+        """Look at the tokens of a picture, (regions, width), before the rest of its part is there."""
+        if self._seen is None and self._space is None:
+            return Sight(self)
+        small = rounded(tokens)
+        unlike = None if self._seen is None else self._seen.anomaly(small)
+        if self._space is None:
+            return Sight(self, unlike)
+        return Sight(self, unlike, self._space.looked(small, unlike if self._one_map else None))
+
+    def at(self, embedding: Embedding, sight: Sight | None = None) -> Embedding:
         """Give the embedding of a part after a look at its details, which are dropped.
 
         Args:
             embedding: as it was encoded; one without details stays as it is.
+            sight: of its picture, where that was looked at before; that of another look does not count.
 
         Returns:
             The embedding, looked at where it matters, with the anomaly of its details.
@@ -51,11 +80,11 @@ class Look:
         if (details := embedding.details) is None:
             return embedding
         tokens, q = details.tokens, embedding.q
-        if tokens is not None and (self._seen is not None or self._space is not None):
-            tokens = rounded(tokens)
-        unlike = None if self._seen is None or tokens is None else self._seen.anomaly(tokens)
+        if sight is None or sight.look is not self or tokens is None:
+            sight = Sight(self) if tokens is None else self.sight(tokens)
+        unlike = sight.unlike
         if self._space is not None:
-            q = self._space.extended(q, tokens, unlike if self._one_map else None)
+            q = self._space.joined(q, sight.guided)
         if self._normality is None:
             return replace(embedding, q=q, details=None)
         heard, features = self._normality.heard, details.features

@@ -87,6 +87,7 @@ class _Waiting:
     frame: Frame | None = None
     window: VibrationWindow | None = None
     gap: bool = False
+    told: bool = False
 
 
 class Pairer:
@@ -172,6 +173,19 @@ class Pairer:
             self._waiting = deque(w for w in self._waiting if w not in due)
             self._left.extend(map(_without_data, due))
         return [self._pair(w, now) for w in due]
+
+    def take_early(self) -> list[tuple[Trigger, Frame, float]]:
+        """Give the frames of triggers that still wait for their window, each once, and when that is due [s]."""
+        early = []
+        for i, waiting in enumerate(self._waiting):
+            if waiting.frame is not None and not waiting.told and not self._complete(waiting):
+                self._waiting[i] = replace(waiting, told=True)
+                early.append((waiting.trigger, waiting.frame, self._due_s(waiting)))
+        return early
+
+    def next_pair_s(self) -> float:
+        """Host monotonic time when the first of those that wait should be complete [s]; infinite when none waits."""
+        return min(map(self._due_s, self._waiting), default=math.inf)
 
     def take_skipped(self) -> list[Skipped]:
         """Give the trigger numbers that never arrived and are now known to be lost."""
@@ -290,6 +304,11 @@ class Pairer:
         return (Modality.IMAGE not in expected or waiting.frame is not None) and (
             Modality.VIBRATION not in expected or waiting.window is not None or waiting.gap
         )
+
+    def _due_s(self, waiting: _Waiting) -> float:
+        """Give when what is waited for should be there [s]."""
+        listens = Modality.VIBRATION in waiting.needs.expected and waiting.window is None and not waiting.gap
+        return waiting.trigger.time_s + (self._window_s if listens else 0.0)
 
     def _limit_s(self, waiting: _Waiting) -> float:
         return waiting.trigger.time_s + self._wait_s

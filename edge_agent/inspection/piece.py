@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +30,19 @@ class Piece(NamedTuple):
     degraded: tuple[str, ...] = ()
 
 
+NONE: Final[Tensors] = MappingProxyType({})
+
 Prepared = tuple[Tensors, tuple[str, ...]]
 """The source tensors of a piece by name, and the words for what is wrong with it."""
 
 
-def prepared_of(piece: Piece, manifest: Manifest) -> Prepared:
+def prepared_of(piece: Piece, manifest: Manifest, seen: Tensors = NONE) -> Prepared:
     """Give the source tensors of a piece, and what is wrong with it.
 
     Args:
         piece: what there is.
         manifest: of the bundle that encodes it.
+        seen: source tensors of its picture, where they were prepared before.
 
     Returns:
         The tensors by name, and the words for what is wrong.
@@ -47,8 +51,8 @@ def prepared_of(piece: Piece, manifest: Manifest) -> Prepared:
         BadData: nothing usable is left.
     """
     wrong = piece.degraded
-    tensors: dict[str, NDArray[Any]] = {}
-    if piece.image is not None and manifest.picture is not None:
+    tensors: dict[str, NDArray[Any]] = dict(seen)
+    if not seen and piece.image is not None and manifest.picture is not None:
         try:
             tensors["picture"] = prepare_picture(piece.image, manifest.picture)
         except ValueError as error:

@@ -34,6 +34,7 @@ class DispatchCounts:
     together: int = 0  #: given to a lane together with others
     parted: int = 0  #: batches that failed, so that each job of them was run by itself
     background: int = 0  #: pieces of background work that were done
+    early: int = 0  #: pictures that were encoded before their part was complete
 
 
 @dataclass
@@ -58,7 +59,9 @@ class Account(Generic[H, R]):
         """Answer a job with what a lane made of it."""
         first = ticket.answer(result, at_s)
         self.counts.in_vain += not first
-        if ticket.is_background:
+        if ticket.job.early:
+            self.counts.early += first
+        elif ticket.is_background:
             self.counts.background += first
         else:
             self.counts.done += first

@@ -30,6 +30,9 @@ URGENT: Final = 64
 BACKGROUND: Final = 64
 """Background jobs that may wait."""
 
+EARLY: Final = 8
+"""Early jobs that may wait: the pictures of parts that are on their way at the same time."""
+
 RESCUES: Final = 0.05
 """At most this share of the jobs is run twice: a second lane that computes in vain is missing elsewhere."""
 
@@ -68,6 +71,7 @@ class Dispatcher(Generic[H, R]):
         self._timeout_s = timeout_s
         self._urgent: DeadlineQueue[H, R] = DeadlineQueue(room)
         self._background: deque[Ticket[H, R]] = deque()
+        self._early: deque[Ticket[H, R]] = deque()
         self._rhythm = Rhythm()
         self._open = False
         self._hopeless: EdgeAgentError | None = None
@@ -93,9 +97,10 @@ class Dispatcher(Generic[H, R]):
         ticket = Ticket(job, now)
         able = self._open and self.ready
         if ticket.is_background:
-            if not able or len(self._background) >= BACKGROUND:
+            waiting, room = (self._early, EARLY) if job.early else (self._background, BACKGROUND)
+            if not able or len(waiting) >= room or (job.early and self._bank.usable()[0].gains(job.bundle)):
                 return False
-            self._background.append(ticket)
+            waiting.append(ticket)
         else:
             self.counts.submitted += 1
             self._rhythm.came(now, job.deadline_s - now)
@@ -104,6 +109,16 @@ class Dispatcher(Generic[H, R]):
                 return False
         self._dispatch(now)
         return True
+
+    def withdraw(self, job: Job[H, R]) -> bool:
+        """Forget an early job that no lane has yet, so that nobody hears of it; say whether there was such a one."""
+        left = deque(ticket for ticket in self._early if ticket.job is not job)
+        gone, self._early = len(self._early) > len(left), left
+        return gone
+
+    def expect(self, at_s: float) -> None:
+        """Hear when the next part is going to need a lane, as far as anybody knows [s, host monotonic]."""
+        self._rhythm.expected_s = at_s
 
     def step(self, now: float) -> float:
         """Hand out answers, look whether a device hangs, and give out what waits.
@@ -137,8 +152,9 @@ class Dispatcher(Generic[H, R]):
         self._open = False
         now = self._clock.now()
         stopped = Unavailable("the station stops, or its devices are started anew", hint="ask again in a moment")
-        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._background):
+        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._early, *self._background):
             self._account.faulted(ticket, stopped, now)
+        self._early.clear()
         self._background.clear()
 
     def join(self, until: float) -> bool:
@@ -157,6 +173,8 @@ class Dispatcher(Generic[H, R]):
             self._give_out(usable, now)
         if silent:
             self._rescue(silent, usable, now)
+        if self._may_be_early(usable, now):
+            self._give(usable[0], [self._early.popleft()], now)
         if self._background and self._piece_at_s(usable, now) <= now:
             self._rhythm.began(now)
             self._give(usable[0], [self._background.popleft()], now)
@@ -196,6 +214,15 @@ class Dispatcher(Generic[H, R]):
             return math.inf
         pieces = usable[0].paces.of(self._background[0].job.bundle).pieces
         return self._rhythm.may_begin_at_s(now, pieces, usable[0].paces.p99_s)
+
+    def _may_be_early(self, usable: Sequence[Lane[H, R]], now: float) -> bool:
+        """Say whether an early job may begin: nobody waits, and no other part is expected before it is over."""
+        if not self._early or self._urgent or not usable or usable[0].task is not None:
+            return False
+        job, paces = self._early[0].job, usable[0].paces
+        if job.needed_s is not None and job.needed_s <= self._rhythm.expected_s:
+            return True  # whoever needs it is the next
+        return self._rhythm.is_clear(now, self._rhythm.takes_s(paces.of(job.kind).pieces, paces.p99_s))
 
     def _give(self, lane: Lane[H, R], tickets: Sequence[Ticket[H, R]], now: float, *, hurried: bool = False) -> None:
         for ticket in tickets:
@@ -270,8 +297,9 @@ class Dispatcher(Generic[H, R]):
             self._pass_on(lane, ticket, error, now)
         if not self._bank.hopeful(set()):
             self.settled = True
-            for waiting in (*self._urgent.take_all(), *self._background):
+            for waiting in (*self._urgent.take_all(), *self._early, *self._background):
                 self._account.faulted(waiting, error, now)
+            self._early.clear()
             self._background.clear()
 
     def _pass_on(self, lane: Lane[H, R], ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
@@ -279,7 +307,7 @@ class Dispatcher(Generic[H, R]):
         ticket.running.discard(lane.name)
         if ticket.answered or ticket.running:
             return
-        again = now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
+        again = not ticket.job.early and now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
         if again and ticket.is_background:
             self._background.appendleft(ticket)
         elif again:

@@ -38,6 +38,10 @@ class Job(Generic[H, R]):
         bundle: digest of the bundle that does it; jobs of one bundle take as long. "" where that does not matter.
         together: does several of one bundle at a time: is given what a lane holds and `run` of each, and gives what
             `run` of each would; None where that cannot be.
+        pace: jobs of the same pace take as long; "" where that is so for all of the bundle.
+        needed_s: of an early job: when a part is going to need it [s, host monotonic]. It has no deadline, begins
+            before any background where it holds up no part that is expected before that one, and is not done by
+            another lane where one fails. None for any other job.
     """
 
     run: Callable[[H], R]
@@ -46,6 +50,18 @@ class Job(Generic[H, R]):
     hurried: Callable[[H], R] | None = None
     bundle: str = ""
     together: Callable[[H, Sequence[Callable[[H], R]]], Sequence[R]] | None = None
+    pace: str = ""
+    needed_s: float | None = None
+
+    @property
+    def early(self) -> bool:
+        """Whether a part is going to need it."""
+        return self.needed_s is not None
+
+    @property
+    def kind(self) -> str:
+        """Jobs of the same kind take as long."""
+        return self.pace or self.bundle
 
 
 @dataclass(eq=False)

@@ -119,13 +119,17 @@ class Lane(Generic[H, R]):
 
     def alone_s(self, ticket: Ticket[H, R]) -> float:
         """Give what one in a hundred of the jobs like this one exceeds [s], done by itself."""
-        return self.paces.of(ticket.job.bundle).durations.p99_s
+        return self.paces.of(ticket.job.kind).durations.p99_s
 
     def batches(self, ticket: Ticket[H, R]) -> bool:
         """Say whether it may do a job together with others."""
-        if ticket.alone or not self._batches:
-            return False
-        return any(self.way.batches_s(held, ticket.job.bundle) for held in self._held[:1])  # its thread may clear it
+        return not ticket.alone and self.gains(ticket.job.bundle)
+
+    def gains(self, bundle: str) -> bool:
+        """Say whether it may do several jobs of a bundle together."""
+        return self._batches and any(
+            self.way.batches_s(held, bundle) for held in self._held[:1]
+        )  # a thread may clear it
 
     def one_more_s(self, ticket: Ticket[H, R]) -> float:
         """Give by how much later it is free where a job waits for it [s]: it may do it with others."""
@@ -187,7 +191,7 @@ class Lane(Generic[H, R]):
         elif len(tickets) > 1:
             self.usual_s = self.takes_s(tickets[0].job.bundle)[len(tickets)]
         else:
-            pace = self.paces.of(tickets[0].job.bundle)
+            pace = self.paces.of(tickets[0].job.kind)
             self.usual_s = (pace.pieces if tickets[0].is_background else pace.durations).p99_s
         self.silent_at_s = now + SILENT_AFTER * self.usual_s if self.usual_s else math.inf
         if not self._worker.submit(task):
@@ -206,13 +210,13 @@ class Lane(Generic[H, R]):
                 self.paces.proven(self._proof_s[-1], anew=self._doubted)
             self._doubted = False
         elif good:
-            bundle, took_s = tickets[0].job.bundle, answer.ended_s - answer.started_s
+            kind_of, took_s = tickets[0].job.kind, answer.ended_s - answer.started_s
             if tickets[0].is_background:
-                self.paces.of(bundle).pieces.add(took_s)
+                self.paces.of(kind_of).pieces.add(took_s)
             elif kind is Kind.HURRY:
-                self.paces.hurried(bundle, took_s)
+                self.paces.hurried(kind_of, took_s)
             else:
-                self.paces.ran(bundle, len(tickets), took_s)
+                self.paces.ran(kind_of, len(tickets), took_s)
                 if answer.ended_s <= tickets[0].job.deadline_s:
                     self.doubted_at = PASSED_OVER
         self._forget_ended()

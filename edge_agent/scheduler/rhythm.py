@@ -17,6 +17,9 @@ TRICKLE_S: Final = 1.0
 REMEMBERED: Final = 64
 """Parts whose rhythm counts: a line that changes its pace is known again within a few seconds."""
 
+HUNGRY_S: Final = 0.1
+"""Background work waits so long after its last piece for a gap in which it holds up no part at all [s]."""
+
 SOON: Final = 0.05
 """Share of the gaps between parts that are shorter than what is reckoned with."""
 
@@ -31,10 +34,12 @@ class Rhythm:
     Attributes:
         came_s: when the last part came [s, host monotonic].
         piece_s: when the last piece of background work began [s, host monotonic].
+        expected_s: when the next part is going to come, as whoever brings it says [s, host monotonic].
     """
 
     came_s: float = -math.inf
     piece_s: float = -math.inf
+    expected_s: float = math.inf
     _gaps: Recent = field(default_factory=lambda: Recent(REMEMBERED))
     _slacks: Recent = field(default_factory=lambda: Recent(REMEMBERED))
 
@@ -58,7 +63,8 @@ class Rhythm:
         """Give when a piece may begin [s, host monotonic]; `now` where it may at once.
 
         It may where a part that comes right after it could still wait for it and be done in time; or where it is over
-        before the next part is to be expected; or where the parts have stopped coming, or the last piece is long ago.
+        before the next part is to be expected by the rhythm; or where the parts have stopped coming, or the last piece
+        is long ago. It waits a little for a gap before the part that is expected next.
 
         Args:
             now: host monotonic time [s].
@@ -68,9 +74,18 @@ class Rhythm:
         Returns:
             When.
         """
-        takes_s = pieces.quantile_s(LONG) if len(pieces) else part_s
+        takes_s = self.takes_s(pieces, part_s)
         fits = takes_s + part_s <= self.slack_s
         over_before = now + takes_s <= self.came_s + self._gaps.quantile_s(SOON)
         if not len(self._slacks) or fits or over_before:
-            return now
+            return now if self.is_clear(now, takes_s) else max(now, self.piece_s + HUNGRY_S)
         return max(now, min(self.piece_s, self.came_s) + TRICKLE_S)
+
+    def is_clear(self, now: float, takes_s: float) -> bool:
+        """Say whether what takes so long [s] is over before the part that is expected next."""
+        return now + takes_s <= self.expected_s
+
+    @staticmethod
+    def takes_s(pieces: Recent, part_s: float) -> float:
+        """Give what a piece is reckoned to take [s], of what pieces took; as long as a part where none was done."""
+        return pieces.quantile_s(LONG) if len(pieces) else part_s

@@ -18,6 +18,7 @@ from edge_agent.inspection.encode import Encoder, load_bundle
 from edge_agent.inspection.piece import Piece
 from models import Bundle
 from models.bundle import SHIPPED, shipped_bundle
+from models.castings import CastingLine
 from models.embedding import dequantise
 from models.workshop.pack import largest_weight
 
@@ -140,6 +141,32 @@ def test_a_bundle_that_is_exchanged_under_a_running_encoder_is_said_and_what_is_
         encoder.prove_one()
     with pytest.raises(ConfigError, match="golden.npz"):
         encoder.prove()
+    encoder.close()
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_picture_that_is_encoded_before_its_window_gives_the_same_bits(bundle: Bundle, runtime: str) -> None:
+    encoder = Encoder.load(bundle, msgspec.structs.replace(EngineConfig(), runtime=runtime))
+    line = CastingLine(11)
+    for truth in ("good", "scratch", "crack"):
+        casting, other = line.example(truth, 0), line.example(truth, 1)
+        begun = encoder.begin(casting.image)
+        encoder.encode(other.image, other.samples, other.rate_hz)  # another part comes in between
+        for samples, words in ((casting.samples, ()), (None, ("no_window",)), (casting.samples[:2], ())):
+            whole = encoder.encode(casting.image, samples, casting.rate_hz, words)
+            rest = encoder.encode(casting.image, samples, casting.rate_hz, words, begun)
+            assert (rest.present, rest.degraded) == (whole.present, whole.degraded)
+            assert np.array_equal(rest.q, whole.q)
+            assert rest.details is not None and whole.details is not None
+            for own, wanted in (
+                (rest.details.tokens, whole.details.tokens),
+                (rest.details.features, whole.details.features),
+            ):
+                assert (own is None and wanted is None) or np.array_equal(own, wanted)
+        wanted = encoder.encode(other.image, other.samples, other.rate_hz)
+        assert np.array_equal(encoder.encode(other.image, other.samples, other.rate_hz, (), begun).q, wanted.q)
+        alone = encoder.encode(None, casting.samples, casting.rate_hz, (), begun)
+        assert np.array_equal(alone.q, encoder.encode(None, casting.samples, casting.rate_hz).q)
     encoder.close()
 
 

@@ -7,7 +7,8 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -81,12 +82,30 @@ class Device:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
+        self.early: list[Job] = []
+        self.begun: list[Job] = []
         self.accepts = True
 
     def submit(self, job: Job) -> bool:
         if self.accepts:
-            self.jobs.append(job)
+            (self.early if job.early else self.jobs).append(job)
         return self.accepts
+
+    def expect(self, at_s: float) -> None:
+        self.expected_s = at_s
+
+    def withdraw(self, job: Job) -> bool:
+        waits = job in self.early
+        if waits:
+            self.early.remove(job)
+        return waits
+
+    def begin(self, encoders: object) -> Job:
+        """Do the oldest early job; whoever asked has not heard of it yet."""
+        job = self.early.pop(0)
+        self.begun.append(job)
+        job.run(encoders)
+        return job
 
 
 class Ledger:
@@ -143,7 +162,7 @@ class AlwaysOk:
     def __init__(self, digest: str = "k") -> None:
         self.digest = digest
 
-    def look(self, embedding: Embedding) -> Embedding:
+    def look(self, embedding: Embedding, sight: object = None) -> Embedding:
         return embedding
 
     def judge(self, embedding: Embedding) -> Verdict:
@@ -403,6 +422,131 @@ def test_a_picture_unfit_to_judge_by_is_not_encoded_and_said() -> None:
     assert samples is not None
     assert words == ("dark",)
     assert bench.ledger.parts()[0].verdict.degraded == ("dark",)
+
+
+class Beginning:
+    """An encoder that says what it was given, and goes on from what it began."""
+
+    def __init__(self) -> None:
+        self.begun: list[np.ndarray] = []
+        self.given: list[tuple[object, bool]] = []
+
+    def begin(self, image: np.ndarray) -> SimpleNamespace:
+        self.begun.append(image)
+        return SimpleNamespace(encoder=self, image=image, tokens=None)
+
+    def encode(self, image: object, *rest: object, begun: SimpleNamespace | None = None) -> Embedding:
+        self.given.append((image, begun is not None and begun.image is image))
+        return GOOD
+
+
+def picture_first(bench: Bench, *, faults: tuple[str, ...] = ()) -> Frame:
+    """Deliver a part whose window is still to come."""
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), bench.clock.now() + 0.01, faults=faults)
+    bench.deliver(frame=frame, window=False)
+    return frame
+
+
+def window_follows(bench: Bench, began_s: float = 0.0) -> None:
+    bench.clock.advance(0.08)
+    bench.line.items.offer(VibrationWindow(np.zeros((800, 3), np.float32), 10_000.0, began_s))
+    bench.step()
+
+
+def test_a_picture_is_encoded_while_its_window_is_still_to_come_and_the_rest_goes_on_from_it() -> None:
+    bench, encoder = Bench(), Beginning()
+    frame = picture_first(bench)
+    bench.step()
+    assert len(bench.device.early) == 1 and not bench.device.jobs
+    bench.device.begin(Holding(encoder)).then(GOOD, 0.03)
+    window_follows(bench)
+    (job,) = bench.device.jobs
+    job.run(Holding(encoder))  # type: ignore[arg-type]
+
+    assert encoder.begun == [frame.image]
+    assert encoder.given == [(frame.image, True)]
+    assert (job.kind, job.together) == ("b rest", None)
+    bench.answer()
+    bench.commit()
+    assert [action for _, action, _ in bench.gate.actions] == [Action.PASS]
+
+
+def test_whoever_encodes_is_told_when_the_next_part_is_due_and_when_a_picture_is_needed() -> None:
+    bench = Bench()
+    assert bench.step() == math.inf and bench.device.expected_s == math.inf
+    picture_first(bench)
+    assert bench.device.expected_s == bench.device.early[0].needed_s == pytest.approx(0.08)
+    window_follows(bench)
+    assert bench.device.expected_s == math.inf
+
+
+def test_a_lane_that_has_not_begun_the_picture_encodes_it_with_the_rest() -> None:
+    bench, encoder, other = Bench(), Beginning(), Beginning()
+    picture_first(bench)
+    bench.device.begin(Holding(other))  # on another lane than the one that does the rest
+    window_follows(bench)
+    bench.device.jobs[0].run(Holding(encoder))  # type: ignore[arg-type]
+
+    assert [begun for _, begun in encoder.given] == [False]
+
+
+def test_a_picture_that_waits_for_a_device_when_its_part_is_complete_is_withdrawn() -> None:
+    bench, encoder = Bench(), Beginning()
+    picture_first(bench)
+    window_follows(bench)
+    (job,) = bench.device.jobs
+    job.run(Holding(encoder))  # type: ignore[arg-type]
+
+    assert not bench.device.early
+    assert [begun for _, begun in encoder.given] == [False]
+    assert job.kind == "b" and job.together is not None
+
+
+@pytest.mark.parametrize("error", [BadData("no use for it"), DeviceFault("unplugged")])
+def test_a_picture_that_came_to_nothing_is_encoded_with_the_rest(error: BadData | DeviceFault) -> None:
+    bench = Bench()
+    picture_first(bench)
+    bench.device.early.pop().then(error, 0.03)
+    window_follows(bench)
+
+    assert [(job.kind, job.together is not None) for job in bench.device.jobs] == [("b", True)]
+
+
+def goes_on_with_the_bundle_in_use(kind: type[Inspector]) -> bool:
+    """A picture that another bundle encoded says nothing to the one that is in use when the part is complete."""
+    bench = Bench(kind=kind)
+    picture_first(bench)
+    bench.device.begin(Holding(Beginning()))
+    bench.inspector._products[RecipeConfig().name] = Inspected(RecipeConfig(), Made(), AlwaysOk())
+    window_follows(bench)
+    return [job.kind for job in bench.device.jobs] == ["b"]
+
+
+class TakesAny(Inspector):
+    """Wrong: goes on from whatever was begun."""
+
+    def _seen(self, flight: Any, bundle: Any) -> Any:
+        early, _ = flight.early
+        return early
+
+
+def test_a_bundle_that_came_into_use_meanwhile_encodes_the_picture_itself() -> None:
+    assert goes_on_with_the_bundle_in_use(Inspector)
+    assert not goes_on_with_the_bundle_in_use(TakesAny)
+
+
+def test_no_picture_is_encoded_early_that_is_unfit_or_whose_part_is_decided() -> None:
+    bench = Bench()
+    picture_first(bench, faults=("dark",))
+    assert not bench.device.early
+    bench = Bench()
+    bench.line.items.offer(Trigger("a", 1, 0.0, uncertainty_s=9.0))
+    bench.line.items.offer(Frame(np.zeros((4, 4, 3), np.uint8), 0.01))
+    bench.step()
+    assert not bench.device.early
+    bench = Bench()
+    bench.deliver(recipe="other", window=False)
+    assert not bench.device.early and len(bench.device.jobs) == 1
 
 
 def test_evidence_is_kept_only_when_the_part_was_acted_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -399,3 +400,79 @@ def test_a_pairer_that_waits_for_the_next_trigger_would_be_found_out() -> None:
             return None
 
     assert Skipped("a", 12, 500_000) not in resumed(Waits)
+
+
+def told_early(kind: type[Pairer], items: list[Trigger | Frame | VibrationWindow]) -> bool:
+    """A frame that is told before its part is complete is told once, and is the one that the part gets."""
+    box = kind(PairingConfig(), lambda trigger: Needs(BOTH, 0.25))
+    early: dict[int, Frame] = {}
+    pairs: list[Pair] = []
+    for item in items:
+        box.add(item)
+        pairs += box.take_pairs(0.0)
+        for told, frame, _ in box.take_early():
+            if told.number in early or any(pair.trigger is told for pair in pairs):
+                return False
+            early[told.number] = frame
+    pairs += box.take_pairs(math.inf)
+    got = {pair.trigger.number: pair.frame for pair in pairs}
+    return len(early) > 0 and all(got[number] is frame for number, frame in early.items())
+
+
+LINE = [item for n in range(1, 4) for item in (trigger(n, n / 10), frame(n / 10 + 0.01))]
+FREE = Shutter(free_running=True, interval_s=0.04)
+RUNNING = [
+    item
+    for n in range(1, 4)
+    for item in (
+        trigger(n, n / 10),
+        *(replace(frame(n / 10 + off_s), shutter=FREE) for off_s in (-0.03, 0.01)),
+        window(n / 10),
+    )
+]
+
+
+class TellsWhatIsNear(Pairer):
+    """Wrong: tells the nearest frame so far, though a nearer one may come."""
+
+    def take_early(self) -> list[tuple[Trigger, Frame, float]]:
+        near = [(w.trigger, self._closest_frame(w), 0.0) for w in self._waiting if w.window is None and not w.told]
+        told = [(who, frame, due_s) for who, frame, due_s in near if frame is not None] + super().take_early()
+        self._waiting = type(self._waiting)(
+            replace(w, told=w.told or any(w.trigger is t for t, *_ in told)) for w in self._waiting
+        )
+        return told
+
+
+@pytest.mark.parametrize("items", [LINE, RUNNING])
+def test_a_frame_is_told_before_its_window_comes_and_stays_that_of_its_part(
+    items: list[Trigger | Frame | VibrationWindow],
+) -> None:
+    assert told_early(Pairer, items)
+
+
+def test_a_frame_that_may_still_be_another_parts_is_not_told() -> None:
+    assert not told_early(TellsWhatIsNear, RUNNING)
+
+
+def test_what_is_complete_or_needs_no_window_is_not_told_early() -> None:
+    box = pairer()
+    for item in (trigger(1, 1.0), window(1.0), frame(1.01)):
+        box.add(item)
+    assert box.take_early() == []
+    box = pairer(frozenset({Modality.IMAGE}))
+    for item in (trigger(1, 1.0), frame(1.01)):
+        box.add(item)
+    assert box.take_early() == []
+
+
+def test_a_pair_is_due_when_its_window_should_have_ended_and_at_once_where_only_the_frame_is_missing() -> None:
+    box = pairer()
+    assert box.next_pair_s() == math.inf
+    for item in (trigger(1, 1.0), frame(1.01), trigger(2, 1.05), window(1.05)):
+        box.add(item)
+    assert box.next_pair_s() == pytest.approx(1.05)
+    assert [due_s for *_, due_s in box.take_early()] == [pytest.approx(1.08)]
+    box.add(frame(1.06))
+    assert len(box.take_pairs(1.06)) == 1
+    assert box.next_pair_s() == pytest.approx(1.08)

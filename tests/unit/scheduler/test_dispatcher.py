@@ -11,7 +11,7 @@ from scripted_lanes import Scripted
 
 from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
 from edge_agent.runtime.loop import NEVER
-from edge_agent.scheduler.dispatcher import BACKGROUND, URGENT, Dispatcher
+from edge_agent.scheduler.dispatcher import BACKGROUND, EARLY, URGENT, Dispatcher
 from edge_agent.scheduler.job import Job, Ticket
 from edge_agent.scheduler.latency import WINDOW
 
@@ -537,3 +537,146 @@ def test_jobs_wait_for_the_lane_in_use_where_it_does_them_together_in_time() -> 
     bench.end("a/x", after_s=0.050)
 
     assert (bench.on("a/x"), bench.on("b/y")) == ("1 and 2 and 3 and 4", "")
+
+
+def early_comes_between(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """What a part is going to need comes after parts and before background, at once where the lane is free."""
+    bench = Scripted(kind=kind).ready()
+    bench.job("part 1", 0.5)
+    bench.job("piece")
+    bench.early("picture")
+    bench.job("part 2", 0.5)
+    order = []
+    for _ in range(4):
+        order.append(bench.on("a/x"))
+        bench.end("a/x", after_s=0.001)
+    return order == ["part 1", "part 2", "picture", "piece"]
+
+
+class OnlyWhenQuiet(Dispatcher[Any, Any]):
+    """Wrong: takes early jobs for background."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        return super().submit(replace(job, needed_s=None))
+
+
+class AheadOfParts(Dispatcher[Any, Any]):
+    """Wrong: takes early jobs for the most urgent."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        return super().submit(replace(job, needed_s=None, deadline_s=0.1) if job.early else job)
+
+
+def test_what_a_part_is_going_to_need_comes_after_parts_and_before_background() -> None:
+    assert early_comes_between(Dispatcher)
+    assert not early_comes_between(OnlyWhenQuiet)
+    assert not early_comes_between(AheadOfParts)
+
+
+def test_an_early_job_begins_however_little_time_the_rhythm_of_the_parts_leaves() -> None:
+    bench = Scripted().ready()
+    for number in range(20):
+        bench.job(f"part {number}", 0.012)
+        bench.end("a/x", after_s=0.01)
+        bench.clock.advance(0.002)
+    for expected in ("piece", ""):
+        bench.job("piece")
+        assert bench.on("a/x") == expected
+        if expected:
+            bench.end("a/x", after_s=0.01)
+    bench.early("picture")
+    assert bench.on("a/x") == "picture"
+
+
+def holds_up_no_part_that_is_expected_before_its_own(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(kind=kind).ready()
+    now = bench.clock.now()
+    bench.early("learns what pictures take")
+    bench.end("a/x", after_s=0.02)
+    bench.dispatcher.expect(now + 0.03)
+    bench.early("of the part after the next", within_s=0.1)
+    begun = [bench.on("a/x")]
+    bench.job("next", 0.2)
+    bench.dispatcher.expect(now + 0.12)
+    bench.end("a/x", after_s=0.005)
+    begun.append(bench.on("a/x"))
+    return begun == ["", "of the part after the next"]
+
+
+class HoldsUp(Dispatcher[Any, Any]):
+    """Wrong: begins whatever is expected."""
+
+    def expect(self, at_s: float) -> None:
+        return
+
+
+def test_an_early_job_holds_up_no_part_that_is_expected_before_its_own() -> None:
+    assert holds_up_no_part_that_is_expected_before_its_own(Dispatcher)
+    assert not holds_up_no_part_that_is_expected_before_its_own(HoldsUp)
+
+
+def test_an_early_job_of_the_part_that_comes_next_begins_however_late_it_is() -> None:
+    bench = Scripted(pace_s=0.02).ready()
+    due_s = bench.clock.now() + 0.005
+    bench.dispatcher.expect(due_s)
+    bench.early("picture", within_s=0.005)
+    assert bench.on("a/x") == "picture"
+
+
+def test_an_early_job_can_be_withdrawn_until_a_lane_has_it_and_nobody_hears_of_it() -> None:
+    bench = Scripted().ready()
+    begun, waits = bench.early("begun"), bench.early("waits")
+    assert begun is not None and waits is not None
+    assert not bench.dispatcher.withdraw(begun)
+    assert bench.dispatcher.withdraw(waits) and not bench.dispatcher.withdraw(waits)
+    bench.end("a/x")
+
+    assert bench.words() == ["begun on a/x"] and bench.on("a/x") == ""
+    counts = bench.dispatcher.counts
+    assert (counts.early, counts.background, counts.submitted) == (1, 0, 0)
+
+
+def test_an_early_job_whose_lane_fails_is_not_done_by_another_and_is_answered() -> None:
+    bench = Scripted(TWO).ready()
+    bench.early("picture")
+    bench.early("next")
+    bench.end("a/x", DeviceFault("unplugged"))
+
+    assert bench.words() == ["picture: DeviceFault"]
+    assert bench.on("b/y") == "next"
+    bench.dispatcher.close()
+    assert bench.words() == ["picture: DeviceFault", "next: Unavailable"]
+
+
+def test_early_jobs_are_refused_where_too_many_wait_none_works_or_parts_are_done_together() -> None:
+    bench = Scripted().ready()
+    assert [bench.early(f"picture {n}") is not None for n in range(EARLY + 2)] == [True] * (EARLY + 1) + [False]
+    assert Scripted().early("picture") is None
+    assert Scripted(batches_s={2: 0.011}).ready().early("picture") is None
+
+
+def a_rest_is_not_taken_to_last_as_long_as_a_whole(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """Jobs of one bundle that take 3 and 30 ms are told apart, so that one of 30 ms is not begun in vain."""
+    bench = Scripted(TWO, kind=kind, pace_s=0.003).ready()
+    for _ in range(WINDOW):
+        bench.dispatcher.submit(replace(bench.made("rest", bench.clock.now() + 0.5), pace="rest"))
+        bench.end("a/x", after_s=0.003)
+    for _ in range(5):
+        bench.job("whole", 0.5)
+        bench.end("a/x", after_s=0.03)
+    bench.job("in the way", 0.5)
+    bench.dispatcher.submit(replace(bench.made("rest", bench.clock.now() + 0.045), pace="rest"))
+    bench.job("whole", 0.045)
+    return bench.on("b/y") == "whole"
+
+
+class AllOfABundleAlike(Dispatcher[Any, Any]):
+    """Wrong: reckons that all jobs of a bundle take as long."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        return super().submit(replace(job, pace=""))
+
+
+def test_the_rest_of_a_part_and_a_whole_one_are_told_apart() -> None:
+    assert a_rest_is_not_taken_to_last_as_long_as_a_whole(Dispatcher)
+    assert not a_rest_is_not_taken_to_last_as_long_as_a_whole(AllOfABundleAlike)

@@ -6,7 +6,7 @@ import pytest
 from scripted_lanes import Scripted
 
 from edge_agent.scheduler.latency import Recent
-from edge_agent.scheduler.rhythm import TRICKLE_S, Rhythm
+from edge_agent.scheduler.rhythm import HUNGRY_S, TRICKLE_S, Rhythm
 
 
 def taking(seconds: float) -> Recent:
@@ -35,6 +35,20 @@ def test_where_a_part_can_wait_for_it_it_may_at_once() -> None:
 
 def test_where_it_is_over_before_the_next_part_it_may_at_once() -> None:
     assert line(0.10, slack_s=0.07).may_begin_at_s(100.05, taking(0.04), 0.04) == 100.05
+
+
+def test_where_a_part_is_expected_meanwhile_it_waits_for_a_gap_but_not_for_long() -> None:
+    rhythm = line(0.05, slack_s=0.2)
+    rhythm.expected_s = 100.06
+    assert rhythm.may_begin_at_s(100.01, taking(0.04), 0.04) == 100.01
+    assert rhythm.may_begin_at_s(100.03, taking(0.04), 0.04) == pytest.approx(100.0 + HUNGRY_S)
+    assert rhythm.may_begin_at_s(100.0 + 2 * HUNGRY_S, taking(0.04), 0.04) == 100.0 + 2 * HUNGRY_S
+
+
+def test_a_part_that_does_not_come_when_it_is_expected_holds_nothing_up_for_ever() -> None:
+    rhythm = line(0.05, slack_s=0.07)
+    rhythm.expected_s = 100.1
+    assert rhythm.may_begin_at_s(101.5, taking(0.04), 0.04) == 101.5
 
 
 def test_where_it_would_make_a_part_late_it_waits_but_not_for_ever() -> None:

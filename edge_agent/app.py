@@ -12,7 +12,7 @@ from edge_agent.agent.answers import Answers
 from edge_agent.agent.health import EndOfLine, Health, Memory
 from edge_agent.agent.line import SourceSeat, line_of
 from edge_agent.agent.outward import desires_of, uplink_of
-from edge_agent.agent.placed import GROWS_MB, has_room, ways_of
+from edge_agent.agent.placed import may_stand_by, ways_of
 from edge_agent.agent.prover import Prover
 from edge_agent.agent.selfanswers import StationAround
 from edge_agent.agent.statements import Statements
@@ -147,7 +147,7 @@ def _joined(
         clock,
         loop.poke,
         config.engine.timeout_ms / 1e3,
-        lambda way: has_room(config.engine, GROWS_MB),
+        lambda way: may_stand_by(config.engine),
         noted,
     )
     line = line_of(config, clock, loop, holdings, supply, output)

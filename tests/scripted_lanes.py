@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime.worker import Done, Failed
 from edge_agent.scheduler.dispatcher import Dispatcher
-from edge_agent.scheduler.job import Job
+from edge_agent.scheduler.job import Job, Need
 from edge_agent.scheduler.lane import Kind, Task
 from edge_agent.scheduler.way import Way
 from edge_agent.testing.clock import ManualClock
@@ -98,6 +98,7 @@ class Scripted:
     batches_s: Mapping[int, float] = field(default_factory=dict)  #: what lanes are measured to do together [s]
     complaints: Sequence[str] = ()  #: why lanes do not do together what they were measured to
     loading: bool = False  #: what runs is loading something
+    begun: list[tuple[str, str]] = field(default_factory=list)  #: early jobs, and the lane that began each
     hands: dict[str, Hand] = field(default_factory=dict)  #: the newest of each lane
 
     def __post_init__(self) -> None:
@@ -134,10 +135,11 @@ class Scripted:
             (lambda held, runs: [run(held) for run in runs]) if self.batches_s else None,
         )
 
-    def early(self, name: str, within_s: float = math.inf) -> Job[str, str] | None:
+    def early(self, name: str, within_s: float = math.inf, done_s: float = math.inf) -> Job[str, str] | None:
         """Submit an early job that answers as `job` does and is needed then; None where it is refused."""
-        needed_s = self.clock.now() + within_s
-        job = replace(self.made(name, math.inf), together=None, pace="picture", needed_s=needed_s)
+        now = self.clock.now()
+        need = Need(now + within_s, now + done_s, lambda lane: self.begun.append((name, lane)))
+        job = replace(self.made(name, math.inf), together=None, pace="picture", need=need)
         return job if self.dispatcher.submit(job) else None
 
     def on(self, name: str) -> str:

@@ -34,13 +34,23 @@ class Ahead:
         self._bundle = bundle
         self._background = background
         self._ready: tuple[Place, Prepared] | None = None
+        self._taken: tuple[Place, Prepared | None] | None = None
         self._busy = False
         self._kept_bytes = 0
 
     def take(self) -> Prepared | None:
-        """Give the variant that the lesson is at, where it is ready, and begin to prepare the one after it."""
+        """Give the variant that the lesson is at, where it is ready, and begin to prepare the one after it.
+
+        Asked again before the lesson has gone on, it gives the same.
+        """
         lesson, place, ready = self._lesson, self._lesson.at, self._ready
-        following = None if place is None else lesson.after(place)
+        if place is None:
+            return None
+        if self._taken is not None and self._taken[0] == place:
+            return self._taken[1]
+        prepared = ready[1] if ready is not None and ready[0] == place else None
+        self._taken = place, prepared
+        following = lesson.after(place)
         if following is not None and not self._busy:
             self._busy = self._background.submit(
                 Chore(
@@ -48,10 +58,10 @@ class Ahead:
                     lambda result: self._keep(following, result),
                 )
             )
-        if place is not None and place[1] == 1 and self._kept_bytes < KEPT_BYTES:
+        if place[1] == 1 and self._kept_bytes < KEPT_BYTES:
             example = lesson.example(place)
             self._background.submit(Chore(lambda: example.png, self._count))
-        return ready[1] if ready is not None and ready[0] == place else None
+        return prepared
 
     def prepared_example(self, example: Example) -> Prepared:
         """Prepare an example as the device would; some milliseconds, from any thread; raises as `prepared_of`."""

@@ -100,6 +100,11 @@ def has_room(config: EngineConfig, grows_mb: float = 0.0) -> bool:
     return (pss_mb() or 0.0) + STAND_IN_MB + grows_mb <= config.memory_mb
 
 
+def may_stand_by(config: EngineConfig) -> bool:
+    """Say whether what stands in for the lane in use may be loaded before it is needed, beside a line at work."""
+    return has_room(config, GROWS_MB)
+
+
 def _measured(
     bundles: Sequence[Bundle],
     config: EngineConfig,

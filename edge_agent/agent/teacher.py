@@ -1,6 +1,7 @@
 """Teaches a running station: encodes a lesson in the gaps between parts, then has it proven and proposed.
 
-At most one encoding is on the device and one chore in the background, so that a part waits for one encoding at most.
+At most one encoding is on the device, so that a part waits for one at most; in the background is one chore, or what
+`ahead.py` prepares.
 """
 
 from __future__ import annotations

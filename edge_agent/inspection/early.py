@@ -13,7 +13,7 @@ from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.look import Sight
 from edge_agent.records import Embedding
-from edge_agent.scheduler.job import Job
+from edge_agent.scheduler.job import Job, Need
 from models import Bundle
 
 NOTHING: Final = Embedding(np.zeros(0, np.int16), frozenset())
@@ -25,6 +25,7 @@ class Early:
 
     Attributes:
         bundle: encodes it.
+        lane: name of the lane that has it, or had it; "" where none has.
         failed: it came to nothing, so that the picture is encoded with the rest.
         begun: what the lane made of it, as far as it has; who reads it on another lane's thread cannot use it.
         sight: what a look at its details said.
@@ -38,20 +39,29 @@ class Early:
     def __init__(self, bundle: Bundle, judge: Judge, image: NDArray[np.uint8]) -> None:
         self.bundle = bundle
         self.failed = False
+        self.lane = ""
         self._image = image
         self._judge = judge
         self.begun: Begun | None = None
         self.sight: Sight | None = None
 
-    def job(self, needed_s: float) -> Job[Encoders, Embedding]:
-        """Give what the dispatcher is to have done before the rest is there [s, host monotonic]."""
-        kind = f"{self.bundle.digest} picture"
-        return Job(self._begin, self._ended, bundle=self.bundle.digest, pace=kind, needed_s=needed_s)
+    def job(self, at_s: float, done_s: float) -> Job[Encoders, Embedding]:
+        """Give what the dispatcher is to have done.
+
+        Args:
+            at_s: when the rest is going to be there [s, host monotonic].
+            done_s: when the part must be done [s, host monotonic].
+        """
+        need = Need(at_s, done_s, self._began)
+        return Job(self._begin, self._ended, bundle=self.bundle.digest, pace=f"{self.bundle.digest} picture", need=need)
 
     @property
     def rest(self) -> str:
         """What jobs take as long as encoding the rest does."""
         return f"{self.bundle.digest} rest"
+
+    def _began(self, lane: str) -> None:
+        self.lane = lane
 
     def _begin(self, encoders: Encoders) -> Embedding:
         begun = encoders.of(self.bundle).begin(self._image)

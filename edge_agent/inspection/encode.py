@@ -187,8 +187,8 @@ class Encoder:
             DeviceFault: the device failed, or gave numbers that are none.
         """
         tensors, _ = prepared_of(Piece(image, None), self._bundle.manifest)
-        beginnings = self._flow.beginnings(tensors)
-        return Begun(self, image, tensors, {role: self._engines[role].infer(feed) for role, feed in beginnings.items()})
+        own = {role: feed for role, feed in self._flow.beginnings(tensors).items() if feed.keys() <= tensors.keys()}
+        return Begun(self, image, tensors, {role: self._engines[role].infer(feed) for role, feed in own.items()})
 
     def encode_together(self, pieces: Sequence[Piece]) -> list[Embedding]:
         """Encode several parts, together where so many are proven to come out right, or else one after the other.

@@ -24,6 +24,7 @@ from edge_agent.records import Embedding, Frame, Modality, Outcome, Pair, Part, 
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.custody import Custody
 from edge_agent.scheduler.job import Job, TooLate
+from edge_agent.scheduler.rhythm import OVERDUE_S
 from edge_agent.sources.source import Position, Source
 from models import Bundle
 
@@ -189,7 +190,7 @@ class Inspector:
             self._declare(lost)
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
-        self._encoding.expect(self._pairer.next_pair_s())
+        self._encoding.expect(self._pairer.next_pair_s(now - OVERDUE_S))
         for trigger, frame, due_s in self._pairer.take_early():
             self._see(trigger, frame, due_s)
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
@@ -237,7 +238,7 @@ class Inspector:
             return
         product = self._products[flight.product.config.name]
         early = Early(product.bundle, product.judge, frame.image)
-        if self._encoding.submit(job := early.job(due_s)):
+        if self._encoding.submit(job := early.job(due_s, flight.deadline_s - DECIDE_MARGIN_S)):
             flight.early = early, job
 
     def _seen(self, flight: _Flight, bundle: Bundle) -> Early | None:
@@ -261,10 +262,11 @@ class Inspector:
             run=Perceiving(judge, bundle, pair, early=early),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
             deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
-            hurried=None if hurry is None else Perceiving(judge, bundle, pair, hurry),
+            hurried=None if hurry is None else Perceiving(judge, bundle, pair, hurry, early),
             bundle=bundle.digest,
             together=perceive_together if early is None else None,
             pace="" if early is None else early.rest,
+            paced_by="" if early is None else early.lane,
         )
         if not self._encoding.submit(job):
             self.counts.overloaded += 1
@@ -302,6 +304,9 @@ class Inspector:
         inferred_s: float | None = None,
     ) -> None:
         now = self._clock.now()
+        if flight.early is not None:
+            self._encoding.withdraw(flight.early[1])
+            flight.early = None
         pair = flight.pair
         frame = None if pair is None else pair.frame
         part = flight.part = Part(

@@ -183,9 +183,9 @@ class Pairer:
                 early.append((waiting.trigger, waiting.frame, self._due_s(waiting)))
         return early
 
-    def next_pair_s(self) -> float:
-        """Host monotonic time when the first of those that wait should be complete [s]; infinite when none waits."""
-        return min(map(self._due_s, self._waiting), default=math.inf)
+    def next_pair_s(self, after_s: float) -> float:
+        """Host monotonic time when the first of those that wait should be complete [s], of those due after a time."""
+        return min((due_s for due_s in map(self._due_s, self._waiting) if due_s > after_s), default=math.inf)
 
     def take_skipped(self) -> list[Skipped]:
         """Give the trigger numbers that never arrived and are now known to be lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -81,17 +81,26 @@ class Widths:
         self._proven, self._differs = {}, {}
         if not self._wide:
             return
-        samples = list(samples_of(self._bundle))
-        most = max((len(sample.present) for sample in samples), default=0)
-        whole = [sample for sample in samples if len(sample.present) == most]
+        most = max((len(sample.present) for sample in samples_of(self._bundle)), default=0)
         for size, engines in self._wide.items():
-            turns = [whole[at % len(whole)] for at in range(-(-len(whole) // size) * size)]
             try:
-                for at in range(0, len(turns), size):
-                    run(turns[at : at + size], engines)
+                for samples in self._in_batches(size, most):
+                    run(samples, engines)
                 self._proven[size] = engines
             except EdgeAgentError as error:
                 self._differs[size] = error.message
+
+    def _in_batches(self, size: int, most: int) -> Iterator[list[Sample]]:
+        """Give the golden vectors with so many modalities, several at a time; the last ones are filled up."""
+        batch: list[Sample] = []
+        for sample in samples_of(self._bundle):
+            if len(sample.present) == most:
+                batch.append(sample)
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield [*batch, *[batch[0]] * (size - len(batch))]
 
     def close(self) -> None:
         """Release the engines; safe to call twice."""

@@ -48,9 +48,11 @@ class Raw:
 
     @classmethod
     def of(cls, example: Example) -> Self:
-        """Give the bytes of an example."""
+        """Give the bytes of an example, which holds its picture packed no longer."""
         window = b"" if example.samples is None else _RATE.pack(example.rate_hz) + encode_npy(example.samples)
-        return cls(example.png, window)
+        picture = example.png
+        del vars(example)["png"]
+        return cls(picture, window)
 
     def __len__(self) -> int:
         return len(self.picture) + len(self.window)

@@ -59,7 +59,7 @@ class Account(Generic[H, R]):
         """Answer a job with what a lane made of it."""
         first = ticket.answer(result, at_s)
         self.counts.in_vain += not first
-        if ticket.job.early:
+        if ticket.job.need is not None:
             self.counts.early += first
         elif ticket.is_background:
             self.counts.background += first

@@ -108,10 +108,10 @@ def choose(
     Returns:
         The lane, and whether it is to do the job in the cheaper way.
     """
-    kind, deadline_s = ticket.job.kind, ticket.job.deadline_s
+    job, deadline_s = ticket.job, ticket.job.deadline_s
     slow_before: Lane[H, R] | None = None
     for lane in lanes:
-        pace, left_s = lane.paces.of(kind), deadline_s - free_at[lane.name]
+        pace, left_s = lane.paces.of(job.kind_on(lane.name)), deadline_s - free_at[lane.name]
         if pace.durations.p99_s <= left_s:
             if pace.before_s <= left_s:
                 return lane, False
@@ -119,12 +119,12 @@ def choose(
     if slow_before is not None:
         return slow_before, False
     idle = [lane for lane in lanes if lane.task is None]
-    if ticket.job.hurried is not None:
+    if job.hurried is not None:
         for lane in idle:
-            if free_at[lane.name] + lane.paces.of(kind).hurried.p99_s <= deadline_s:
+            if free_at[lane.name] + lane.paces.of(job.kind_on(lane.name)).hurried.p99_s <= deadline_s:
                 return lane, True
     for lane in idle:
-        if free_at[lane.name] + lane.paces.of(kind).durations.p50_s <= deadline_s:
+        if free_at[lane.name] + lane.paces.of(job.kind_on(lane.name)).durations.p50_s <= deadline_s:
             return lane, False
     return None, False
 
@@ -135,6 +135,6 @@ def doubt(lanes: Sequence[Lane[H, R]], ticket: Ticket[H, R]) -> None:
     What was slow once may be quick now, and nobody would find out.
     """
     for lane in lanes:
-        pace = lane.paces.of(ticket.job.kind)
+        pace = lane.paces.of(ticket.job.kind_on(lane.name))
         if lane.task is None and ticket.since_s + pace.durations.p50_s > ticket.job.deadline_s:
             pace.doubt()

@@ -21,7 +21,7 @@ from edge_agent.scheduler.account import Account, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
 from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task
-from edge_agent.scheduler.rhythm import Rhythm
+from edge_agent.scheduler.rhythm import OVERDUE_S, Rhythm
 from edge_agent.scheduler.way import Way
 
 URGENT: Final = 64
@@ -97,8 +97,8 @@ class Dispatcher(Generic[H, R]):
         ticket = Ticket(job, now)
         able = self._open and self.ready
         if ticket.is_background:
-            waiting, room = (self._early, EARLY) if job.early else (self._background, BACKGROUND)
-            if not able or len(waiting) >= room or (job.early and self._bank.usable()[0].gains(job.bundle)):
+            waiting, room = (self._early, EARLY) if job.need is not None else (self._background, BACKGROUND)
+            if not able or len(waiting) >= room or (job.need is not None and self._bank.usable()[0].gains(job.bundle)):
                 return False
             waiting.append(ticket)
         else:
@@ -118,7 +118,10 @@ class Dispatcher(Generic[H, R]):
 
     def expect(self, at_s: float) -> None:
         """Hear when the next part is going to need a lane, as far as anybody knows [s, host monotonic]."""
+        changes = at_s != self._rhythm.expected_s
         self._rhythm.expected_s = at_s
+        if changes and self._open and (self._early or self._background):
+            self._dispatch(self._clock.now())
 
     def step(self, now: float) -> float:
         """Hand out answers, look whether a device hangs, and give out what waits.
@@ -130,7 +133,7 @@ class Dispatcher(Generic[H, R]):
             When to look again [s, host monotonic].
 
         Raises:
-            ConfigError: the first lane cannot be loaded, and a person must change something.
+            ConfigError: the first lane cannot be loaded at the start, and a person must change something.
         """
         if not self._open:
             return NEVER
@@ -173,8 +176,9 @@ class Dispatcher(Generic[H, R]):
             self._give_out(usable, now)
         if silent:
             self._rescue(silent, usable, now)
-        if self._may_be_early(usable, now):
-            self._give(usable[0], [self._early.popleft()], now)
+        if (early := self._next_early(usable, now)) is not None:
+            self._early.remove(early)
+            self._give(usable[0], [early], now)
         if self._background and self._piece_at_s(usable, now) <= now:
             self._rhythm.began(now)
             self._give(usable[0], [self._background.popleft()], now)
@@ -215,20 +219,27 @@ class Dispatcher(Generic[H, R]):
         pieces = usable[0].paces.of(self._background[0].job.bundle).pieces
         return self._rhythm.may_begin_at_s(now, pieces, usable[0].paces.p99_s)
 
-    def _may_be_early(self, usable: Sequence[Lane[H, R]], now: float) -> bool:
-        """Say whether an early job may begin: nobody waits, and no other part is expected before it is over."""
+    def _next_early(self, usable: Sequence[Lane[H, R]], now: float) -> Ticket[H, R] | None:
+        """Give the early job that may begin: nobody waits, and no other part is expected before it is over."""
         if not self._early or self._urgent or not usable or usable[0].task is not None:
-            return False
-        job, paces = self._early[0].job, usable[0].paces
-        if job.needed_s is not None and job.needed_s <= self._rhythm.expected_s:
-            return True  # whoever needs it is the next
-        return self._rhythm.is_clear(now, self._rhythm.takes_s(paces.of(job.kind).pieces, paces.p99_s))
+            return None
+        lane, paces = usable[0], usable[0].paces
+        ticket = min(self._early, key=_needed_at_s)
+        need = ticket.job.need
+        assert need is not None
+        takes_s = self._rhythm.takes_s(paces.of(ticket.job.kind_on(lane.name)).durations, paces.p99_s)
+        if max(now + takes_s, need.at_s) + paces.p99_s > need.done_s:
+            return None
+        is_next = need.at_s <= self._rhythm.expected_s
+        return ticket if is_next or self._rhythm.is_clear(now, takes_s) else None
 
     def _give(self, lane: Lane[H, R], tickets: Sequence[Ticket[H, R]], now: float, *, hurried: bool = False) -> None:
         for ticket in tickets:
             self._account.given(ticket, now)
             ticket.tried.add(lane.name)
             ticket.running.add(lane.name)
+            if (need := ticket.job.need) is not None:
+                need.began(lane.name)
         if len(tickets) > 1:
             self.counts.together += len(tickets)
             lane.give(Kind.TOGETHER, now, tickets)
@@ -265,7 +276,7 @@ class Dispatcher(Generic[H, R]):
             case Failed(_, CannotRun() as error) if task.tickets:
                 self._bank.cannot(lane, error.message)
                 self._pass_on(lane, task.tickets[0], error, now)
-            case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and task.kind is Kind.LOAD:
+            case Failed(_, ConfigError() as error) if lane is self._bank.lanes[0] and not self.settled:
                 self._hopeless = error
                 raise error
             case Failed(_, EdgeAgentError() as error):
@@ -307,7 +318,7 @@ class Dispatcher(Generic[H, R]):
         ticket.running.discard(lane.name)
         if ticket.answered or ticket.running:
             return
-        again = not ticket.job.early and now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
+        again = ticket.job.need is None and now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
         if again and ticket.is_background:
             self._background.appendleft(ticket)
         elif again:
@@ -321,9 +332,15 @@ class Dispatcher(Generic[H, R]):
         at_s = min(now + self._timeout_s / 2, self._bank.trial_at_s())  # a task that begins unnoticed is seen in time
         if self._background:
             at_s = min(at_s, self._piece_at_s(self._bank.usable(), now))
+        if self._early:
+            at_s = min(at_s, max(now, self._rhythm.expected_s) + OVERDUE_S)
         if (first := self._urgent.at(0)) is not None and first.job.deadline_s < at_s:
             at_s = first.job.deadline_s
         for lane in self._bank.lanes:
             if lane.task is not None:
                 at_s = min(at_s, lane.hangs_at_s(self._timeout_s), lane.silent_at_s if now < lane.silent_at_s else at_s)
         return at_s
+
+
+def _needed_at_s(ticket: Ticket[H, R]) -> float:
+    return math.inf if ticket.job.need is None else ticket.job.need.at_s

@@ -26,6 +26,21 @@ class CannotRun(EdgeAgentError):
     """A lane cannot do this job, though it does others; another lane may."""
 
 
+@dataclass(frozen=True)
+class Need:
+    """What an early job is for.
+
+    Attributes:
+        at_s: when its part is going to need it [s, host monotonic].
+        done_s: when that part must be done [s, host monotonic].
+        began: hears the name of the lane that begins it; loop thread.
+    """
+
+    at_s: float
+    done_s: float
+    began: Callable[[str], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Job(Generic[H, R]):
     """Something for a device.
@@ -39,9 +54,10 @@ class Job(Generic[H, R]):
         together: does several of one bundle at a time: is given what a lane holds and `run` of each, and gives what
             `run` of each would; None where that cannot be.
         pace: jobs of the same pace take as long; "" where that is so for all of the bundle.
-        needed_s: of an early job: when a part is going to need it [s, host monotonic]. It has no deadline, begins
-            before any background where it holds up no part that is expected before that one, and is not done by
-            another lane where one fails. None for any other job.
+        paced_by: name of the lane on which it takes as long as its pace says, and on others as all of the bundle; ""
+            where it does on any.
+        need: of an early job, which has no deadline, begins before any background where it holds up no part that is
+            expected before its own, and is not done by another lane where one fails. None for any other job.
     """
 
     run: Callable[[H], R]
@@ -51,17 +67,12 @@ class Job(Generic[H, R]):
     bundle: str = ""
     together: Callable[[H, Sequence[Callable[[H], R]]], Sequence[R]] | None = None
     pace: str = ""
-    needed_s: float | None = None
+    paced_by: str = ""
+    need: Need | None = None
 
-    @property
-    def early(self) -> bool:
-        """Whether a part is going to need it."""
-        return self.needed_s is not None
-
-    @property
-    def kind(self) -> str:
-        """Jobs of the same kind take as long."""
-        return self.pace or self.bundle
+    def kind_on(self, lane: str) -> str:
+        """Name what takes as long on a lane."""
+        return self.pace if self.pace and self.paced_by in ("", lane) else self.bundle
 
 
 @dataclass(eq=False)

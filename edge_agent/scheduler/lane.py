@@ -119,7 +119,7 @@ class Lane(Generic[H, R]):
 
     def alone_s(self, ticket: Ticket[H, R]) -> float:
         """Give what one in a hundred of the jobs like this one exceeds [s], done by itself."""
-        return self.paces.of(ticket.job.kind).durations.p99_s
+        return self.paces.of(ticket.job.kind_on(self.name)).durations.p99_s
 
     def batches(self, ticket: Ticket[H, R]) -> bool:
         """Say whether it may do a job together with others."""
@@ -191,8 +191,10 @@ class Lane(Generic[H, R]):
         elif len(tickets) > 1:
             self.usual_s = self.takes_s(tickets[0].job.bundle)[len(tickets)]
         else:
-            pace = self.paces.of(tickets[0].job.kind)
-            self.usual_s = (pace.pieces if tickets[0].is_background else pace.durations).p99_s
+            job = tickets[0].job
+            pace = self.paces.of(job.kind_on(self.name))
+            is_piece = tickets[0].is_background and job.need is None
+            self.usual_s = (pace.pieces if is_piece else pace.durations).p99_s
         self.silent_at_s = now + SILENT_AFTER * self.usual_s if self.usual_s else math.inf
         if not self._worker.submit(task):
             raise AssertionError(f"lane {self.name} had room and refused")
@@ -210,8 +212,9 @@ class Lane(Generic[H, R]):
                 self.paces.proven(self._proof_s[-1], anew=self._doubted)
             self._doubted = False
         elif good:
-            kind_of, took_s = tickets[0].job.kind, answer.ended_s - answer.started_s
-            if tickets[0].is_background:
+            job = tickets[0].job
+            kind_of, took_s = job.kind_on(self.name), answer.ended_s - answer.started_s
+            if tickets[0].is_background and job.need is None:
                 self.paces.of(kind_of).pieces.add(took_s)
             elif kind is Kind.HURRY:
                 self.paces.hurried(kind_of, took_s)

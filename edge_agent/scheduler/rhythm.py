@@ -20,6 +20,9 @@ REMEMBERED: Final = 64
 HUNGRY_S: Final = 0.1
 """Background work waits so long after its last piece for a gap in which it holds up no part at all [s]."""
 
+OVERDUE_S: Final = 0.02
+"""A part that has not come so long after it was expected is not waited for any more [s]."""
+
 SOON: Final = 0.05
 """Share of the gaps between parts that are shorter than what is reckoned with."""
 
@@ -83,7 +86,7 @@ class Rhythm:
 
     def is_clear(self, now: float, takes_s: float) -> bool:
         """Say whether what takes so long [s] is over before the part that is expected next."""
-        return now + takes_s <= self.expected_s
+        return now + takes_s <= self.expected_s or now > self.expected_s + OVERDUE_S
 
     @staticmethod
     def takes_s(pieces: Recent, part_s: float) -> float:

@@ -214,6 +214,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="writes a line for each training")
     parser.add_argument("--card", type=Path, help="folder of a bundle: writes the table into its card")
     arguments = parser.parse_args()
+    if arguments.variant and arguments.card:
+        parser.error("--card wants all variants: leave out --variant")
     if arguments.seeds < 1:
         parser.error("--seeds must be at least 1")
     try:

@@ -23,7 +23,8 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("part"), st.sampled_from([0.02, 0.1, 0.17]), st.booleans()),
         st.tuples(st.just("piece")),
-        st.tuples(st.just("early"), st.booleans()),
+        st.tuples(st.just("early"), st.booleans(), st.sampled_from([0.0, 0.01, 0.05, math.inf])),
+        st.tuples(st.just("expect"), st.sampled_from([-0.05, 0.0, 0.01, 0.06, math.inf])),
         st.tuples(st.just("end"), st.sampled_from(NAMES), st.sampled_from(list(ENDS))),
         st.tuples(st.just("wait"), st.sampled_from([0.0, 0.005, 0.02, 0.1, 0.7])),
     ),
@@ -46,9 +47,11 @@ class Told:
                 self.submit(f"part {len(self.accepted)}", within_s, hurried)
             case ("piece",):
                 self.submit(f"piece {len(self.accepted)}", math.inf, False)
-            case ("early", withdrawn):
+            case ("expect", within_s):
+                bench.dispatcher.expect(bench.clock.now() + within_s)
+            case ("early", withdrawn, within_s):
                 name = f"early {len(self.accepted)}"
-                job = bench.early(name)
+                job = bench.early(name, within_s, within_s + 0.15)
                 if job is not None and not (withdrawn and bench.dispatcher.withdraw(job)):
                     self.accepted[name] = math.inf
             case ("end", name, how) if bench.on(name):

@@ -131,7 +131,8 @@ def test_where_the_background_is_busy_the_device_prepares_for_itself_and_nothing
     ahead = ahead_of(running, beside)
     assert ahead.take() is None
     beside.room = 1
-    assert ahead.take() is None
+    running.take(embedding())
+    assert ahead.take() is None and len(beside.chores) == 1
     running.take(embedding())
     assert ahead.take() is None and len(beside.chores) == 1
     beside.work()  # it was for the variant that is on the device now
@@ -172,3 +173,28 @@ def test_pictures_are_made_ready_to_be_kept_up_to_a_limit(monkeypatch: pytest.Mo
         running.take(embedding())
 
     assert ["png" in vars(example) for example in examples] == [True, True, False]
+
+
+def asks_once_however_often_it_is_asked(kind: type[Ahead]) -> bool:
+    """Where no device takes the lesson it is asked again and again: what is ready stays, and nothing is done twice."""
+    running, beside = lesson(picture(0)), Beside(room=9)
+    ahead = ahead_of(running, beside, kind)
+    for _ in range(2):
+        ahead.take()
+        beside.work()
+        running.take(embedding())
+    given = [ahead.take() for _ in range(5)]
+    return given[0] is not None and all(one is given[0] for one in given) and len(beside.chores) == 1
+
+
+class AsksAgain(Ahead):
+    """Wrong: begins anew each time."""
+
+    def take(self) -> Prepared | None:
+        self._taken, self._busy = None, False
+        return super().take()
+
+
+def test_a_lesson_that_waits_for_a_device_is_prepared_once() -> None:
+    assert asks_once_however_often_it_is_asked(Ahead)
+    assert not asks_once_however_often_it_is_asked(AsksAgain)

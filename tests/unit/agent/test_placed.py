@@ -203,3 +203,13 @@ def test_what_stands_in_has_room_beside_what_the_station_is_going_to_take(
     config = Config.defaults(Path()).engine
 
     assert placed.has_room(type(config)(memory_mb=200), grows_mb) is fits
+
+
+def test_what_stands_by_leaves_room_for_a_line_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = type(Config.defaults(Path()).engine)(memory_mb=200)
+    fits = []
+    for taken_mb in (130.0 - placed.GROWS_MB, 131.0 - placed.GROWS_MB):
+        monkeypatch.setattr(placed, "pss_mb", lambda taken_mb=taken_mb: taken_mb)
+        fits.append(placed.may_stand_by(config))
+
+    assert placed.GROWS_MB > 0.0 and fits == [True, False]

@@ -88,7 +88,7 @@ class Device:
 
     def submit(self, job: Job) -> bool:
         if self.accepts:
-            (self.early if job.early else self.jobs).append(job)
+            (self.jobs if job.need is None else self.early).append(job)
         return self.accepts
 
     def expect(self, at_s: float) -> None:
@@ -104,6 +104,8 @@ class Device:
         """Do the oldest early job; whoever asked has not heard of it yet."""
         job = self.early.pop(0)
         self.begun.append(job)
+        assert job.need is not None
+        job.need.began("lane")
         job.run(encoders)
         return job
 
@@ -465,7 +467,7 @@ def test_a_picture_is_encoded_while_its_window_is_still_to_come_and_the_rest_goe
 
     assert encoder.begun == [frame.image]
     assert encoder.given == [(frame.image, True)]
-    assert (job.kind, job.together) == ("b rest", None)
+    assert (job.kind_on("lane"), job.kind_on("another"), job.together) == ("b rest", "b", None)
     bench.answer()
     bench.commit()
     assert [action for _, action, _ in bench.gate.actions] == [Action.PASS]
@@ -475,7 +477,8 @@ def test_whoever_encodes_is_told_when_the_next_part_is_due_and_when_a_picture_is
     bench = Bench()
     assert bench.step() == math.inf and bench.device.expected_s == math.inf
     picture_first(bench)
-    assert bench.device.expected_s == bench.device.early[0].needed_s == pytest.approx(0.08)
+    assert bench.device.expected_s == bench.device.early[0].need.at_s == pytest.approx(0.08)
+    assert bench.device.early[0].need.done_s == pytest.approx(0.22)
     window_follows(bench)
     assert bench.device.expected_s == math.inf
 
@@ -499,7 +502,29 @@ def test_a_picture_that_waits_for_a_device_when_its_part_is_complete_is_withdraw
 
     assert not bench.device.early
     assert [begun for _, begun in encoder.given] == [False]
-    assert job.kind == "b" and job.together is not None
+    assert job.kind_on("lane") == "b" and job.together is not None
+
+
+def test_the_picture_of_a_part_that_is_answered_meanwhile_is_withdrawn() -> None:
+    bench = Bench()
+    picture_first(bench)
+    assert len(bench.device.early) == 1
+    bench.inspector.close()
+    assert not bench.device.early
+
+
+def test_the_cheaper_way_goes_on_from_the_picture_too() -> None:
+    bench, encoder = Bench(), Beginning()
+    recipe = RecipeConfig(hurried="image")
+    bench.inspector._products[recipe.name] = Inspected(recipe, Made(), AlwaysOk())
+    picture_first(bench)
+    bench.device.begin(Holding(encoder))
+    window_follows(bench)
+    (job,) = bench.device.jobs
+    assert job.hurried is not None
+    job.hurried(Holding(encoder))  # type: ignore[arg-type]
+
+    assert [begun for _, begun in encoder.given] == [True]
 
 
 @pytest.mark.parametrize("error", [BadData("no use for it"), DeviceFault("unplugged")])
@@ -509,7 +534,7 @@ def test_a_picture_that_came_to_nothing_is_encoded_with_the_rest(error: BadData 
     bench.device.early.pop().then(error, 0.03)
     window_follows(bench)
 
-    assert [(job.kind, job.together is not None) for job in bench.device.jobs] == [("b", True)]
+    assert [(job.kind_on("lane"), job.together is not None) for job in bench.device.jobs] == [("b", True)]
 
 
 def goes_on_with_the_bundle_in_use(kind: type[Inspector]) -> bool:
@@ -519,7 +544,7 @@ def goes_on_with_the_bundle_in_use(kind: type[Inspector]) -> bool:
     bench.device.begin(Holding(Beginning()))
     bench.inspector._products[RecipeConfig().name] = Inspected(RecipeConfig(), Made(), AlwaysOk())
     window_follows(bench)
-    return [job.kind for job in bench.device.jobs] == ["b"]
+    return [job.kind_on("lane") for job in bench.device.jobs] == ["b"]
 
 
 class TakesAny(Inspector):

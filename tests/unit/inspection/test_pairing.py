@@ -468,11 +468,11 @@ def test_what_is_complete_or_needs_no_window_is_not_told_early() -> None:
 
 def test_a_pair_is_due_when_its_window_should_have_ended_and_at_once_where_only_the_frame_is_missing() -> None:
     box = pairer()
-    assert box.next_pair_s() == math.inf
+    assert box.next_pair_s(-math.inf) == math.inf
     for item in (trigger(1, 1.0), frame(1.01), trigger(2, 1.05), window(1.05)):
         box.add(item)
-    assert box.next_pair_s() == pytest.approx(1.05)
+    assert box.next_pair_s(-math.inf) == pytest.approx(1.05)
     assert [due_s for *_, due_s in box.take_early()] == [pytest.approx(1.08)]
     box.add(frame(1.06))
     assert len(box.take_pairs(1.06)) == 1
-    assert box.next_pair_s() == pytest.approx(1.08)
+    assert box.next_pair_s(-math.inf) == pytest.approx(1.08)

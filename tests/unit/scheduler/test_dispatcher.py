@@ -14,6 +14,7 @@ from edge_agent.runtime.loop import NEVER
 from edge_agent.scheduler.dispatcher import BACKGROUND, EARLY, URGENT, Dispatcher
 from edge_agent.scheduler.job import Job, Ticket
 from edge_agent.scheduler.latency import WINDOW
+from edge_agent.scheduler.rhythm import OVERDUE_S
 
 TWO = ("a/x", "b/y")
 
@@ -557,14 +558,14 @@ class OnlyWhenQuiet(Dispatcher[Any, Any]):
     """Wrong: takes early jobs for background."""
 
     def submit(self, job: Job[Any, Any]) -> bool:
-        return super().submit(replace(job, needed_s=None))
+        return super().submit(replace(job, need=None))
 
 
 class AheadOfParts(Dispatcher[Any, Any]):
     """Wrong: takes early jobs for the most urgent."""
 
     def submit(self, job: Job[Any, Any]) -> bool:
-        return super().submit(replace(job, needed_s=None, deadline_s=0.1) if job.early else job)
+        return super().submit(replace(job, need=None, deadline_s=0.1) if job.need else job)
 
 
 def test_what_a_part_is_going_to_need_comes_after_parts_and_before_background() -> None:
@@ -680,3 +681,97 @@ class AllOfABundleAlike(Dispatcher[Any, Any]):
 def test_the_rest_of_a_part_and_a_whole_one_are_told_apart() -> None:
     assert a_rest_is_not_taken_to_last_as_long_as_a_whole(Dispatcher)
     assert not a_rest_is_not_taken_to_last_as_long_as_a_whole(AllOfABundleAlike)
+
+
+def goes_on_when_what_it_loads_anew_is_another(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """A bundle that is exchanged under a running station is a failed device; the one that stands in judges."""
+    bench = Scripted(TWO, kind=kind).ready()
+    bench.job("part 1", 0.5)
+    bench.end("a/x", DeviceFault("one hiccup"))
+    bench.end("b/y")
+    tried = []
+    try:
+        for _ in range(200):
+            bench.wait(0.5)
+            if (kind_of := bench.on("a/x")) in ("load", "try"):
+                tried.append(kind_of)
+                bench.end("a/x", ConfigError("golden.npz: the manifest says otherwise"))
+    except ConfigError:
+        return False
+    bench.job("part 2", 0.5)
+    bench.end("b/y")
+    return {"load"} <= set(tried) and bench.words() == ["part 1 on b/y", "part 2 on b/y"]
+
+
+class EndsWhenever(Dispatcher[Any, Any]):
+    """Wrong: what a person must change ends the station whenever it is found."""
+
+    def _hear(self, answer: Any, now: float) -> None:
+        self.settled = False
+        super()._hear(answer, now)
+
+
+def test_a_bundle_that_is_exchanged_under_a_running_station_does_not_end_it() -> None:
+    assert goes_on_when_what_it_loads_anew_is_another(Dispatcher)
+    assert not goes_on_when_what_it_loads_anew_is_another(EndsWhenever)
+
+
+def begins_in_time_or_not_at_all(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """A picture that would be over too late for its own part is left to the part, which may be done in a hurry."""
+    bench = Scripted(kind=kind, pace_s=0.02).ready()
+    due_s = bench.clock.now() + 0.005
+    bench.dispatcher.expect(due_s)
+    bench.early("picture", within_s=0.005, done_s=0.017)
+    return bench.on("a/x") == ""
+
+
+class BeginsAnyway(Dispatcher[Any, Any]):
+    """Wrong: begins whenever its part is the next."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        need = None if job.need is None else replace(job.need, done_s=math.inf)
+        return super().submit(replace(job, need=need))
+
+
+def test_an_early_job_does_not_make_its_own_part_late() -> None:
+    assert begins_in_time_or_not_at_all(Dispatcher)
+    assert not begins_in_time_or_not_at_all(BeginsAnyway)
+
+
+def test_of_early_jobs_the_one_that_is_needed_first_begins() -> None:
+    bench = Scripted(pace_s=0.02).ready()
+    bench.dispatcher.expect(bench.clock.now() + 0.015)
+    bench.early("part 2", within_s=0.08)
+    assert bench.on("a/x") == ""
+    bench.early("part 1", within_s=0.015)
+    assert bench.on("a/x") == "part 1"
+    assert bench.begun == [("part 1", "a/x")]
+
+
+def test_an_early_job_begins_when_what_was_expected_leaves_or_does_not_come() -> None:
+    bench = Scripted(pace_s=0.02).ready()
+    bench.dispatcher.expect(bench.clock.now() + 0.01)
+    bench.early("picture", within_s=0.08)
+    assert bench.on("a/x") == ""
+    bench.dispatcher.expect(bench.clock.now() + 0.08)
+    assert bench.on("a/x") == "picture"
+    bench.end("a/x", after_s=0.02)
+    bench.dispatcher.expect(bench.clock.now() + 0.01)
+    bench.early("another", within_s=0.3)
+    assert bench.on("a/x") == ""
+    bench.wait(0.01 + 2 * OVERDUE_S)
+    assert bench.on("a/x") == "another"
+
+
+def test_a_rest_takes_as_long_as_a_whole_on_a_lane_that_did_not_begin_it() -> None:
+    bench = Scripted(TWO, pace_s=0.02).ready()
+    for _ in range(WINDOW):
+        bench.dispatcher.submit(replace(bench.made("rest", bench.clock.now() + 0.5), pace="rest", paced_by="a/x"))
+        bench.end("a/x", after_s=0.003)
+    here, there = bench.dispatcher._bank.lanes
+    ticket = Ticket(replace(bench.made("rest", 9.0), pace="rest", paced_by="a/x"), 0.0)
+    anywhere = Ticket(replace(bench.made("rest", 9.0), pace="rest"), 0.0)
+
+    assert here.alone_s(ticket) == pytest.approx(0.003)
+    assert there.alone_s(ticket) == pytest.approx(0.02)
+    assert here.alone_s(anywhere) == pytest.approx(0.003)

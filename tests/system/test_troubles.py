@@ -75,18 +75,19 @@ def test_a_device_that_is_dead_from_the_start_leaves_every_part_answered(
     assert sorted(part.trigger.number for part in parts) == list(range(1, len(parts) + 1))
 
 
+@pytest.mark.parametrize("where", ["encode", "begin"])
 def test_a_device_that_hangs_is_given_up_and_its_parts_are_late_not_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     hang, let_go = threading.Event(), threading.Event()
-    encode = Encoder.encode
+    method = getattr(Encoder, where)
 
-    def hanging(self: Encoder, *arguments: object) -> object:
+    def hanging(self: Encoder, *arguments: object, **named: object) -> object:
         if hang.is_set():
             let_go.wait(30.0)
-        return encode(self, *arguments)
+        return method(self, *arguments, **named)
 
-    monkeypatch.setattr(Encoder, "encode", hanging)
+    monkeypatch.setattr(Encoder, where, hanging)
     parts: list[Part] = []
     with running(tmp_path, parts, timeout_ms=400.0, deadline_ms=1000.0) as agent:
         wait_until(lambda: len(parts) >= 5)

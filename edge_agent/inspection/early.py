@@ -51,6 +51,9 @@ class Early:
         Args:
             at_s: when the rest is going to be there [s, host monotonic].
             done_s: when the part must be done [s, host monotonic].
+
+        Returns:
+            An early job.
         """
         need = Need(at_s, done_s, self._began)
         return Job(self._begin, self._ended, bundle=self.bundle.digest, pace=f"{self.bundle.digest} picture", need=need)

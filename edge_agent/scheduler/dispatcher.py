@@ -224,14 +224,15 @@ class Dispatcher(Generic[H, R]):
         if not self._early or self._urgent or not usable or usable[0].task is not None:
             return None
         lane, paces = usable[0], usable[0].paces
-        ticket = min(self._early, key=_needed_at_s)
-        need = ticket.job.need
-        assert need is not None
-        takes_s = self._rhythm.takes_s(paces.of(ticket.job.kind_on(lane.name)).durations, paces.p99_s)
-        if max(now + takes_s, need.at_s) + paces.p99_s > need.done_s:
-            return None
-        is_next = need.at_s <= self._rhythm.expected_s
-        return ticket if is_next or self._rhythm.is_clear(now, takes_s) else None
+        for ticket in sorted(self._early, key=_needed_at_s):
+            need = ticket.job.need
+            assert need is not None
+            takes_s = self._rhythm.takes_s(paces.of(ticket.job.kind_on(lane.name)).durations, paces.p99_s)
+            if max(now + takes_s, need.at_s) + paces.p99_s > need.done_s:
+                continue  # its part does better as a whole, or in a hurry
+            if need.at_s <= self._rhythm.expected_s or self._rhythm.is_clear(now, takes_s):
+                return ticket
+        return None
 
     def _give(self, lane: Lane[H, R], tickets: Sequence[Ticket[H, R]], now: float, *, hurried: bool = False) -> None:
         for ticket in tickets:

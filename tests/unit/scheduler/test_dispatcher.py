@@ -738,6 +738,13 @@ def test_an_early_job_does_not_make_its_own_part_late() -> None:
     assert not begins_in_time_or_not_at_all(BeginsAnyway)
 
 
+def test_an_early_job_that_would_be_too_late_keeps_no_other_from_beginning() -> None:
+    bench = Scripted(pace_s=0.02).ready()
+    bench.early("in vain", within_s=0.005, done_s=0.017)
+    bench.early("in time", within_s=0.08, done_s=0.3)
+    assert bench.on("a/x") == "in time"
+
+
 def test_of_early_jobs_the_one_that_is_needed_first_begins() -> None:
     bench = Scripted(pace_s=0.02).ready()
     bench.dispatcher.expect(bench.clock.now() + 0.015)

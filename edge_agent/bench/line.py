@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.sources.schedule import Material
+from edge_agent.terminal.printing import warn
 from models import Bundle
 from models.castings import Casting
 from models.features import prepare_picture, prepare_vibration
@@ -114,6 +117,21 @@ def running(agent: Agent, supply: HandFed, unclean: list[str]) -> Iterator[None]
         agent.loop.stop()
         loop.join()
         unclean += agent.close()
+
+
+@contextmanager
+def leaving(unclean: Sequence[str]) -> Iterator[None]:
+    """End the process afterwards where components, which `unclean` names, did not end in time; say what went wrong."""
+    try:
+        yield
+    except EdgeAgentError as error:
+        if not unclean:
+            raise
+        warn(error)
+    if unclean:
+        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
+        sys.stdout.flush()
+        os._exit(1)  # a thread that hangs in a driver cannot be ended
 
 
 class Line:

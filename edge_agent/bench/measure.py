@@ -6,10 +6,8 @@ difference of the two to each other says how much of that is the machine's own u
 
 from __future__ import annotations
 
-import os
 import platform
 import queue
-import sys
 import tempfile
 import threading
 from importlib.metadata import version
@@ -24,18 +22,18 @@ from rich.progress import Progress
 from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.floor import Floor
-from edge_agent.bench.line import Bare, HandFed, Line, running
+from edge_agent.bench.line import Bare, HandFed, Line, leaving, running
 from edge_agent.bench.report import WARM_UP, Measurement, print_measurement, span
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
-from edge_agent.errors import DeviceFault, EdgeAgentError, Unavailable
+from edge_agent.errors import DeviceFault
 from edge_agent.ledger.latency import HOPS
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor, pss_mb
 from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
-from edge_agent.terminal.printing import say_json, warn
+from edge_agent.terminal.printing import say_json
 from models.castings import CLASSES, NORMAL, Casting, CastingLine
 
 GOOD_RUN: Final = 120
@@ -59,7 +57,7 @@ def run_bench(parts: int, bundle: str, *, as_json: bool) -> int:
     """
     console = Console(stderr=True)
     unclean: list[str] = []
-    try:
+    with leaving(unclean):
         with (
             tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder,
             Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
@@ -68,19 +66,10 @@ def run_bench(parts: int, bundle: str, *, as_json: bool) -> int:
             recipe = msgspec.structs.replace(config.recipe, bundle=bundle)
             config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
             measurement = measure(config, parts, progress, unclean)
-    except EdgeAgentError as error:
-        if not unclean:
-            raise
-        warn(error)
-    else:
         if as_json:
             say_json(measurement)
         else:
             print_measurement(measurement)
-    if unclean:
-        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
-        sys.stdout.flush()
-        os._exit(1)  # a thread that hangs in a driver cannot be ended
     return 0
 
 

@@ -5,9 +5,7 @@ The station is the real one, with its ledger on the disk; only the castings come
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 import tempfile
 import threading
 from collections import Counter
@@ -25,6 +23,7 @@ from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.bench.chaos import Chaos
 from edge_agent.bench.chart import draw_histogram, draw_memory
+from edge_agent.bench.line import leaving
 from edge_agent.bench.loads import Busy, Pace, castings_of, hostile, load_remembering
 from edge_agent.bench.report import span
 from edge_agent.bench.stressreport import BUDGET_MS, SETTLED, StressReport, print_stress, slope_of
@@ -39,7 +38,7 @@ from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import cores, give_back_memory, page_faults, processor, pss_mb
 from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
-from edge_agent.terminal.printing import say, say_json, warn
+from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.printout import check_folder, write_file
 from edge_agent.terminal.progressbar import progress_bar
 from models.castings import CLASSES, NORMAL, CastingLine
@@ -159,17 +158,14 @@ def run_stress(options: StressOptions) -> int:
         _draw(draw_histogram(taken_ms.tolist(), title, marks), options.histogram)
     if options.memory is not None and looks:
         _draw(draw_memory(looks, f"PSS, {report.load}"), options.memory)
-    if options.as_json:
-        say_json(report)
-    else:
-        print_stress(report)
-        for file in (options.histogram, options.memory):
-            if file is not None:
-                say(f"drawn: {file}")
-    if unclean:
-        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
-        sys.stdout.flush()
-        os._exit(1)  # a thread that hangs in a driver cannot be ended
+    with leaving(unclean):
+        if options.as_json:
+            say_json(report)
+        else:
+            print_stress(report)
+            for file in (options.histogram, options.memory):
+                if file is not None:
+                    say(f"drawn: {file}")
     return 0
 
 

@@ -6,9 +6,7 @@ Right before each class the bare runtime encodes the same variants in the same p
 
 from __future__ import annotations
 
-import os
 import queue
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,11 +19,10 @@ import msgspec
 from edge_agent import api
 from edge_agent.agent import Agent
 from edge_agent.app import build
-from edge_agent.bench.line import Bare, HandFed, Line, running
+from edge_agent.bench.line import Bare, HandFed, Line, leaving, running
 from edge_agent.bench.report import Span, span
 from edge_agent.config import Config
 from edge_agent.demo.lesson_plan import example_of, good_run
-from edge_agent.errors import Unavailable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.guiding import space_of
 from edge_agent.learning.lesson import variant_of
@@ -33,7 +30,7 @@ from edge_agent.product.recipe import Recipe
 from edge_agent.runtime.clock import Clock
 from edge_agent.runtime.machine import processor
 from edge_agent.station import Station
-from edge_agent.terminal.printing import say, say_json, warn
+from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.progressbar import progress_bar
 from models.augment import AUGMENTATIONS
 from models.castings import CLASSES, NORMAL, CastingLine
@@ -90,23 +87,20 @@ def run_teaching(bundle: str, threads: int, *, as_json: bool) -> int:
         EdgeAgentError: why the station could not be taught.
     """
     unclean: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder, progress_bar("classes") as progress:
-        defaults = Config.defaults(Path(folder))
-        config = msgspec.structs.replace(
-            defaults,
-            recipe=msgspec.structs.replace(defaults.recipe, bundle=bundle),
-            engine=msgspec.structs.replace(defaults.engine, threads=threads),
-        ).resolved(Path())
-        lessons = _lessons()
-        report = _measured(config, lessons, unclean, lambda done: progress(done, len(lessons)))
-    if as_json:
-        say_json(report)
-    else:
-        _print(report)
-    if unclean:
-        warn(Unavailable(f"did not end in time: {', '.join(unclean)}"))
-        sys.stdout.flush()
-        os._exit(1)  # a thread that hangs in a driver cannot be ended
+    with leaving(unclean):
+        with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder, progress_bar("classes") as progress:
+            defaults = Config.defaults(Path(folder))
+            config = msgspec.structs.replace(
+                defaults,
+                recipe=msgspec.structs.replace(defaults.recipe, bundle=bundle),
+                engine=msgspec.structs.replace(defaults.engine, threads=threads),
+            ).resolved(Path())
+            lessons = _lessons()
+            report = _measured(config, lessons, unclean, lambda done: progress(done, len(lessons)))
+        if as_json:
+            say_json(report)
+        else:
+            _print(report)
     return 0
 
 

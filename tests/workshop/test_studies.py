@@ -182,6 +182,10 @@ def test_an_ablation_trains_only_the_variants_that_are_asked_for(
         monkeypatch.setattr("sys.argv", ["ablation", "castings", "--variant", "gru"])
         ablation.main()
     assert "gru" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        monkeypatch.setattr("sys.argv", ["ablation", "castings", "--variant", "lstm", "--card", str(tmp_path)])
+        ablation.main()
+    assert "leave out --variant" in capsys.readouterr().err
 
 
 def test_an_ablation_gives_a_row_for_each_training_and_a_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ test-workshop: $(WORKSHOP)/.made  ## run the tests that need PyTorch
 
 bundles: $(WORKSHOP)/.made  ## rebuild models/bundles from nothing (XSDD=folder CWRU=folder for steel)
 	$(WORKSHOP)/bin/python -m models.workshop.generic --out models/bundles/generic
-	$(WORKSHOP)/bin/python -m models.workshop.learn castings --untouched-dims 0 --out models/bundles/castings
+	$(WORKSHOP)/bin/python -m models.workshop.learn castings --out models/bundles/castings
 	@if [ -n "$(XSDD)" ] && [ -n "$(CWRU)" ]; then \
 	  $(WORKSHOP)/bin/python -m models.workshop.learn steel --pictures "$(XSDD)" --recordings "$(CWRU)" --out models/bundles/steel; \
 	else echo "models/bundles/steel is left as it is: it needs make bundles XSDD=folder CWRU=folder (docs/workshop.md)"; fi

@@ -4,7 +4,8 @@
 
 Every model is trained on the same samples, several times with other seeds, and asked about lines that took no part:
 castings of other designs, taught with examples of their own; of data that are one line, the side of test, taught with
-examples of the side of training. Models are float32, examples enter as they are.
+examples of the side of training. Models are float32, examples enter as they are. How much of the picture's block is
+left untouched is what the data's own bundle has.
 """
 
 from __future__ import annotations
@@ -179,7 +180,8 @@ def study(course: Course, seeds: int, variants: Mapping[str, Choice] = VARIANTS)
                 f"{course.title} has one modality", hint=f"samples with {' and '.join(DIMS)} are wanted"
             )
         for seed in range(1, seeds + 1):
-            yield measured(variant, material, replace(choice, seed=seed), course)
+            chosen = replace(choice, seed=seed, untouched_dims=course.untouched_dims)
+            yield measured(variant, material, chosen, course)
 
 
 def report(rows: Sequence[Row]) -> str:

@@ -27,7 +27,7 @@ from models.workshop.data import (
     survey,
 )
 from models.workshop.errors import BadSample, WorkshopError
-from models.workshop.fusion import VIBRATION
+from models.workshop.fusion import UNTOUCHED_DIMS, VIBRATION
 
 CASTINGS_TRAINING: Final = range(1, 41)
 CASTINGS_VALIDATION: Final = range(41, 49)
@@ -78,6 +78,8 @@ class Course:
         vibration: how a window is looked at.
         unusable: samples that could not be read, and why.
         licence: of a bundle that is trained on it.
+        untouched_dims: of the picture's block, for what a frozen backbone sees untouched, unless somebody chooses
+            otherwise.
     """
 
     title: str
@@ -90,6 +92,7 @@ class Course:
     vibration: VibrationSpec = VIBRATION
     unusable: Mapping[str, BadSample] = field(default_factory=dict)
     licence: str = "Apache-2.0"
+    untouched_dims: int = UNTOUCHED_DIMS
 
 
 def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) -> Course:
@@ -119,7 +122,10 @@ def named(data: str, pictures: Path | None, recordings: Path | None, seed: int) 
 
 
 def castings() -> Course:
-    """Designs of the simulated casting: a line is a design, and no design is on two sides."""
+    """Designs of the simulated casting: a line is a design, and no design is on two sides.
+
+    Every class that can come is known, so nothing of the picture's block is left untouched (decision 36).
+    """
     training = CastingsData(CASTINGS_TRAINING, CASTINGS_EACH, CASTINGS_SEED)
     validation = CastingsData(CASTINGS_VALIDATION, CASTINGS_EACH, CASTINGS_SEED)
     test = CastingsData(CASTINGS_TEST, CASTINGS_EACH, CASTINGS_SEED)
@@ -131,6 +137,7 @@ def castings() -> Course:
         table=describe({"train": training.entries, "val": validation.entries, "test": test.entries}),
         shows=_castings_show(),
         line_of=lambda entry: entry.traits["design"],
+        untouched_dims=0,
     )
 
 

@@ -10,7 +10,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -226,15 +226,18 @@ def main() -> int:
     parser.add_argument("--side-px", type=int, default=default.side_px, help="of the picture (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="default: %(default)s")
     parser.add_argument("--compression", default=default.compression, help="under torchrun (default: %(default)s)")
-    parser.add_argument("--untouched-dims", type=int, default=default.untouched_dims, help="default: %(default)s")
+    parser.add_argument("--untouched-dims", type=int, help="of the picture's block (default: what suits the data)")
     arguments = parser.parse_args()
-    choice = Choice(**{name: getattr(arguments, name) for name in Choice.__dataclass_fields__})
+    chosen = {name: getattr(arguments, name) for name in Choice.__dataclass_fields__}
+    choice = Choice(**{name: value for name, value in chosen.items() if value is not None})
     try:
         _check(choice, arguments.out)
         with tempfile.TemporaryDirectory() as scratch:
             run = arguments.run or Path(scratch) / "run"
             with together() as ranks:
                 course = named(arguments.data, arguments.pictures, arguments.recordings, choice.seed)
+                if arguments.untouched_dims is None:
+                    choice = replace(choice, untouched_dims=course.untouched_dims)
                 if ranks.leads:
                     _introduce(course)
                 model, training, metrics = learn(course, choice, run, ranks)

@@ -188,6 +188,25 @@ def test_an_ablation_trains_only_the_variants_that_are_asked_for(
     assert "leave out --variant" in capsys.readouterr().err
 
 
+def test_an_ablation_leaves_as_much_untouched_as_the_bundle_that_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = corpus(lines=1)
+    material = Material(data, data, data, one_line=False)
+    trained: list[Choice] = []
+
+    def measured(variant: str, material: Material, choice: Choice, course: object) -> ablation.Row:
+        trained.append(choice)
+        return ablation.Row(variant, choice.seed, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+    monkeypatch.setattr(ablation, "gathered", lambda course, choice: material)
+    monkeypatch.setattr(ablation, "measured", measured)
+    course = castings()
+    list(ablation.study(course, 2))
+    list(ablation.study(replace(course, untouched_dims=24), 1))
+
+    assert [choice.untouched_dims for choice in trained] == [0] * 12 + [24] * 6
+    assert [choice.seed for choice in trained[:2]] == [1, 2]
+
+
 def test_an_ablation_gives_a_row_for_each_training_and_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablation, "EPISODES", 2)
     rng = np.random.default_rng(3)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent import cli
 from edge_agent.errors import EdgeAgentError
 from edge_agent.runtime import systemd
+from edge_agent.runtime.garbage import keep_for_good, let_go
 from edge_agent.terminal.exits import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def serve(make: Callable[[], Agent]) -> int:
 
 def _serve_once(make: Callable[[], Agent]) -> tuple[int, bool]:
     """Run one agent to its end; give the exit code, and whether another one is wanted."""
+    let_go()
     agent = make()
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(agent.run()), name="loop")
@@ -57,6 +59,7 @@ def _serve_once(make: Callable[[], Agent]) -> tuple[int, bool]:
         if agent.is_settled and not ready:
             ready = True
             systemd.notify("READY=1")
+            keep_for_good()
         thread.join(LOOK_S)  # sigtimedwait with a timeout takes SIGCONT for a stop signal (CPython 3.11, on EINTR)
         if signal.sigtimedwait(STOP_SIGNALS, 0) is not None:
             stopped = True

@@ -39,6 +39,7 @@ from edge_agent.runtime.calls import Calls
 from edge_agent.runtime.clock import Clock, SystemClock
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.runtime.loop import Component, Loop
+from edge_agent.runtime.machine import MemoryGauge
 from edge_agent.runtime.supervisor import Entry, Supervisor
 from edge_agent.runtime.watchdog import Watchdog
 from edge_agent.scheduler.dispatcher import Dispatcher
@@ -175,7 +176,7 @@ def _joined(
         custody=agent.custody,
     )
     agent.teacher = teacher = Teacher(holdings, dispatcher, background, inspector.judge_by, loop.poke)
-    agent.memory = memory = Memory(background)
+    agent.memory = memory = Memory(background, MemoryGauge(clock))
     agent.trust = Trust(
         Path(config.uplink.trusted),
         lambda why: holdings.note("error", Trust.name, "trust_damaged", f"no key is trusted: {why}"),

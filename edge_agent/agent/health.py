@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_agent.agent.status import Status, Trouble
 from edge_agent.runtime.background import Background, Chore
-from edge_agent.runtime.machine import pss_mb
+from edge_agent.runtime.machine import MemoryGauge
 from edge_agent.scheduler.account import DispatchCounts
 
 PERIOD_S: Final = 2.0
@@ -86,19 +86,20 @@ class Health:
 class Memory:
     """Knows how much memory the process takes. A component.
 
-    It is read in the background, because the kernel walks through the whole process for it: milliseconds in which no
-    part could be answered.
+    It is read in the background, because the kernel walks through the whole process for it now and then: milliseconds
+    in which no part could be answered.
 
     Args:
         background: reads it.
+        gauge: how.
     """
 
     name = "memory"
     PERIOD_S: Final = 10.0
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, gauge: MemoryGauge) -> None:
         self.mb: float | None = None  #: proportional set size [MB]; None before it was read, or where nobody says
-        self._background = background
+        self._background, self._gauge = background, gauge
         self._due_s = -math.inf
         self._waiting = False
 
@@ -106,7 +107,7 @@ class Memory:
         """Have it read where it is time for that."""
         if now >= self._due_s:
             self._due_s = now + self.PERIOD_S
-            self._waiting = self._waiting or self._background.submit(Chore(pss_mb, self._read))
+            self._waiting = self._waiting or self._background.submit(Chore(self._gauge.read_mb, self._read))
         return self._due_s
 
     def _read(self, mb: float | None) -> None:

@@ -11,6 +11,8 @@ from status_values import dispatch_of, status_of
 from edge_agent.agent.health import AGAIN_S, PERIOD_S, Health, Memory
 from edge_agent.agent.status import Status, Trouble
 from edge_agent.runtime.background import Chore
+from edge_agent.runtime.machine import MemoryGauge
+from edge_agent.testing.clock import ManualClock
 
 
 class Bench:
@@ -99,7 +101,7 @@ class Reading:
 
 def test_memory_is_read_in_the_background_every_ten_seconds_and_never_twice_at_once() -> None:
     reading: Any = Reading()
-    memory = Memory(reading)
+    memory = Memory(reading, MemoryGauge(ManualClock()))
     for now in (0.0, 1.0, Memory.PERIOD_S, 2 * Memory.PERIOD_S):
         memory.step(now)
     assert (memory.mb, len(reading.chores)) == (None, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,7 +167,7 @@ def load_remembering(
 
 @contextmanager
 def hostile(processes: int) -> Iterator[None]:
-    """Run processes that do nothing but take the processor.
+    """Run processes that do nothing but take the processor; they end when this process does, however that ends.
 
     Args:
         processes: how many.
@@ -174,9 +175,8 @@ def hostile(processes: int) -> Iterator[None]:
     Yields:
         Nothing; they end with the block.
     """
-    running = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], stdin=subprocess.DEVNULL) for _ in range(processes)
-    ]
+    work = f"import os\nwhile os.getppid() == {os.getpid()}:\n for _ in range(1_000_000): pass"
+    running = [subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.DEVNULL) for _ in range(processes)]
     try:
         yield
     finally:

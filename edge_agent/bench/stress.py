@@ -5,6 +5,7 @@ The station is the real one, with its ledger on the disk; only the castings come
 
 from __future__ import annotations
 
+import gc
 import platform
 import tempfile
 import threading
@@ -35,7 +36,8 @@ from edge_agent.ledger.latency import HOPS
 from edge_agent.proportion import exact
 from edge_agent.records import Part
 from edge_agent.runtime.clock import Clock
-from edge_agent.runtime.machine import cores, give_back_memory, page_faults, processor, pss_mb
+from edge_agent.runtime.garbage import keep_for_good, let_go
+from edge_agent.runtime.machine import MemoryGauge, cores, give_back_memory, page_faults, processor
 from edge_agent.runtime.release import program_version
 from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json
@@ -59,7 +61,13 @@ FAULTY_TIMEOUT_MS: Final = 300.0
 FAULTY_MEMORY_MB: Final = 500
 """With a faulty device, what stands in is loaded in advance."""
 
+WAITS: Final = 0.5
+"""Share of a budget for which what belongs to a part is waited for."""
+
 MISSED: Final = frozenset({"late", "device", "stopping"})
+
+LOST: Final = frozenset({"no_frame", "no_window"})
+"""The line loses nothing, so what a part lacks came too late for it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class StressOptions:
         parts_per_s: pace of the line; None: as fast as the station answers.
         parts: how many.
         bundle: a shipped one, or its folder.
+        budget_ms: deadline, counted from the end of the tap test [ms]; None: that of a new station.
         background: keep the station busy beside the line.
         faulty: have the device go wrong now and then.
         hostile: keep every core busy with other processes.
@@ -82,6 +91,7 @@ class StressOptions:
     parts_per_s: float | None
     parts: int
     bundle: str
+    budget_ms: float | None
     background: bool
     faulty: bool
     hostile: bool
@@ -108,7 +118,7 @@ class _Seen:
     def __init__(self, parts: int) -> None:
         self.outcomes: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
-        self.count = 0
+        self.count = self.missed = 0
         self._ms = np.full((parts, len(HOPS)), np.nan, np.float32)
 
     def hops_ms(self) -> dict[str, NDArray[np.float32]]:
@@ -119,6 +129,7 @@ class _Seen:
     def take(self, part: Part) -> None:
         """Hear of a part."""
         self.outcomes[str(part.verdict.outcome)] += 1
+        self.missed += part.verdict.cause in MISSED or not LOST.isdisjoint(part.verdict.degraded)
         if part.verdict.cause:
             self.causes[part.verdict.cause] += 1
         times = part.times
@@ -177,10 +188,14 @@ def _draw(picture: NDArray[np.uint8], file: Path) -> None:
 def _config(options: StressOptions, folder: Path) -> Config:
     config = Config.defaults(folder)
     recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
-    engine = config.engine
+    pairing, engine = config.pairing, config.engine
+    if options.budget_ms is not None:
+        wait_ms = pairing.window_ms + WAITS * options.budget_ms
+        pairing = msgspec.structs.replace(pairing, wait_ms=wait_ms, frame_after_ms=pairing.window_ms)
+        recipe = msgspec.structs.replace(recipe, deadline_ms=pairing.window_ms + options.budget_ms)
     if options.faulty:
         engine = msgspec.structs.replace(engine, timeout_ms=FAULTY_TIMEOUT_MS, memory_mb=FAULTY_MEMORY_MB)
-    return msgspec.structs.replace(config, recipe=recipe, engine=engine).resolved(Path())
+    return msgspec.structs.replace(config, recipe=recipe, engine=engine, pairing=pairing).resolved(Path())
 
 
 def _stressed(
@@ -192,6 +207,7 @@ def _stressed(
         for slug in CLASSES:
             if slug != NORMAL:
                 station.teach(slug, [example_of(line.example(slug, i)) for i in range(SHOTS)])
+    gc.collect()
     give_back_memory()  # what teaching took is no memory of a running station
     castings, seen, chaos = castings_of(line), _Seen(options.parts), Chaos(FAULTY_ONE_IN, seed=1)
     usual: LoadEngines = load_remembering if options.remembered else load_engines
@@ -215,11 +231,12 @@ def _stressed(
     report = StressReport(
         parts=seen.count,
         parts_per_s=options.parts_per_s,
+        deadline_ms=config.recipe.deadline_ms,
         seconds=seconds,
         load=options.load,
         outcomes=dict(seen.outcomes),
         causes=dict(seen.causes),
-        missed=exact(sum(seen.causes[cause] for cause in MISSED) + options.parts - seen.count, options.parts),
+        missed=exact(seen.missed + options.parts - seen.count, options.parts),
         overdue=agent.inspector.counts.overdue,
         budget=exact(int((taken_ms > BUDGET_MS).sum()), len(taken_ms)),
         hops=hops,
@@ -253,7 +270,9 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
     looks: list[tuple[int, float]] = []
     settled = (0, 0)
     wait_ms = 0.0
+    ready = False
     clock: Clock = agent.clock
+    memory = MemoryGauge(clock)
     loop = threading.Thread(target=agent.run, name="loop")
     began_s = clock.now()
     loop.start()
@@ -261,8 +280,11 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
         with progress_bar("parts") as progress:
             while loop.is_alive():
                 loop.join(LOOK_S)
+                if agent.is_settled and not ready:
+                    ready = True
+                    keep_for_good()  # as whoever runs a station does
                 progress(seen.count, parts)
-                if seen.count and (mb := pss_mb()) is not None:
+                if seen.count and (mb := memory.read_mb()) is not None:
                     looks.append((seen.count, mb))
                 if seen.count < SETTLED * parts:
                     settled = seen.count, page_faults()
@@ -272,6 +294,7 @@ def _watched(agent: Agent, seen: _Seen, parts: int) -> tuple[list[tuple[int, flo
     finally:
         agent.loop.stop()
         loop.join()
+        let_go()
     faults = (page_faults() - settled[1]) / max(seen.count - settled[0], 1)
     return looks, faults, wait_ms, clock.now() - began_s
 

@@ -47,12 +47,13 @@ class StressReport:
     Attributes:
         parts: triggers that were answered.
         parts_per_s: pace that was asked for; None: as fast as the station answers.
+        deadline_ms: of the recipe, from the trigger [ms].
         seconds: from the first part to the last [s].
         load: what the station was run against, in words.
         outcomes: parts by outcome.
         causes: parts by cause, where there is one.
-        missed: parts without a verdict of their own in time: UNSURE because it was late or no device could judge, or
-            never answered at all.
+        missed: parts without a verdict of their own in time: UNSURE because it was late or no device could judge,
+            judged without what came too late, or never answered at all.
         overdue: parts that the output heard of after their deadline.
         budget: parts that took longer than 20 ms from pair to commit.
         hops: of a part's life, as in `edge-agent status`.
@@ -72,6 +73,7 @@ class StressReport:
 
     parts: int
     parts_per_s: float | None
+    deadline_ms: float
     seconds: float
     load: str
     outcomes: dict[str, int]
@@ -124,7 +126,8 @@ def print_stress(report: StressReport) -> None:
     say(f"{report.parts} parts in {report.seconds:.0f} s, {pace}; {report.load}")
     say(f"{report.machine}; " + ", ".join(f"{name} {number}" for name, number in report.versions.items()))
     say("  " + _listed(report.outcomes) + (f"; causes: {_listed(report.causes)}" if report.causes else ""))
-    say(f"missed: {_per_million(report.missed)}; told after the deadline: {report.overdue}")
+    deadline = f"the deadline of {report.deadline_ms:g} ms"
+    say(f"missed {deadline}: {_per_million(report.missed)}; told after it: {report.overdue}")
     say(f"more than {BUDGET_MS:g} ms from pair to commit: {_per_million(report.budget)}")
     say(f"{'hop':<28}{'p50':>9}{'p99':>9}{'worst':>9}   ms")
     for hop, span in report.hops.items():

@@ -11,9 +11,17 @@ from typing import Final
 
 from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.terminal.exits import WrongUsage
-from edge_agent.terminal.options import FAST, add_json, count, minutes, rate_or_fast, some
+from edge_agent.terminal.options import FAST, add_json, budget_ms, count, minutes, rate_or_fast, some
 
-LINE_OPTIONS: Final = ("--background", "--chaos-device", "--hostile", "--remembered", "--histogram", "--memory")
+LINE_OPTIONS: Final = (
+    "--budget",
+    "--background",
+    "--chaos-device",
+    "--hostile",
+    "--remembered",
+    "--histogram",
+    "--memory",
+)
 """What makes sense with `bench --line` only."""
 
 
@@ -83,6 +91,9 @@ def add_verbs(add: AddVerb) -> None:
         help="run a line at RATE parts/s instead, or `fast`, and count what it misses",
     )
     verb.add_argument("--minutes", type=minutes, default=1.0, help="how long the line runs (default: 1)")
+    verb.add_argument(
+        "--budget", type=budget_ms, metavar="MS", help="with --line: the deadline, counted from the end of the tap test"
+    )
     verb.add_argument("--background", action="store_true", help="with --line: background work without end beside it")
     verb.add_argument("--chaos-device", action="store_true", help="with --line: a device that goes wrong now and then")
     verb.add_argument("--hostile", action="store_true", help="with --line: other processes take every core")
@@ -165,6 +176,7 @@ def _line_of(arguments: argparse.Namespace) -> Callable[[], int]:
         pace,
         max(parts, 1),
         arguments.bundle,
+        arguments.budget,
         arguments.background,
         arguments.chaos_device,
         arguments.hostile,

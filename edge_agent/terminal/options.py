@@ -98,6 +98,11 @@ def minutes(text: str) -> float:
     return number_between(0.05, 100_000.0, "minutes", text)
 
 
+def budget_ms(text: str) -> float:
+    """Read how long something may take [ms]."""
+    return number_between(1.0, 10_000.0, "milliseconds", text)
+
+
 FAST: Final = "fast"
 """Instead of a pace: as fast as the station answers."""
 

@@ -34,6 +34,17 @@ def test_a_line_under_load_accounts_for_every_part_and_is_drawn(tmp_path: Path) 
     assert picture.shape[2] == 3
 
 
+def test_a_line_whose_deadline_is_soon_after_the_tap_test_has_parts_judged(tmp_path: Path) -> None:
+    ran = program(
+        "bench", "--line", 5, "--minutes", 0.1, "--bundle", "castings", "--budget", 60, "--json", cwd=tmp_path
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert report["deadline_ms"] == 140.0
+    assert report["causes"].get("late", 0) < report["parts"] == 30
+
+
 def test_a_running_station_is_taught_and_timed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -52,6 +63,8 @@ def test_a_running_station_is_taught_and_timed(
     ("words", "said"),
     [
         (["--background"], "--background goes with --line"),
+        (["--budget", "20"], "--budget goes with --line"),
+        (["--line", "10", "--budget", "0"], "milliseconds"),
         (["--line", "0"], "between 0.1 and 50"),
         (["--line", "10", "--minutes", "none"], "minutes"),
         (["--start", "--bundle", "nope"], "name another one: castings, generic, steel"),

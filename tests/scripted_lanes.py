@@ -138,9 +138,14 @@ class Scripted:
     def early(self, name: str, within_s: float = math.inf, done_s: float = math.inf) -> Job[str, str] | None:
         """Submit an early job that answers as `job` does and is needed then; None where it is refused."""
         now = self.clock.now()
-        need = Need(now + within_s, now + done_s, lambda lane: self.begun.append((name, lane)))
+        need = Need(now + within_s, now + done_s, lambda lane: self.begun.append((name, lane)), "rest")
         job = replace(self.made(name, math.inf), together=None, pace="picture", need=need)
         return job if self.dispatcher.submit(job) else None
+
+    def rest(self, name: str, within_s: float) -> bool:
+        """Submit a job that goes on from where an early one ended."""
+        made = self.made(name, self.clock.now() + within_s)
+        return self.dispatcher.submit(replace(made, together=None, pace="rest"))
 
     def on(self, name: str) -> str:
         """Say what a lane is doing: the name of a job, a kind of task, or nothing."""

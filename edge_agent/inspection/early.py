@@ -55,7 +55,7 @@ class Early:
         Returns:
             An early job.
         """
-        need = Need(at_s, done_s, self._began)
+        need = Need(at_s, done_s, self._began, self.rest)
         return Job(self._begin, self._ended, bundle=self.bundle.digest, pace=f"{self.bundle.digest} picture", need=need)
 
     @property

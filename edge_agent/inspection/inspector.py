@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from edge_agent.config import PairingConfig
 from edge_agent.errors import BadData, EdgeAgentError
 from edge_agent.inspection.act import RejectOutput, action_for
+from edge_agent.inspection.deadline import Deadline
 from edge_agent.inspection.early import Early
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.inspected import Inspected, Perceiving, perceive_together
@@ -27,13 +28,6 @@ from edge_agent.scheduler.job import Job, TooLate
 from edge_agent.scheduler.rhythm import OVERDUE_S
 from edge_agent.sources.source import Position, Source
 from models import Bundle
-
-DECIDE_MARGIN_S: Final = 0.030
-"""This long before the deadline an undecided part becomes UNSURE late, so that it can still be committed first."""
-
-ACT_MARGIN_S: Final = 0.015
-"""This long before the deadline the output is told even when the disk has not answered; a busy interpreter wakes a
-thread up to 5 ms late, twice."""
 
 
 class Encoding(Protocol):
@@ -61,7 +55,7 @@ class _Flight:
     """One part between trigger and action."""
 
     trigger: Trigger
-    deadline_s: float
+    deadline: Deadline
     product: Inspected
     early: tuple[Early, Job[Encoders, Embedding]] | None = None
     pair: Pair | None = None
@@ -122,6 +116,7 @@ class Inspector:
         self._custody = custody or Custody()
         self._pairer = Pairer(limits, self._needs_of)
         self._slack_s = limits.max_uncertainty_ms / 1e3
+        self._window_s = limits.window_ms / 1e3
         self._encoding = encoding
         self._ledger = ledger
         self._output = output
@@ -190,9 +185,9 @@ class Inspector:
             self._declare(lost)
         for pair in self._pairer.take_pairs(now):
             self._encode(pair)
-        self._encoding.expect(self._pairer.next_pair_s(now - OVERDUE_S))
         for trigger, frame, due_s in self._pairer.take_early():
             self._see(trigger, frame, due_s)
+        self._encoding.expect(self._pairer.next_pair_s(now - OVERDUE_S))
         return min(self._see_to_deadlines(now), self._pairer.next_wake_s())
 
     def _declare(self, lost: Skipped) -> None:
@@ -202,7 +197,9 @@ class Inspector:
         """Take off; a part whose recipe is not there, or whose time nobody knows, has nothing to wait for."""
         self.counts.triggers += 1
         product = self._product_of(trigger)
-        flight = _Flight(trigger, trigger.time_s + product.config.deadline_ms / 1e3, product)
+        listens = Modality.VIBRATION in product.config.modalities
+        complete_s = trigger.time_s + (self._window_s if listens else 0.0)
+        flight = _Flight(trigger, Deadline.of(trigger.time_s + product.config.deadline_ms / 1e3, complete_s), product)
         self._flights[_key(trigger)] = flight
         if trigger.recipe not in ("", *self._products):
             self.counts.unknown += 1
@@ -238,7 +235,7 @@ class Inspector:
             return
         product = self._products[flight.product.config.name]
         early = Early(product.bundle, product.judge, frame.image)
-        if self._encoding.submit(job := early.job(due_s, flight.deadline_s - DECIDE_MARGIN_S)):
+        if self._encoding.submit(job := early.job(due_s, flight.deadline.decide_s)):
             flight.early = early, job
 
     def _seen(self, flight: _Flight, bundle: Bundle) -> Early | None:
@@ -261,7 +258,7 @@ class Inspector:
         job = Job[Encoders, Embedding](
             run=Perceiving(judge, bundle, pair, early=early),
             then=lambda result, ended_s: self._encoded(flight, pair, result, ended_s),
-            deadline_s=flight.deadline_s - DECIDE_MARGIN_S,
+            deadline_s=flight.deadline.decide_s,
             hurried=None if hurry is None else Perceiving(judge, bundle, pair, hurry, early),
             bundle=bundle.digest,
             together=perceive_together if early is None else None,
@@ -287,8 +284,8 @@ class Inspector:
                 verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
             case _:
                 verdict = Verdict(Outcome.UNSURE, cause="device", degraded=words)
-        self.counts.judged += isinstance(result, Embedding) and self._clock.now() <= flight.deadline_s - ACT_MARGIN_S
-        if self._clock.now() > flight.deadline_s - ACT_MARGIN_S:
+        self.counts.judged += isinstance(result, Embedding) and self._clock.now() <= flight.deadline.act_s
+        if self._clock.now() > flight.deadline.act_s:
             self.counts.late += verdict.cause != "late"
             verdict = Verdict(Outcome.UNSURE, cause="late", degraded=words)
         if isinstance(result, Embedding):
@@ -340,7 +337,7 @@ class Inspector:
         self._output.act(trigger.series, trigger.number, action, recipe.gate)
         pair, flight.pair = flight.pair, None
         flight.acted = True
-        self.counts.overdue += now > flight.deadline_s
+        self.counts.overdue += now > flight.deadline.at_s
         self.counts.committed_late += committed_late
         times = replace(flight.part.times, acted_s=now)
         flight.part = replace(flight.part, action=action, times=times, committed_late=committed_late)
@@ -355,9 +352,8 @@ class Inspector:
 
     def _press(self, flight: _Flight, now: float) -> float:
         if flight.part is None:
-            due = flight.deadline_s - DECIDE_MARGIN_S
-            if now < due:
-                return due
+            if now < flight.deadline.decide_s:
+                return flight.deadline.decide_s
             self.counts.late += 1
             degraded = () if flight.pair is None else flight.pair.degraded
             self._decide(flight, Verdict(Outcome.UNSURE, cause="late", degraded=degraded))
@@ -366,9 +362,8 @@ class Inspector:
     def _press_action(self, flight: _Flight, now: float) -> float:
         if flight.acted:
             return math.inf
-        due = flight.deadline_s - ACT_MARGIN_S
-        if now < due:
-            return due
+        if now < flight.deadline.act_s:
+            return flight.deadline.act_s
         self._act(flight, committed_late=True)
         return math.inf
 

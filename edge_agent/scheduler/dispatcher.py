@@ -6,8 +6,6 @@ failed. Whatever a device does, each job that was accepted is answered exactly o
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic
 
@@ -19,19 +17,13 @@ from edge_agent.runtime.worker import Done, Failed, Worker
 from edge_agent.scheduler import choice
 from edge_agent.scheduler.account import Account, DispatchStatus
 from edge_agent.scheduler.bank import Bank, Noted
+from edge_agent.scheduler.beside import Beside
 from edge_agent.scheduler.job import CannotRun, DeadlineQueue, H, Job, R, Ticket
 from edge_agent.scheduler.lane import Answer, Hire, Kind, Lane, Task
-from edge_agent.scheduler.rhythm import OVERDUE_S, Rhythm
 from edge_agent.scheduler.way import Way
 
 URGENT: Final = 64
 """Parts that may wait; at 10 ms each, those behind them would be late anyway."""
-
-BACKGROUND: Final = 64
-"""Background jobs that may wait."""
-
-EARLY: Final = 8
-"""Early jobs that may wait: the pictures of parts that are on their way at the same time."""
 
 RESCUES: Final = 0.05
 """At most this share of the jobs is run twice: a second lane that computes in vain is missing elsewhere."""
@@ -70,9 +62,7 @@ class Dispatcher(Generic[H, R]):
         self._clock = clock
         self._timeout_s = timeout_s
         self._urgent: DeadlineQueue[H, R] = DeadlineQueue(room)
-        self._background: deque[Ticket[H, R]] = deque()
-        self._early: deque[Ticket[H, R]] = deque()
-        self._rhythm = Rhythm()
+        self._beside = Beside[H, R]()
         self._open = False
         self._hopeless: EdgeAgentError | None = None
         self.settled = False  #: a lane has been ready, or every one has failed, at least once
@@ -97,13 +87,12 @@ class Dispatcher(Generic[H, R]):
         ticket = Ticket(job, now)
         able = self._open and self.ready
         if ticket.is_background:
-            waiting, room = (self._early, EARLY) if job.need is not None else (self._background, BACKGROUND)
-            if not able or len(waiting) >= room or (job.need is not None and self._bank.usable()[0].gains(job.bundle)):
+            parted = job.need is not None and able and self._bank.usable()[0].gains(job.bundle)
+            if not able or parted or not self._beside.put(ticket):
                 return False
-            waiting.append(ticket)
         else:
             self.counts.submitted += 1
-            self._rhythm.came(now, job.deadline_s - now)
+            self._beside.rhythm.came(now, job.deadline_s - now)
             if not able or not self._urgent.put(ticket):
                 self.counts.refused += 1
                 return False
@@ -112,15 +101,13 @@ class Dispatcher(Generic[H, R]):
 
     def withdraw(self, job: Job[H, R]) -> bool:
         """Forget an early job that no lane has yet, so that nobody hears of it; say whether there was such a one."""
-        left = deque(ticket for ticket in self._early if ticket.job is not job)
-        gone, self._early = len(self._early) > len(left), left
-        return gone
+        return self._beside.withdraw(job, self._idle(self._bank.usable()))
 
     def expect(self, at_s: float) -> None:
         """Hear when the next part is going to need a lane, as far as anybody knows [s, host monotonic]."""
-        changes = at_s != self._rhythm.expected_s
-        self._rhythm.expected_s = at_s
-        if changes and self._open and (self._early or self._background):
+        changes = at_s != self._beside.rhythm.expected_s
+        self._beside.rhythm.expected_s = at_s
+        if changes and self._open and self._beside:
             self._dispatch(self._clock.now())
 
     def step(self, now: float) -> float:
@@ -148,17 +135,15 @@ class Dispatcher(Generic[H, R]):
 
     def status(self, now: float) -> DispatchStatus:
         """Say how every lane is, and what waits."""
-        return self._account.status(self._bank, len(self._urgent), self._background, now)
+        return self._account.status(self._bank, len(self._urgent), self._beside.background, now)
 
     def close(self) -> None:
         """Take no more jobs; whoever waits for one hears that it will not be done, and the threads end."""
         self._open = False
         now = self._clock.now()
         stopped = Unavailable("the station stops, or its devices are started anew", hint="ask again in a moment")
-        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._early, *self._background):
+        for ticket in (*self._bank.close(), *self._urgent.take_all(), *self._beside.take_all()):
             self._account.faulted(ticket, stopped, now)
-        self._early.clear()
-        self._background.clear()
 
     def join(self, until: float) -> bool:
         """Wait until `until` [s, host monotonic] for the threads to end; say whether they have."""
@@ -176,12 +161,12 @@ class Dispatcher(Generic[H, R]):
             self._give_out(usable, now)
         if silent:
             self._rescue(silent, usable, now)
-        if (early := self._next_early(usable, now)) is not None:
-            self._early.remove(early)
-            self._give(usable[0], [early], now)
-        if self._background and self._piece_at_s(usable, now) <= now:
-            self._rhythm.began(now)
-            self._give(usable[0], [self._background.popleft()], now)
+        if (idle := self._idle(usable)) is not None and (ticket := self._beside.take(idle, now)) is not None:
+            self._give(idle, [ticket], now)
+
+    def _idle(self, usable: Sequence[Lane[H, R]]) -> Lane[H, R] | None:
+        """Give the lane in use where it has nothing to do and no part waits."""
+        return usable[0] if usable and usable[0].task is None and not self._urgent else None
 
     def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
@@ -205,34 +190,12 @@ class Dispatcher(Generic[H, R]):
             else:
                 places = range(place, place + 1)
                 if not hurried and lane.batches(ticket):
-                    places = choice.together(lane, self._urgent, place, now, self._rhythm.slack_s)
+                    places = choice.together(lane, self._urgent, place, now, self._beside.rhythm.slack_s)
                 self._give(lane, self._urgent.take(places), now, hurried=hurried)
                 idle.remove(lane)
                 free_at[lane.name] += lane.usual_s
                 if lane is not able[0]:
                     self._bank.chose(lane, able, now)
-
-    def _piece_at_s(self, usable: Sequence[Lane[H, R]], now: float) -> float:
-        """Give when a piece of background work may begin [s, host monotonic]; infinite where none can."""
-        if not self._background or self._urgent or not usable or usable[0].task is not None:
-            return math.inf
-        pieces = usable[0].paces.of(self._background[0].job.bundle).pieces
-        return self._rhythm.may_begin_at_s(now, pieces, usable[0].paces.p99_s)
-
-    def _next_early(self, usable: Sequence[Lane[H, R]], now: float) -> Ticket[H, R] | None:
-        """Give the early job that may begin: nobody waits, and no other part is expected before it is over."""
-        if not self._early or self._urgent or not usable or usable[0].task is not None:
-            return None
-        lane, paces = usable[0], usable[0].paces
-        for ticket in sorted(self._early, key=_needed_at_s):
-            need = ticket.job.need
-            assert need is not None
-            takes_s = self._rhythm.takes_s(paces.of(ticket.job.kind_on(lane.name)).durations, paces.p99_s)
-            if max(now + takes_s, need.at_s) + paces.p99_s > need.done_s:
-                continue  # its part does better as a whole, or in a hurry
-            if need.at_s <= self._rhythm.expected_s or self._rhythm.is_clear(now, takes_s):
-                return ticket
-        return None
 
     def _give(self, lane: Lane[H, R], tickets: Sequence[Ticket[H, R]], now: float, *, hurried: bool = False) -> None:
         for ticket in tickets:
@@ -309,10 +272,8 @@ class Dispatcher(Generic[H, R]):
             self._pass_on(lane, ticket, error, now)
         if not self._bank.hopeful(set()):
             self.settled = True
-            for waiting in (*self._urgent.take_all(), *self._early, *self._background):
+            for waiting in (*self._urgent.take_all(), *self._beside.take_all()):
                 self._account.faulted(waiting, error, now)
-            self._early.clear()
-            self._background.clear()
 
     def _pass_on(self, lane: Lane[H, R], ticket: Ticket[H, R], error: EdgeAgentError, now: float) -> None:
         """Have a job done by another lane than the one that could not; or say why nobody can."""
@@ -321,7 +282,7 @@ class Dispatcher(Generic[H, R]):
             return
         again = ticket.job.need is None and now < ticket.job.deadline_s and self._bank.hopeful(ticket.tried)
         if again and ticket.is_background:
-            self._background.appendleft(ticket)
+            self._beside.background.appendleft(ticket)
         elif again:
             self.counts.rerun += 1
             self._urgent.put(ticket, again=True)
@@ -331,17 +292,10 @@ class Dispatcher(Generic[H, R]):
     def _wakes_at_s(self, now: float) -> float:
         """Give when to look again [s, host monotonic]."""
         at_s = min(now + self._timeout_s / 2, self._bank.trial_at_s())  # a task that begins unnoticed is seen in time
-        if self._background:
-            at_s = min(at_s, self._piece_at_s(self._bank.usable(), now))
-        if self._early:
-            at_s = min(at_s, max(now, self._rhythm.expected_s) + OVERDUE_S)
+        at_s = min(at_s, self._beside.wakes_at_s(self._idle(self._bank.usable()), now))
         if (first := self._urgent.at(0)) is not None and first.job.deadline_s < at_s:
             at_s = first.job.deadline_s
         for lane in self._bank.lanes:
             if lane.task is not None:
                 at_s = min(at_s, lane.hangs_at_s(self._timeout_s), lane.silent_at_s if now < lane.silent_at_s else at_s)
         return at_s
-
-
-def _needed_at_s(ticket: Ticket[H, R]) -> float:
-    return math.inf if ticket.job.need is None else ticket.job.need.at_s

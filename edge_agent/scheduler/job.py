@@ -34,11 +34,13 @@ class Need:
         at_s: when its part is going to need it [s, host monotonic].
         done_s: when that part must be done [s, host monotonic].
         began: hears the name of the lane that begins it; loop thread.
+        rest: what is left of its part then takes as long as other jobs of this pace.
     """
 
     at_s: float
     done_s: float
     began: Callable[[str], None]
+    rest: str
 
 
 @dataclass(frozen=True, eq=False)

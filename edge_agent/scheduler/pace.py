@@ -29,6 +29,7 @@ class Pace:
         runs: how often jobs with a deadline were run, together or alone.
         used: number of the newest run of each size of batch.
         last: number of the lane's last task with a deadline that was of this bundle; 0 where none was.
+        goes_on: they go on from where an early one ended, so that no proof says what they take.
     """
 
     before_s: float = 0.0
@@ -39,6 +40,7 @@ class Pace:
     runs: int = 0
     used: dict[int, int] = field(default_factory=dict)
     last: int = 0
+    goes_on: bool = False
 
     def ran(self, pieces: int, took_s: float) -> None:
         """Hear what so many jobs took that were done together, or one alone; what was slow once is tried again later.
@@ -81,7 +83,7 @@ class Pace:
             self.before_s = 0.0
             self.durations.forget_all()
             self.batches.clear()
-        if not len(self.durations):
+        if not len(self.durations) and not self.goes_on:
             self.durations.add(proof_s)
 
     def doubt(self) -> None:
@@ -122,6 +124,14 @@ class Paces:
             pace = self._paces[bundle] = Pace(self._before_s.get(bundle, 0.0))
             if self._proof_s:
                 pace.proven(self._proof_s, anew=False)
+        return pace
+
+    def after(self, kind: str) -> Pace:
+        """Give what jobs take that go on from where an early one ends; until one was run, nobody knows."""
+        pace = self.of(kind)
+        if not pace.goes_on:
+            pace.goes_on = True
+            pace.durations.forget_all()
         return pace
 
     def begun(self) -> None:

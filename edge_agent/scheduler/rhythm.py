@@ -12,13 +12,16 @@ from typing import Final
 from edge_agent.scheduler.latency import Recent
 
 TRICKLE_S: Final = 1.0
-"""Background work gets one piece in so long in any case [s]: it goes on, however little time the parts leave."""
+"""Background work that could make a part late waits so long for a gap that is long enough [s], and then goes on."""
 
 REMEMBERED: Final = 64
 """Parts whose rhythm counts: a line that changes its pace is known again within a few seconds."""
 
 HUNGRY_S: Final = 0.1
-"""Background work waits so long after its last piece for a gap in which it holds up no part at all [s]."""
+"""Background work that makes no part late waits so long for a gap in which it holds up none at all [s]."""
+
+FRESH_S: Final = 0.003
+"""A lane that has been free for so long could have begun a piece sooner [s]."""
 
 OVERDUE_S: Final = 0.02
 """A part that has not come so long after it was expected is not waited for any more [s]."""
@@ -26,8 +29,11 @@ OVERDUE_S: Final = 0.02
 SOON: Final = 0.05
 """Share of the gaps between parts that are shorter than what is reckoned with."""
 
-LONG: Final = 0.90
-"""Share of the pieces that are done within what is reckoned with."""
+USUAL: Final = 0.90
+"""Share of the pieces of background work that are over within what is reckoned with where a part could wait for it."""
+
+LONG: Final = 0.95
+"""The same, where a part should not have to."""
 
 
 @dataclass
@@ -62,33 +68,43 @@ class Rhythm:
         """Hear that a piece of background work has begun."""
         self.piece_s = now
 
-    def may_begin_at_s(self, now: float, pieces: Recent, part_s: float) -> float:
+    def may_begin_at_s(
+        self, now: float, since_s: float, freed_s: float, pieces: Recent, part_s: float, before_s: float = 0.0
+    ) -> float:
         """Give when a piece may begin [s, host monotonic]; `now` where it may at once.
 
-        It may where a part that comes right after it could still wait for it and be done in time; or where it is over
-        before the next part is to be expected by the rhythm; or where the parts have stopped coming, or the last piece
-        is long ago. It waits a little for a gap before the part that is expected next.
+        It may where it is over before the part that is expected next, and a part that nobody expects yet could still
+        wait for it and be done in time, or does not come before it is over by the rhythm. It waits for that, since it
+        came or the last piece began: not for long where it makes no part late anyway, else for longer, but not on for
+        parts that have stopped coming. Then it begins when the lane becomes free, so that it is in nobody's way for
+        longer than must be; and where that does not happen either, all the same.
 
         Args:
             now: host monotonic time [s].
+            since_s: when the piece came [s, host monotonic].
+            freed_s: when the lane became free [s, host monotonic].
             pieces: what pieces took.
             part_s: what one part in a hundred exceeds [s].
+            before_s: what is to be done first of the part that is expected next [s].
 
         Returns:
             When.
         """
-        takes_s = self.takes_s(pieces, part_s)
-        fits = takes_s + part_s <= self.slack_s
-        over_before = now + takes_s <= self.came_s + self._gaps.quantile_s(SOON)
-        if not len(self._slacks) or fits or over_before:
-            return now if self.is_clear(now, takes_s) else max(now, self.piece_s + HUNGRY_S)
-        return max(now, min(self.piece_s, self.came_s) + TRICKLE_S)
+        next_s = self.came_s + self._gaps.quantile_s(SOON)
+        takes_s = pieces.quantile_s(LONG) or part_s
+        is_harmless = not len(self._slacks) or (pieces.quantile_s(USUAL) or part_s) + part_s <= self.slack_s
+        is_clear = self.is_clear(now, takes_s + before_s)
+        if (is_harmless or now + takes_s <= next_s) and is_clear:
+            return now
+        since_s = max(since_s, self.piece_s)
+        is_due = now < self.expected_s + OVERDUE_S < math.inf  # a part is on its way: they have not stopped coming
+        until_s = since_s + HUNGRY_S if is_harmless else (since_s if is_due else min(since_s, self.came_s)) + TRICKLE_S
+        if now < until_s:
+            return until_s
+        if now <= freed_s + FRESH_S or (is_clear and now >= next_s) or now >= until_s + TRICKLE_S:
+            return now
+        return min(until_s + TRICKLE_S, next_s if now < next_s else self.expected_s + OVERDUE_S)
 
     def is_clear(self, now: float, takes_s: float) -> bool:
         """Say whether what takes so long [s] is over before the part that is expected next."""
-        return now + takes_s <= self.expected_s or now > self.expected_s + OVERDUE_S
-
-    @staticmethod
-    def takes_s(pieces: Recent, part_s: float) -> float:
-        """Give what a piece is reckoned to take [s], of what pieces took; as long as a part where none was done."""
-        return pieces.quantile_s(LONG) if len(pieces) else part_s
+        return now + takes_s <= self.expected_s or now >= self.expected_s + OVERDUE_S

@@ -6,7 +6,7 @@ import gc
 import math
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -183,17 +183,19 @@ class Bench:
     kept: list[tuple[int, int]] = field(default_factory=list)  #: number, and how many parts had been acted on
     evidence: list[tuple[bool, bool]] = field(default_factory=list)  #: whether there was a frame, and a window
     custody: Custody = field(default_factory=Custody)
+    limits: PairingConfig = field(default_factory=PairingConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.clock)
         self.inspector = self.kind(
             source=self.line,
-            limits=PairingConfig(),
+            limits=self.limits,
             encoding=self.device,
             ledger=self.ledger,
             output=self.gate,
             products=[
-                Inspected(RecipeConfig(), Made(), AlwaysOk()),
+                Inspected(self.recipe, Made(), AlwaysOk()),
                 Inspected(OTHER, Made(), AlwaysOk("other")),
             ],
             clock=self.clock,
@@ -303,6 +305,49 @@ def test_a_device_that_never_answers_makes_the_part_unsure_before_its_deadline()
     assert action is Action.REJECT
     assert acted_s < 0.25
     assert bench.inspector.counts.overdue == 0
+
+
+def judges_within_twenty_milliseconds(kind: type[Inspector]) -> bool:
+    """A line that leaves 20 ms after the window: what comes within 10 of them counts, what does not is declared."""
+    bench = Bench(kind=kind, limits=PairingConfig(wait_ms=90.0), recipe=RecipeConfig(deadline_ms=100.0))
+    picture_first(bench)
+    bench.run_until(0.08)
+    window_comes(bench, 0.0)
+    bench.run_until(0.09)
+    if not bench.device.jobs or bench.ledger.waiting:
+        return False
+    bench.answer()
+    bench.commit()
+    bench.clock.advance_to(1.0)
+    bench.deliver(2, window=False)
+    bench.run_until(1.08)
+    window_comes(bench, 1.0)
+    bench.run_until(1.2)
+    told = [(number, action, round(at_s, 6)) for number, action, at_s in bench.gate.actions]
+    return told == [(1, Action.PASS, 0.09), (2, Action.REJECT, round(1.1 - 0.02 / 4, 6))]
+
+
+class KeepsBackTooMuch(Inspector):
+    """Wrong: keeps back what a slow disk may take, however little is left."""
+
+    def _begin(self, trigger: Trigger) -> None:
+        super()._begin(trigger)
+        flight = self._flights[trigger.series, trigger.number]
+        flight.deadline = replace(flight.deadline, decide_s=flight.deadline.at_s - 0.03)
+
+
+def test_a_part_that_pairs_late_is_told_as_long_before_its_deadline_as_any() -> None:
+    bench = Bench()
+    bench.deliver(window=False)
+    bench.clock.advance_to(0.236)  # the loop was held up
+    window_comes(bench, 0.0)
+    bench.step()
+    assert [(action, at_s) for _, action, at_s in bench.gate.actions] == [(Action.REJECT, 0.236)]
+
+
+def test_a_line_that_leaves_twenty_milliseconds_is_judged_within_them() -> None:
+    assert judges_within_twenty_milliseconds(Inspector)
+    assert not judges_within_twenty_milliseconds(KeepsBackTooMuch)
 
 
 def test_an_answer_that_comes_when_the_loop_was_held_up_past_the_deadline_is_declared_late() -> None:
@@ -451,6 +496,10 @@ def picture_first(bench: Bench, *, faults: tuple[str, ...] = ()) -> Frame:
 
 def window_follows(bench: Bench, began_s: float = 0.0) -> None:
     bench.clock.advance(0.08)
+    window_comes(bench, began_s)
+
+
+def window_comes(bench: Bench, began_s: float) -> None:
     bench.line.items.offer(VibrationWindow(np.zeros((800, 3), np.float32), 10_000.0, began_s))
     bench.step()
 
@@ -481,6 +530,15 @@ def test_whoever_encodes_is_told_when_the_next_part_is_due_and_when_a_picture_is
     assert bench.device.early[0].need.done_s == pytest.approx(0.22)
     window_follows(bench)
     assert bench.device.expected_s == math.inf
+
+
+def test_a_picture_is_asked_for_before_it_is_told_when_its_pair_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hearing what is expected may begin background work, which a picture that is there comes before."""
+    bench = Bench()
+    asked: list[int] = []
+    monkeypatch.setattr(bench.device, "expect", lambda at_s: asked.append(len(bench.device.early)))
+    picture_first(bench)
+    assert asked == [1]
 
 
 def test_a_lane_that_has_not_begun_the_picture_encodes_it_with_the_rest() -> None:

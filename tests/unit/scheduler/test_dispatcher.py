@@ -11,9 +11,11 @@ from scripted_lanes import Scripted
 
 from edge_agent.errors import BadData, ConfigError, DeviceFault, Unavailable
 from edge_agent.runtime.loop import NEVER
-from edge_agent.scheduler.dispatcher import BACKGROUND, EARLY, URGENT, Dispatcher
-from edge_agent.scheduler.job import Job, Ticket
+from edge_agent.scheduler.beside import BACKGROUND, EARLY, Beside
+from edge_agent.scheduler.dispatcher import URGENT, Dispatcher
+from edge_agent.scheduler.job import Job, Need, Ticket
 from edge_agent.scheduler.latency import WINDOW
+from edge_agent.scheduler.pace import Paces
 from edge_agent.scheduler.rhythm import OVERDUE_S
 
 TWO = ("a/x", "b/y")
@@ -580,11 +582,8 @@ def test_an_early_job_begins_however_little_time_the_rhythm_of_the_parts_leaves(
         bench.job(f"part {number}", 0.012)
         bench.end("a/x", after_s=0.01)
         bench.clock.advance(0.002)
-    for expected in ("piece", ""):
-        bench.job("piece")
-        assert bench.on("a/x") == expected
-        if expected:
-            bench.end("a/x", after_s=0.01)
+    bench.job("piece")
+    assert bench.on("a/x") == ""
     bench.early("picture")
     assert bench.on("a/x") == "picture"
 
@@ -743,6 +742,113 @@ def test_an_early_job_that_would_be_too_late_keeps_no_other_from_beginning() -> 
     bench.early("in vain", within_s=0.005, done_s=0.017)
     bench.early("in time", within_s=0.08, done_s=0.3)
     assert bench.on("a/x") == "in time"
+
+
+def begins_though_one_rest_was_slow(kind: type[Dispatcher[Any, Any]]) -> bool:
+    """Of what comes after a picture the median counts: a slow one must not end early jobs for ever."""
+    bench = Scripted(kind=kind, pace_s=0.025).ready()
+    for rest_s in (0.005, 0.014, 0.005):
+        bench.early("picture", within_s=0.08, done_s=0.093)
+        if bench.on("a/x") != "picture":
+            return False
+        bench.end("a/x", after_s=0.02)
+        bench.clock.advance(0.06)
+        bench.rest("rest", 0.013)
+        if bench.on("a/x") != "rest":
+            return False
+        bench.end("a/x", after_s=rest_s)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("pictures_s", "rests_s"),
+    [((), (0.014, 0.014)), ((0.1,), ()), ((), (0.005,) * 20 + (0.014,) * 60), ((0.1,) * 5, (0.05,) * 5)],
+)
+def test_however_slow_it_was_for_a_while_pictures_are_begun_again(
+    pictures_s: tuple[float, ...], rests_s: tuple[float, ...]
+) -> None:
+    bench = Scripted(pace_s=0.025).ready()
+    slow = max(len(pictures_s), len(rests_s))
+    for number in range(slow + 20):
+        picture_s = pictures_s[number] if number < len(pictures_s) else 0.019
+        rest_s = rests_s[number] if number < len(rests_s) else 0.003
+        job = bench.early(f"picture {number}", within_s=0.08, done_s=0.093)
+        bench.dispatcher.expect(bench.clock.now() + 0.08)
+        assert job is not None
+        begun = bench.on("a/x") == f"picture {number}"
+        if number >= slow + 2:
+            assert begun
+        due_s = bench.clock.now() + 0.08
+        if begun:
+            bench.end("a/x", after_s=picture_s)
+        bench.clock.advance_to(max(due_s, bench.clock.now()))
+        bench.dispatcher.withdraw(job)
+        (bench.rest if begun else bench.job)(f"part {number}", due_s + 0.013 - bench.clock.now())
+        if bench.on("a/x"):
+            bench.end("a/x", after_s=rest_s if begun else 0.021)
+        bench.clock.advance(0.02)
+
+
+def test_a_proof_beside_the_line_says_nothing_of_what_comes_after_a_picture() -> None:
+    paces = Paces({})
+    paces.proven(0.025, anew=False)
+    assert paces.of("whole").durations.p50_s == 0.025
+    assert not len(paces.after("rest").durations)
+    paces.ran("rest", 1, 0.004)
+    paces.proven(0.025, anew=True)
+    assert not len(paces.of("rest").durations)
+
+
+def test_no_piece_begins_where_the_picture_of_the_part_that_is_expected_would_have_to_wait() -> None:
+    bench = Scripted(pace_s=0.04).ready()
+    for number in range(20):
+        bench.dispatcher.expect(bench.clock.now() + 0.08)
+        if number > 5:
+            bench.job(f"piece {number}")
+            assert bench.on("a/x") == ""
+        bench.clock.advance(0.015)
+        bench.early(f"picture {number}", within_s=0.065, done_s=0.078)
+        assert bench.on("a/x") == f"picture {number}"
+        bench.end("a/x", after_s=0.05)
+        bench.clock.advance(0.015)
+        bench.dispatcher.expect(math.inf)
+        bench.rest(f"rest {number}", 0.013)
+        bench.end("a/x", after_s=0.005)
+        while bench.on("a/x"):
+            bench.end("a/x", after_s=0.05)
+        bench.clock.advance(0.1)
+
+
+class AsksForTheWorst(Dispatcher[Any, Any]):
+    """Wrong: begins a picture only where the slowest rest there was would still be in time."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._beside = BesideTheWorst()
+
+
+class BesideTheWorst(Beside[Any, Any]):
+    def _may_begin(self, need: Need, ticket: Any, lane: Any, now: float) -> bool:
+        in_time = max(need.at_s, now) + lane.paces.after("rest").durations.p99_s <= need.done_s
+        return in_time and super()._may_begin(need, ticket, lane, now)
+
+
+class BelievesTheProof(Dispatcher[Any, Any]):
+    """Wrong: takes what comes after a picture for as long as a whole part until it was run."""
+
+    def submit(self, job: Job[Any, Any]) -> bool:
+        for lane in self._bank.usable():
+            lane.paces.after("rest").proven(0.025, anew=False)
+            lane.paces.of("rest").goes_on = False
+            lane.paces.of("rest").proven(0.025, anew=False)
+            lane.paces.of("rest").goes_on = True
+        return super().submit(job)
+
+
+def test_a_line_that_leaves_little_has_its_pictures_begun_from_the_first_part_on() -> None:
+    assert begins_though_one_rest_was_slow(Dispatcher)
+    assert not begins_though_one_rest_was_slow(AsksForTheWorst)
+    assert not begins_though_one_rest_was_slow(BelievesTheProof)
 
 
 def test_of_early_jobs_the_one_that_is_needed_first_begins() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import EdgeAgentError
-from edge_agent.inspection.encode import Begun
+from edge_agent.inspection.begun import Begun
 from edge_agent.inspection.encoders import Encoders
 from edge_agent.inspection.judge import Judge
 from edge_agent.inspection.look import Sight

@@ -6,7 +6,6 @@ What is unusable is left out and said, never filled in. An encoder belongs to th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +18,7 @@ from edge_agent.engines import Engine, LoadEngines, Spot, load_engines
 from edge_agent.engines.base import joined, parted
 from edge_agent.engines.spot import spot_of
 from edge_agent.errors import ConfigError, DeviceFault
+from edge_agent.inspection.begun import Begun
 from edge_agent.inspection.golden import GoldenProof, Sample
 from edge_agent.inspection.piece import Piece, Prepared, prepared_of
 from edge_agent.inspection.proofstamp import ProofStamp
@@ -34,28 +34,6 @@ from models.source import FEATURES, SOURCES
 if TYPE_CHECKING:
     from edge_agent.engines.second import SecondThread
 NONE: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, eq=False)
-class Begun:
-    """A picture that was encoded before the rest of its part was there.
-
-    Attributes:
-        encoder: that did it.
-        image: the picture.
-        tensors: what was prepared of it, by name.
-        made: what parts of the bundle gave, by role.
-    """
-
-    encoder: Encoder
-    image: NDArray[np.uint8]
-    tensors: Tensors
-    made: Mapping[str, Tensors]
-
-    @property
-    def tokens(self) -> NDArray[np.float32] | None:
-        """Of the picture, (regions, width); None where the bundle gives none."""
-        return next((each[TOKENS][0] for each in self.made.values() if TOKENS in each), None)
 
 
 class Encoder:

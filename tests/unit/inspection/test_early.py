@@ -12,7 +12,8 @@ from small_bundle import SIDE_PX, manifest_of
 from wide_bundle import HEARD, PICTURE, SEEN, WINDOW, Wide, look
 
 from edge_agent.engines.base import Array
-from edge_agent.inspection.encode import Begun, Encoder
+from edge_agent.inspection.begun import Begun
+from edge_agent.inspection.encode import Encoder
 from edge_agent.testing.engine import TableEngine
 from models.flow import Tensors
 from models.tensor import TensorSpec

@@ -21,6 +21,9 @@ OUTPUT_S: Final = 0.015
 OUTPUT_SHARE: Final = 1 / 4
 """The same, as a share."""
 
+OUTPUT_LEAST_S: Final = 0.005
+"""The same, however little is left: a part that would be told late is UNSURE and told in time instead [s]."""
+
 
 @dataclass(frozen=True)
 class Deadline:
@@ -45,7 +48,9 @@ class Deadline:
             complete_s: when it should be complete [s, host monotonic].
 
         Returns:
-            The moments, in the order decide, act, deadline; of a part that is complete too late, all at the deadline.
+            The moments, in the order decide, act, deadline.
         """
         left_s = max(at_s - complete_s, 0.0)
-        return cls(at_s, at_s - min(DISK_S, DISK_SHARE * left_s), at_s - min(OUTPUT_S, OUTPUT_SHARE * left_s))
+        output_s = max(min(OUTPUT_S, OUTPUT_SHARE * left_s), OUTPUT_LEAST_S)
+        disk_s = max(min(DISK_S, DISK_SHARE * left_s), output_s)
+        return cls(at_s, at_s - disk_s, at_s - output_s)

@@ -13,6 +13,7 @@ from typing import Final, Generic
 
 from edge_agent.scheduler.job import H, Job, Need, R, Ticket
 from edge_agent.scheduler.lane import Lane
+from edge_agent.scheduler.latency import Recent
 from edge_agent.scheduler.rhythm import OVERDUE_S, Rhythm
 
 BACKGROUND: Final = 64
@@ -83,7 +84,7 @@ class Beside(Generic[H, R]):
             yield self.background.popleft()
 
     def take(self, lane: Lane[H, R], now: float) -> Ticket[H, R] | None:
-        """Take what a lane that has nothing to do is to begin now, where no part waits; None where nothing may."""
+        """Take what a lane that has nothing to do, for no part either, is to begin now; None where nothing may."""
         for place, (need, ticket) in enumerate(self._early):
             if self._may_begin(need, ticket, lane, now):
                 del self._early[place]
@@ -112,8 +113,12 @@ class Beside(Generic[H, R]):
         if not self.background:
             return math.inf
         first, paces = self.background[0], lane.paces
-        pieces = paces.of(first.job.bundle).pieces
-        return self.rhythm.may_begin_at_s(now, first.since_s, lane.freed_s, pieces, paces.p99_s, self._picture_s(lane))
+        if not len(pieces := paces.of(first.job.bundle).pieces):
+            pieces = Recent()
+            pieces.add(paces.p99_s)
+        rest_s = 0.0 if self._last is None else paces.after(self._last[0].rest).durations.p99_s
+        part_s, picture_s = rest_s or paces.p99_s, self._picture_s(lane)
+        return self.rhythm.may_begin_at_s(now, first.since_s, lane.freed_s, pieces, part_s, picture_s)
 
     def _picture_s(self, lane: Lane[H, R]) -> float:
         """Give what the early job of the part that is expected next is going to take [s]; 0 where it has begun."""

@@ -101,7 +101,7 @@ class Dispatcher(Generic[H, R]):
 
     def withdraw(self, job: Job[H, R]) -> bool:
         """Forget an early job that no lane has yet, so that nobody hears of it; say whether there was such a one."""
-        return self._beside.withdraw(job, self._idle(self._bank.usable()))
+        return self._beside.withdraw(job, _idle(self._bank.usable()))
 
     def expect(self, at_s: float) -> None:
         """Hear when the next part is going to need a lane, as far as anybody knows [s, host monotonic]."""
@@ -161,12 +161,8 @@ class Dispatcher(Generic[H, R]):
             self._give_out(usable, now)
         if silent:
             self._rescue(silent, usable, now)
-        if (idle := self._idle(usable)) is not None and (ticket := self._beside.take(idle, now)) is not None:
+        if (idle := _idle(usable)) is not None and (ticket := self._beside.take(idle, now)) is not None:
             self._give(idle, [ticket], now)
-
-    def _idle(self, usable: Sequence[Lane[H, R]]) -> Lane[H, R] | None:
-        """Give the lane in use where it has nothing to do and no part waits."""
-        return usable[0] if usable and usable[0].task is None and not self._urgent else None
 
     def _give_out(self, usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what waits to lanes that have nothing to do; look at no more than may wait for those that have."""
@@ -292,10 +288,15 @@ class Dispatcher(Generic[H, R]):
     def _wakes_at_s(self, now: float) -> float:
         """Give when to look again [s, host monotonic]."""
         at_s = min(now + self._timeout_s / 2, self._bank.trial_at_s())  # a task that begins unnoticed is seen in time
-        at_s = min(at_s, self._beside.wakes_at_s(self._idle(self._bank.usable()), now))
+        at_s = min(at_s, self._beside.wakes_at_s(_idle(self._bank.usable()), now))
         if (first := self._urgent.at(0)) is not None and first.job.deadline_s < at_s:
             at_s = first.job.deadline_s
         for lane in self._bank.lanes:
             if lane.task is not None:
                 at_s = min(at_s, lane.hangs_at_s(self._timeout_s), lane.silent_at_s if now < lane.silent_at_s else at_s)
         return at_s
+
+
+def _idle(usable: Sequence[Lane[H, R]]) -> Lane[H, R] | None:
+    """Give the lane in use where it has nothing to do; a part that waits all the same has no time on it."""
+    return usable[0] if usable and usable[0].task is None else None

@@ -10,7 +10,7 @@ from typing import Final
 from edge_agent.scheduler.latency import WINDOW, Recent
 
 BUNDLES: Final = 64
-"""Bundles whose pace is remembered; the one that came first is forgotten for one more."""
+"""Kinds of jobs whose pace is remembered; what nobody asked about for longest is forgotten for one more."""
 
 UNUSED: Final = 64
 """Runs of other sizes, after which it is forgotten what batches of one took."""
@@ -117,8 +117,9 @@ class Paces:
 
     def of(self, bundle: str) -> Pace:
         """Give what jobs of a bundle take; until one was run, as much as a piece of the proof."""
-        pace = self._paces.get(bundle)
-        if pace is None:
+        if bundle in self._paces:
+            pace = self._paces[bundle] = self._paces.pop(bundle)  # what is asked for is forgotten last
+        else:
             if len(self._paces) >= BUNDLES:
                 del self._paces[next(iter(self._paces))]
             pace = self._paces[bundle] = Pace(self._before_s.get(bundle, 0.0))

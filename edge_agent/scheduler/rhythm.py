@@ -76,23 +76,24 @@ class Rhythm:
         It may where it is over before the part that is expected next, and a part that nobody expects yet could still
         wait for it and be done in time, or does not come before it is over by the rhythm. It waits for that, since it
         came or the last piece began: not for long where it makes no part late anyway, else for longer, but not on for
-        parts that have stopped coming. Then it begins when the lane becomes free, so that it is in nobody's way for
-        longer than must be; and where that does not happen either, all the same.
+        parts that have stopped coming. Then it begins where the part that is expected would still be in time behind it,
+        or the lane is done with a part, when the next one is as far away as it gets; and where neither happens, a
+        second later all the same.
 
         Args:
             now: host monotonic time [s].
             since_s: when the piece came [s, host monotonic].
-            freed_s: when the lane became free [s, host monotonic].
+            freed_s: when the lane was done with a part, or a piece [s, host monotonic].
             pieces: what pieces took.
-            part_s: what one part in a hundred exceeds [s].
+            part_s: what one part in a hundred exceeds, when it is complete [s].
             before_s: what is to be done first of the part that is expected next [s].
 
         Returns:
             When.
         """
         next_s = self.came_s + self._gaps.quantile_s(SOON)
-        takes_s = pieces.quantile_s(LONG) or part_s
-        is_harmless = not len(self._slacks) or (pieces.quantile_s(USUAL) or part_s) + part_s <= self.slack_s
+        takes_s = pieces.quantile_s(LONG)
+        is_harmless = not len(self._slacks) or pieces.quantile_s(USUAL) + part_s <= self.slack_s
         is_clear = self.is_clear(now, takes_s + before_s)
         if (is_harmless or now + takes_s <= next_s) and is_clear:
             return now
@@ -101,9 +102,11 @@ class Rhythm:
         until_s = since_s + HUNGRY_S if is_harmless else (since_s if is_due else min(since_s, self.came_s)) + TRICKLE_S
         if now < until_s:
             return until_s
-        if now <= freed_s + FRESH_S or (is_clear and now >= next_s) or now >= until_s + TRICKLE_S:
+        stopped_s = next_s + OVERDUE_S
+        in_time = now + takes_s + before_s + part_s <= self.expected_s + self.slack_s < math.inf
+        if in_time or now <= freed_s + FRESH_S or (is_clear and now >= stopped_s) or now >= until_s + TRICKLE_S:
             return now
-        return min(until_s + TRICKLE_S, next_s if now < next_s else self.expected_s + OVERDUE_S)
+        return min(until_s + TRICKLE_S, stopped_s if now < stopped_s else self.expected_s + OVERDUE_S)
 
     def is_clear(self, now: float, takes_s: float) -> bool:
         """Say whether what takes so long [s] is over before the part that is expected next."""

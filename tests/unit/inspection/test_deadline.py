@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.inspection.deadline import DISK_S, OUTPUT_S, Deadline
+from edge_agent.inspection.deadline import DISK_S, OUTPUT_LEAST_S, OUTPUT_S, Deadline
 
 TIMES = st.floats(min_value=0.0, max_value=1e6)
 
@@ -22,13 +22,14 @@ def test_of_twenty_milliseconds_two_thirds_are_for_judging() -> None:
     assert deadline.act_s == pytest.approx(0.1 - 0.02 / 4)
 
 
-def test_a_part_that_is_complete_after_its_deadline_is_answered_at_once() -> None:
-    assert Deadline.of(at_s=1.0, complete_s=2.0) == Deadline(1.0, 1.0, 1.0)
+@pytest.mark.parametrize("complete_s", [0.998, 1.0, 2.0])
+def test_however_little_is_left_the_output_is_told_in_time(complete_s: float) -> None:
+    assert Deadline.of(1.0, complete_s) == Deadline(1.0, 1.0 - OUTPUT_LEAST_S, 1.0 - OUTPUT_LEAST_S)
 
 
 @given(at_s=TIMES, complete_s=TIMES)
 def test_it_is_decided_before_it_is_told_and_told_before_the_deadline(at_s: float, complete_s: float) -> None:
     deadline = Deadline.of(at_s, complete_s)
-    assert min(at_s, complete_s) <= deadline.decide_s <= deadline.act_s <= at_s
-    if complete_s < at_s - 1e-6:
-        assert complete_s < deadline.decide_s < deadline.act_s < at_s
+    assert at_s - DISK_S <= deadline.decide_s <= deadline.act_s <= at_s - OUTPUT_LEAST_S
+    if complete_s < at_s - 2 * OUTPUT_LEAST_S:
+        assert complete_s < deadline.decide_s

@@ -819,6 +819,45 @@ def test_no_piece_begins_where_the_picture_of_the_part_that_is_expected_would_ha
         bench.clock.advance(0.1)
 
 
+def test_a_lane_that_is_done_with_a_picture_is_not_done_with_its_part() -> None:
+    bench = Scripted().ready()
+    (lane,) = bench.dispatcher._bank.lanes
+    bench.job("part", 1.0)
+    bench.end("a/x", after_s=0.01)
+    freed_s = lane.freed_s
+    assert freed_s == bench.clock.now()
+    bench.early("picture", within_s=0.08)
+    bench.end("a/x", after_s=0.02)
+    assert lane.freed_s == freed_s
+    bench.rest("rest", 0.1)
+    bench.end("a/x", after_s=0.005)
+    assert lane.freed_s == bench.clock.now()
+
+
+def goes_on_beside_parts_that_wait_for_another_lane(kind: type[Dispatcher[Any, Any]]) -> bool:
+    bench = Scripted(TWO, kind=kind).ready()
+    for number in range(4):
+        bench.job(f"slow {number}", 5.0)
+        bench.end("a/x", after_s=0.5)
+    if bench.on("b/y") or not bench.job("first", 0.12):
+        return False
+    bench.wait(0.01)
+    bench.job("piece")
+    for number in range(62):
+        bench.job(f"part {number}", 0.12)
+        bench.clock.advance(0.035)
+        bench.step()
+        if bench.on("a/x") == "piece":
+            return bool(bench.on("b/y"))
+        if bench.on("b/y"):
+            bench.end("b/y")
+    return False
+
+
+def test_a_lane_that_is_passed_over_goes_on_with_background_work_while_parts_wait_for_another() -> None:
+    assert goes_on_beside_parts_that_wait_for_another_lane(Dispatcher)
+
+
 class AsksForTheWorst(Dispatcher[Any, Any]):
     """Wrong: begins a picture only where the slowest rest there was would still be in time."""
 

@@ -6,7 +6,7 @@ import pytest
 from scripted_lanes import Scripted
 
 from edge_agent.scheduler.latency import Recent
-from edge_agent.scheduler.rhythm import HUNGRY_S, TRICKLE_S, Rhythm
+from edge_agent.scheduler.rhythm import HUNGRY_S, OVERDUE_S, TRICKLE_S, Rhythm
 
 LONG_AGO_S = 1.0
 """When a piece came that has waited since."""
@@ -71,6 +71,25 @@ def test_a_piece_that_never_finds_its_lane_just_freed_begins_in_the_end() -> Non
     rhythm.expected_s = until_s + TRICKLE_S + 0.03
     rhythm.came(until_s + TRICKLE_S - 0.02, 0.013)
     assert rhythm.may_begin_at_s(until_s + TRICKLE_S, 100.0, 99.0, taking(0.06), 0.01) == until_s + TRICKLE_S
+
+
+def test_a_piece_that_has_waited_begins_where_the_part_that_is_expected_is_in_time_behind_it() -> None:
+    rhythm = line(0.05, slack_s=0.013)
+    until_s = 100.0 + TRICKLE_S
+    rhythm.came(until_s - 0.025, 0.013)
+    rhythm.expected_s = until_s + 0.025
+    assert rhythm.may_begin_at_s(until_s, 100.0, 99.0, taking(0.03), 0.007) == until_s
+    assert rhythm.may_begin_at_s(until_s, 100.0, 99.0, taking(0.035), 0.007) > until_s
+    assert rhythm.may_begin_at_s(until_s, 100.0, 99.0, taking(0.03), 0.007, before_s=0.02) > until_s
+
+
+def test_parts_that_nobody_announces_are_not_taken_to_have_stopped_before_they_are_due() -> None:
+    rhythm = line(0.05, slack_s=0.027)
+    until_s = 100.0 + TRICKLE_S
+    rhythm.came(until_s - 0.03, 0.027)
+    begins_s = rhythm.may_begin_at_s(until_s, 100.0, 99.0, taking(0.05), 0.01)
+    assert begins_s == pytest.approx(until_s + 0.02 + OVERDUE_S)
+    assert rhythm.may_begin_at_s(begins_s, 100.0, 99.0, taking(0.05), 0.01) == begins_s
 
 
 def test_on_a_slow_line_a_piece_waits_for_the_part_that_is_on_its_way() -> None:

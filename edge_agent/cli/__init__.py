@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
@@ -34,7 +35,12 @@ def main(argv: Sequence[str], serve: Serve) -> int:
     Returns:
         The exit code.
     """
-    arguments = parser().parse_args(argv)
+    top = parser()
+    arguments, left = top.parse_known_args(argv)
+    if left and (isinstance(getattr(arguments, "paths", None), list) and not any(w.startswith("-") for w in left)):
+        arguments.paths += map(Path, left)  # argparse takes no files behind an option (bpo-14191)
+    elif left:
+        top.error(f"unrecognized arguments: {' '.join(left)}")
     arguments.serve = serve
     return done(PROGRAM, lambda: _done(arguments))
 

@@ -14,6 +14,7 @@ from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.options import FAST, add_json, budget_ms, count, minutes, rate_or_fast, some
 
 LINE_OPTIONS: Final = (
+    "--minutes",
     "--budget",
     "--background",
     "--chaos-device",
@@ -90,7 +91,7 @@ def add_verbs(add: AddVerb) -> None:
         metavar="RATE",
         help="run a line at RATE parts/s instead, or `fast`, and count what it misses",
     )
-    verb.add_argument("--minutes", type=minutes, default=1.0, help="how long the line runs (default: 1)")
+    verb.add_argument("--minutes", type=minutes, help="with --line: how long it runs (default: 1)")
     verb.add_argument(
         "--budget", type=budget_ms, metavar="MS", help="with --line: the deadline, counted from the end of the tap test"
     )
@@ -171,7 +172,7 @@ def _line_of(arguments: argparse.Namespace) -> Callable[[], int]:
     from edge_agent.bench.stress import StressOptions, run_stress
 
     pace = None if arguments.line == FAST else arguments.line
-    parts = arguments.parts if pace is None else round(pace * arguments.minutes * 60)
+    parts = arguments.parts if pace is None else round(pace * (arguments.minutes or 1.0) * 60)
     options = StressOptions(
         pace,
         max(parts, 1),

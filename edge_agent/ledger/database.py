@@ -292,7 +292,14 @@ def _translation(error: sqlite3.Error, path: Path) -> EdgeAgentError | None:
         case _ if code in _IN_THE_WAY:
             return Unavailable(
                 f"{path} cannot be used: {error} ({error.sqlite_errorname})",
-                hint=f"check the disk of {path.parent}",
+                hint=_hint(path),
             )
         case _:
             return None
+
+
+def _hint(path: Path) -> str:
+    """Say what to do about a database that is in the way; whoever reads one writes beside it."""
+    if path.parent.exists() and not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK):
+        return f"you may not write in {path.parent}: be the user that runs the station"
+    return f"check the disk of {path.parent}"

@@ -78,6 +78,8 @@ def print_status(status: dict[str, Any]) -> None:
     known = ", ".join(f"{slug} {samples}" for slug, samples in status["knowledge"].items()) or "nothing"
     worth = "" if status["strength"] is None else f"; defects named with a prior worth {status['strength']:g} samples"
     say(f"knows {known}; {status['calibration']} good parts held out{worth}")
+    if (teaching := status["teaching"]) is not None:
+        say("a lesson or a change is on its way: {}, {} of {}".format(*teaching))
     _print_false_rejects(status)
     for latency in status["latencies"]:
         say(f"  {latency['hop']:<20} p50 {latency['p50_ms']:8.2f} ms   p99 {latency['p99_ms']:8.2f} ms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ def write_file(path: Path, data: bytes) -> None:
         fresh.write_bytes(data)
         fresh.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):  # half of it helps nobody, and fills a disk that may be full
+            fresh.unlink(missing_ok=True)
         raise BadData(
             f"{path}: {error.strerror or error}", hint="name a file in a folder that you may write"
         ) from error

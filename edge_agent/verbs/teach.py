@@ -15,6 +15,7 @@ from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example, pack
+from edge_agent.learning.label import slug_of
 from edge_agent.learning.outcome import Proposal, Taught
 from edge_agent.ledger import EvidenceStore, Reader
 from edge_agent.runtime.disk import RealDisk
@@ -78,7 +79,7 @@ def teach(config: Config, options: TeachOptions) -> int:
         options: what a person chose.
 
     Returns:
-        0 where it was promoted or waits for it, 1 where the proof sheet refuses it.
+        0 where it was promoted or waits for it, 1 where the proof sheet refuses it, or its page could not be written.
 
     Raises:
         BadData: no example could be learned.
@@ -92,8 +93,13 @@ def teach(config: Config, options: TeachOptions) -> int:
 
     proposal = _proposed(config, options, left_out)
     sheet = proposal.proof
+    unwritten: BadData | None = None
     if sheet is not None and options.page is not None:
-        write_page(config, sheet, options.page)
+        try:
+            write_page(config, sheet, options.page)
+        except BadData as error:  # what was learned waits all the same, and must be heard of
+            unwritten, options = error, replace(options, page=None)
+            warn(error)
     if not options.json:
         _print_lesson(proposal, options)
     refused = sheet is not None and bool(sheet.refused)
@@ -106,7 +112,7 @@ def teach(config: Config, options: TeachOptions) -> int:
         say_json({"taught": taught, "proof": sheet, "unusable": [error.message for error in unusable]})
     else:
         say(SAID[promoted, refused])
-    return 1 if refused else 0
+    return 1 if refused or unwritten is not None else 0
 
 
 def _check(options: TeachOptions) -> None:
@@ -191,10 +197,28 @@ def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Examp
             raise type(error)(
                 f"{learned} examples of {options.label} were taken, then: {error}", hint=error.hint
             ) from error
+        except KeyboardInterrupt:
+            _give_up(socket, options, sum(len(proposal.taught.taught) for proposal in proposals))
+            raise
     if not proposals:
         raise _nothing_read(options.label)
     last = proposals[-1]
     return replace(last, taught=_together([proposal.taught for proposal in proposals]))
+
+
+def _give_up(socket: Path, options: TeachOptions, learned: int) -> None:
+    """Have the station give up the lesson that nobody waits for any more; say what it has taken all the same."""
+    back = "`edge-agent undo` takes it back" if options.now else "`edge-agent cancel` drops it"
+    try:
+        teaching = api.call(socket, "status")["teaching"]
+        if teaching is not None and teaching[0] in (options.label, slug_of(options.label)):
+            api.call(socket, "cancel", {"who": options.who})
+            warn(Unavailable(f"the station has given up the lesson of {options.label}"))
+    except EdgeAgentError:
+        goes_on = f"the station goes on with what it has of {options.label}, which is being proven or written"
+        warn(Unavailable(goes_on, hint=f"when `edge-agent status` shows no lesson any more, {back}"))
+    if learned:
+        warn(Unavailable(f"{learned} examples of {options.label} were taken before that", hint=back))
 
 
 def _asked(socket: Path, options: TeachOptions, body: bytes, **more: object) -> Proposal:

@@ -288,3 +288,17 @@ def test_a_folder_that_cannot_be_used_is_the_users_to_change(tmp_path: Path) -> 
 
     with pytest.raises(ConfigError, match="cannot be used"):
         open_writer(tmp_path / "file" / "ledger.db", MIGRATIONS)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "hint"), [(False, "be the user that runs the station"), (True, "check the disk of")]
+)
+def test_whoever_may_not_use_a_database_hears_that_and_not_of_the_disk(
+    tmp_path: Path, allowed: bool, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CANTOPEN, "SQLITE_CANTOPEN"
+    monkeypatch.setattr(os, "access", lambda path, mode: allowed)
+    with pytest.raises(Unavailable) as raised, door._translated(tmp_path / "ledger.db"):
+        raise error
+    assert hint in raised.value.hint

@@ -64,6 +64,7 @@ def test_a_running_station_is_taught_and_timed(
     [
         (["--background"], "--background goes with --line"),
         (["--budget", "20"], "--budget goes with --line"),
+        (["--minutes", "2"], "--minutes goes with --line"),
         (["--line", "10", "--budget", "0"], "milliseconds"),
         (["--line", "0"], "between 0.1 and 50"),
         (["--line", "10", "--minutes", "none"], "minutes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 from documents import document, rows
@@ -64,6 +65,33 @@ def test_what_is_no_hash_is_not_looked_for(capsys: pytest.CaptureFixture[str]) -
 )
 def test_what_does_not_go_together_is_wrong_usage(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words.split(), lambda make: pytest.fail("it runs")) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("teach good -c nowhere.toml a.png", 78, "nowhere.toml"),
+        ("teach good a.png -c nowhere.toml b.png", 78, "nowhere.toml"),
+        ("inspect a.png -c nowhere.toml b.png", 78, "nowhere.toml"),
+        ("teach good a.png --nope b.png", 2, "unrecognized arguments: --nope"),
+        ("status -c nowhere.toml a.png", 2, "unrecognized arguments: a.png"),
+    ],
+)
+def test_files_may_come_behind_an_option(
+    words: str,
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        ended = cli.main(words.split(), lambda make: pytest.fail("it runs"))
+    except SystemExit as usage:
+        ended = int(str(usage.code))
+    assert ended == code
     assert said in capsys.readouterr().err
 
 

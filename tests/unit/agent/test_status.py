@@ -84,6 +84,11 @@ def printed(status: Status, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+def test_a_lesson_that_is_on_its_way_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "on its way: good, 81 of 139\n" in printed(replace(status_of(), teaching=("good", 81, 139)), capsys)
+    assert "on its way" not in printed(replace(status_of(), teaching=None), capsys)
+
+
 def test_every_queue_is_printed_whatever_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     names = ("api", "a_queue_with_a_long_name", "x")
     lines = printed(replace(status_of(), mailboxes={name: box_of() for name in names}), capsys).splitlines()

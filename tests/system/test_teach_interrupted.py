@@ -1,0 +1,69 @@
+"""Ctrl-C in `teach`, and a page that cannot be written: the person hears what the station has all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_agent.errors import BadData, Unavailable
+from edge_agent.learning.example import Example
+from edge_agent.terminal.printout import write_file
+from edge_agent.verbs import teach
+
+pytestmark = pytest.mark.system
+
+OPTIONS = teach.TeachOptions("Göod", (), (), 0, "ada", golden=False, now=False, yes=False, page=None, json=False)
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, teaching: object, *, busy: bool = False) -> list[str]:
+    """Interrupt a lesson that a station is giving; give the commands that it is asked after that."""
+    asked: list[str] = []
+
+    def call(socket: Path, name: str, arguments: object = None, body: bytes = b"") -> Any:
+        asked.append(name)
+        if name == "teach":
+            raise KeyboardInterrupt
+        if name == "cancel" and busy:
+            raise Unavailable("a lesson is being proven", hint="ask again in a few seconds")
+        return {"teaching": teaching} if name == "status" else {"cancelled": "lesson"}
+
+    monkeypatch.setattr(teach.api, "call", call)
+    example = Example("a.png", np.zeros((4, 4, 3), np.uint8), None, 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        teach._teach_running(Path("api.sock"), OPTIONS, [example], 1)
+    return asked
+
+
+def test_a_lesson_that_is_interrupted_is_given_up_by_the_station(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interrupted(monkeypatch, ["good", 3, 8]) == ["teach", "status", "cancel"]
+    assert "given up the lesson of Göod" in capsys.readouterr().err
+
+
+def test_a_change_of_somebody_else_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert interrupted(monkeypatch, ["pit", 3, 8]) == ["teach", "status"]
+    assert interrupted(monkeypatch, None) == ["teach", "status"]
+
+
+def test_where_it_is_proven_already_a_person_hears_how_to_drop_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch, ["good", 8, 8], busy=True)
+    said = capsys.readouterr().err
+    assert "the station goes on with what it has of Göod" in said and "`edge-agent cancel` drops it" in said
+
+
+def test_a_file_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(BadData, match="No space left"):
+        write_file(tmp_path / "proof.html", b"x" * 1000)
+    assert [*tmp_path.iterdir()] == []

@@ -190,6 +190,7 @@ def test_an_ablation_trains_only_the_variants_that_are_asked_for(
 
 def test_an_ablation_leaves_as_much_untouched_as_the_bundle_that_ships(monkeypatch: pytest.MonkeyPatch) -> None:
     data = corpus(lines=1)
+    data = replace(data, present=np.ones((len(data), 2), np.bool_))
     material = Material(data, data, data, one_line=False)
     trained: list[Choice] = []
 

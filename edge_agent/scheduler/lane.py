@@ -98,9 +98,7 @@ class Lane(Generic[H, R]):
         self.since_s = 0.0  #: when the present task was given [s, host monotonic]
         self.passed_over = 0  #: jobs in a row that went to a later lane though this one was idle
         self.doubted_at = PASSED_OVER  #: so many of them have it proven again
-        self.freed_s = (
-            -math.inf
-        )  #: when the last task was heard to have ended that was no early job [s, host monotonic]
+        self.freed_s = -math.inf  #: when the last task ended that was no early job [s, host monotonic]
         self.usual_s = 0.0  #: what one in a hundred of tasks like the present one exceeds [s]; 0 where nothing is known
         self.silent_at_s = math.inf  #: when the present task will have run far too long [s, host monotonic]
         self.done = self.failed = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -136,11 +137,14 @@ def _check(options: TeachOptions) -> None:
 def _proposed(config: Config, options: TeachOptions, left_out: Callable[[BadData], None]) -> Proposal:
     socket = Path(config.api.socket)
     if options.next:
-        return _asked(socket, options, b"", next=options.next)
+        with _giving_up(socket, options, []):
+            return _asked(socket, options, b"", next=options.next)
     files = part_files(options.paths) if options.paths else []
     examples = chain(readable(files, left_out), recorded(config, options.parts))
     if api.is_listening(socket):
-        return _teach_running(socket, options, examples, len(files) + len(options.parts))
+        proposals: list[Proposal] = []
+        with _giving_up(socket, options, proposals):
+            return _teach_running(socket, options, examples, len(files) + len(options.parts), proposals)
     return _teach_stopped(config, options, list(examples))
 
 
@@ -178,8 +182,9 @@ def recorded(config: Config, numbers: Sequence[int]) -> Iterator[Example]:
             yield Example(f"part {number}", image, samples, rate_hz)
 
 
-def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Example], count: int) -> Proposal:
-    proposals: list[Proposal] = []
+def _teach_running(
+    socket: Path, options: TeachOptions, examples: Iterable[Example], count: int, proposals: list[Proposal]
+) -> Proposal:
     for batch, goes_on in batches(examples, BATCH_BYTES):
         count -= len(batch)
         try:
@@ -197,13 +202,20 @@ def _teach_running(socket: Path, options: TeachOptions, examples: Iterable[Examp
             raise type(error)(
                 f"{learned} examples of {options.label} were taken, then: {error}", hint=error.hint
             ) from error
-        except KeyboardInterrupt:
-            _give_up(socket, options, sum(len(proposal.taught.taught) for proposal in proposals))
-            raise
     if not proposals:
         raise _nothing_read(options.label)
     last = proposals[-1]
     return replace(last, taught=_together([proposal.taught for proposal in proposals]))
+
+
+@contextmanager
+def _giving_up(socket: Path, options: TeachOptions, proposals: Sequence[Proposal]) -> Iterator[None]:
+    """Where a person interrupts, have the station give up what nobody waits for; `proposals` are what it has taken."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _give_up(socket, options, sum(len(proposal.taught.taught) for proposal in proposals))
+        raise
 
 
 def _give_up(socket: Path, options: TeachOptions, learned: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example
 from edge_agent.terminal.printout import write_file
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.system
 OPTIONS = teach.TeachOptions("Göod", (), (), 0, "ada", golden=False, now=False, yes=False, page=None, json=False)
 
 
-def interrupted(monkeypatch: pytest.MonkeyPatch, teaching: object, *, busy: bool = False) -> list[str]:
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, teaching: object, *, busy: bool = False, parts_of_the_line: int = 0
+) -> list[str]:
     """Interrupt a lesson that a station is giving; give the commands that it is asked after that."""
     asked: list[str] = []
 
@@ -31,9 +35,11 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, teaching: object, *, busy: bool
         return {"teaching": teaching} if name == "status" else {"cancelled": "lesson"}
 
     monkeypatch.setattr(teach.api, "call", call)
+    monkeypatch.setattr(teach.api, "is_listening", lambda socket: True)
     example = Example("a.png", np.zeros((4, 4, 3), np.uint8), None, 0.0)
+    monkeypatch.setattr(teach, "readable", lambda files, left_out: iter([example]))
     with pytest.raises(KeyboardInterrupt):
-        teach._teach_running(Path("api.sock"), OPTIONS, [example], 1)
+        teach._proposed(Config(), replace(OPTIONS, next=parts_of_the_line), lambda error: None)
     return asked
 
 
@@ -42,6 +48,10 @@ def test_a_lesson_that_is_interrupted_is_given_up_by_the_station(
 ) -> None:
     assert interrupted(monkeypatch, ["good", 3, 8]) == ["teach", "status", "cancel"]
     assert "given up the lesson of Göod" in capsys.readouterr().err
+
+
+def test_the_next_parts_of_the_line_are_wanted_no_more_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert interrupted(monkeypatch, ["Göod", 1, 5], parts_of_the_line=5) == ["teach", "status", "cancel"]
 
 
 def test_a_change_of_somebody_else_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ class Agent:
         if misses:
             count = sum(missed.last - missed.first + 1 for missed in misses)
             last = misses[-1]
-            message = f"{count} triggers up to number {last.last} of {last.series} were never answered: missed"
+            message = f"{count} triggers up to number {last.last} of {last.series} have no answer on record: missed"
             self.holdings.note("warning", "source", "restart_misses", message, triggers=count)
 
     def _reopen_source(self) -> None:

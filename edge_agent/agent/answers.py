@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.agent.agent import Agent
+from edge_agent.agent.given import Plan
 from edge_agent.agent.selfanswers import SelfAnswers
 from edge_agent.agent.status import Drawn, Status, Trouble, drawn_of
-from edge_agent.agent.teacher import Plan
 from edge_agent.api import Handler, Request
 from edge_agent.commands.arguments import (
     CancelArguments,
@@ -173,20 +173,28 @@ class Answers:
         self._change(request, lessons.promote(arguments.who, overrule=arguments.overrule), self._waiting)
 
     def _cancel(self, request: Request, now: float) -> None:
-        if self._agent.teacher.cancel():
-            request.done({"cancelled": "lesson"})
-            return
+        """Give up the lesson that is being given; without one, or where it was written by then, what waits."""
         arguments = request.arguments
         assert isinstance(arguments, CancelArguments)
-        self._agent.teacher.check(Step.CANCELLED)
-        holdings = self._agent.holdings
+        agent = self._agent
+        lessons = agent.holdings.lessons
 
         def cancelled(row: Teaching) -> None:
-            holdings.recorder.offer(row)
+            agent.holdings.recorder.offer(row)
             request.done({"cancelled": "candidate"})
 
-        lessons = holdings.lessons
-        self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
+        def ended(written: bool) -> None:
+            if not written:
+                request.done({"cancelled": "lesson"})
+            elif agent.holdings.recipe.candidate is None:
+                said = "the lesson was learned before it could be given up"
+                request.failed(Unavailable(said, hint="`edge-agent undo` takes it back"))
+            else:
+                self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
+
+        if not agent.teacher.cancel(ended):
+            agent.teacher.check(Step.CANCELLED)
+            self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
 
     def _forget(self, request: Request, now: float) -> None:
         arguments = request.arguments

@@ -7,10 +7,10 @@ At most one encoding is on the device, so that a part waits for one at most; in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from edge_agent.agent.ahead import Ahead, encode
+from edge_agent.agent.given import Answer, GaveUp, Given, Plan, cancelled
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.holdings import Holdings
 from edge_agent.inspection.encoders import Encoders
@@ -24,7 +24,7 @@ from edge_agent.product.product import Product
 from edge_agent.records import Embedding, Frame, Part, VibrationWindow
 from edge_agent.runtime.background import Background, Chore
 from edge_agent.runtime.loop import NEVER
-from edge_agent.runtime.steps import Done, Steps, in_parts
+from edge_agent.runtime.steps import Steps, in_parts, unless
 from edge_agent.scheduler.dispatcher import Dispatcher
 from edge_agent.scheduler.job import Job
 
@@ -33,47 +33,6 @@ RETRY_S: Final = 0.05
 
 GIVE_UP_S: Final = 10.0
 """A lesson that the device would not take for so long is given up, and said to whoever waits for it [s]."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a lesson is to be given.
-
-    Attributes:
-        name: the class, as a person writes it.
-        who: the person, for the audit.
-        golden: nothing is learned from the examples; they are asked about whenever knowledge is to change.
-        now: promote it at once, unproven.
-        goes_on: more examples of it follow, so that it need not be proven yet.
-    """
-
-    name: str
-    who: str
-    golden: bool = False
-    now: bool = False
-    goes_on: bool = False
-
-
-Answer = Callable[[Proposal | EdgeAgentError], None]
-
-
-@dataclass(eq=False)
-class _Running:
-    product: Product
-    plan: Plan
-    done: Answer
-    started_s: float
-    accepted_s: float
-    lesson: Lesson | None = None
-    ahead: Ahead | None = None
-    wanted: int = 0
-    examples: list[Example] = field(default_factory=list)
-    waiting: bool = False
-    proven: Done = None
-
-    def proving(self, done: Done) -> None:
-        """Hear how much of how much is proven; what is not known leaves what was."""
-        self.proven = done or self.proven
 
 
 class Teacher:
@@ -107,7 +66,7 @@ class Teacher:
         self._changed = changed
         self._poke = poke
         self._stage = Stage.IDLE
-        self._running: _Running | None = None
+        self._running: Given | None = None
         self.changing: tuple[str, int, int] | None = None
         self._changes = 0
 
@@ -141,7 +100,7 @@ class Teacher:
         Raises:
             Unavailable: another lesson is being given.
         """
-        self._start(_Running(product, plan, done, now, now, lesson))
+        self._start(Given(product, plan, done, now, now, lesson))
 
     def gather(self, product: Product, count: int, plan: Plan, done: Answer, now: float) -> None:
         """Teach the next parts of the line; `done` hears what came of it.
@@ -156,7 +115,7 @@ class Teacher:
         Raises:
             Unavailable: another lesson is being given.
         """
-        self._start(_Running(product, plan, done, now, now, wanted=count))
+        self._start(Given(product, plan, done, now, now, wanted=count))
 
     def saw(self, part: Part, frame: Frame | None, window: VibrationWindow | None) -> bool:
         """Hear of a part that was acted on, and take it where the line's next parts are wanted; say whether it did."""
@@ -173,11 +132,22 @@ class Teacher:
             self._poke(self.name)
         return True
 
-    def cancel(self) -> bool:
-        """Give up the lesson that is being given; say whether there was one that could be."""
-        if self._stage is not Stage.COLLECTING:
+    def cancel(self, done: GaveUp) -> bool:
+        """Give up the lesson that is being given.
+
+        Args:
+            done: hears that it has ended: at once while examples are encoded, while it is solved and proven after the
+                step that is being made.
+
+        Returns:
+            Whether there is one.
+        """
+        running = self._running
+        if running is None:
             return False
-        self._end(BadData("the lesson was cancelled", hint="nothing was learned from it"), Step.CANCELLED)
+        running.given_up.append(done)
+        if not (self._stage is Stage.PROPOSING and running.waiting):
+            self._end(cancelled(), Step.CANCELLED)
         return True
 
     def check(self, step: Step) -> None:
@@ -250,17 +220,17 @@ class Teacher:
             self._station.recorder.offer(row)
         return changed
 
-    def _start(self, running: _Running) -> None:
+    def _start(self, running: Given) -> None:
         self._stage = following(self.stage, Step.TEACH)
         self._running = running
         self._poke(self.name)
 
-    def _begun(self, running: _Running) -> Lesson:
+    def _begun(self, running: Given) -> Lesson:
         """Look at the line's parts, on the background thread: a hundred pictures take a tenth of a second."""
         plan = running.plan
         return running.product.lessons.begin(plan.name, running.examples, golden=plan.golden, now=plan.now)
 
-    def _prepared(self, running: _Running, result: Lesson | EdgeAgentError) -> None:
+    def _prepared(self, running: Given, result: Lesson | EdgeAgentError) -> None:
         if running is not self._running:
             return  # it was cancelled meanwhile
         running.waiting = False
@@ -270,7 +240,7 @@ class Teacher:
             running.lesson = result
             self._poke(self.name)
 
-    def _encoded(self, running: _Running, lesson: Lesson, result: Embedding | EdgeAgentError) -> None:
+    def _encoded(self, running: Given, lesson: Lesson, result: Embedding | EdgeAgentError) -> None:
         if running is not self._running:
             return  # it was cancelled meanwhile
         running.waiting = False
@@ -280,21 +250,25 @@ class Teacher:
         else:
             self._end(result, Step.FAILED)
 
-    def _learn(self, running: _Running, lesson: Lesson) -> Steps[tuple[Proposal, list[Teaching]]]:
+    def _learn(self, running: Given, lesson: Lesson) -> Steps[tuple[Proposal, list[Teaching]]]:
         """Solve, prove and save in parts, on the background thread; the line hears of it in `_made`."""
         lessons, plan = running.product.lessons, running.plan
         rows: list[Teaching] = []
         sheet = None
         if plan.now:
-            rows.append((yield from lessons.learn(lesson, plan.who, goes_on=plan.goes_on)))
+            rows.append((yield from unless(running.refusal, lessons.learn(lesson, plan.who, goes_on=plan.goes_on))))
+            running.written = True
         else:
-            yield from lessons.propose(lesson, plan.who, goes_on=plan.goes_on)
+            yield from unless(running.refusal, lessons.propose(lesson, plan.who, goes_on=plan.goes_on))
+            running.written = True
             if not plan.goes_on:
-                sheet = yield from lessons.sheet()
+                sheet = yield from unless(running.refusal, lessons.sheet())
+            elif refusal := running.refusal():
+                raise refusal
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows
 
-    def _made(self, running: _Running, result: tuple[Proposal, list[Teaching]] | EdgeAgentError) -> None:
+    def _made(self, running: Given, result: tuple[Proposal, list[Teaching]] | EdgeAgentError) -> None:
         if isinstance(result, EdgeAgentError):
             self._end(result, Step.FAILED)
             return
@@ -312,3 +286,5 @@ class Teacher:
         running, self._running = self._running, None
         if running is not None:
             running.done(result)
+            for gave_up in running.given_up:
+                gave_up(running.written)

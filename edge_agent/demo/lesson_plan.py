@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge_agent.agent import Agent
-from edge_agent.agent.teacher import Plan
+from edge_agent.agent.given import Plan
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example
 from edge_agent.learning.outcome import Changed, Proposal

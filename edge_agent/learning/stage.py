@@ -43,6 +43,7 @@ TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
     (Stage.COLLECTING, Step.FAILED): Stage.IDLE,
     (Stage.PROPOSING, Step.PROVED): Stage.PROPOSED,
     (Stage.PROPOSING, Step.LEARNED): Stage.IDLE,
+    (Stage.PROPOSING, Step.CANCELLED): Stage.IDLE,
     (Stage.PROPOSING, Step.FAILED): Stage.IDLE,
     (Stage.PROPOSED, Step.PROMOTED): Stage.IDLE,
     (Stage.PROPOSED, Step.REFUSED): Stage.PROPOSED,
@@ -55,7 +56,7 @@ SENTENCES: Final[Mapping[Stage, tuple[str, str]]] = {
         "teach something first: edge-agent teach CLASS FOLDER",
     ),
     Stage.COLLECTING: ("a lesson is being given", "wait until it is done, or `edge-agent cancel` it"),
-    Stage.PROPOSING: ("a lesson is being proven", "ask again in a few seconds"),
+    Stage.PROPOSING: ("a lesson is being proven", "wait some seconds, or `edge-agent cancel` it"),
     Stage.PROPOSED: ("a change is waiting to be promoted", "`edge-agent promote` or `edge-agent cancel` it first"),
 }
 """What a person is told where a step makes no sense, and what to do."""

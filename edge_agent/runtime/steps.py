@@ -6,6 +6,7 @@ Pure; who goes on with it, where, and by which clock, is the caller's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -55,6 +56,32 @@ def finished(steps: Steps[T], progress: Callable[[int, int], None] = lambda done
             return result
         if done is not None:
             progress(*done)
+
+
+def unless(refusal: Callable[[], Exception | None], steps: Steps[T]) -> Steps[T]:
+    """Go on with work until somebody wants it no more, which is asked before each step.
+
+    Args:
+        refusal: says why it is not wanted any more; None while it is.
+        steps: the work, which is closed then.
+
+    Returns:
+        The same work, which raises what `refusal` gives instead of a step.
+    """
+    return _unless(refusal, steps)
+
+
+def _unless(refusal: Callable[[], Exception | None], steps: Steps[T]) -> Steps[T]:
+    with closing(steps):
+        while True:
+            if (error := refusal()) is not None:
+                raise error
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            yield done
 
 
 def in_parts(steps: Steps[T], clock: Clock) -> Callable[[], T | Paused]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_agent.agent.answers import Answers
-from edge_agent.agent.teacher import Plan, Teacher
-from edge_agent.commands.arguments import ForgetArguments, TeachArguments, UndoArguments
+from edge_agent.agent.given import Plan
+from edge_agent.agent.teacher import Teacher
+from edge_agent.commands.arguments import CancelArguments, ForgetArguments, TeachArguments, UndoArguments
 from edge_agent.errors import BadData, Unavailable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.stage import Stage
@@ -77,15 +78,16 @@ def test_how_much_is_proven_does_not_fall_back_where_it_is_not_known() -> None:
         yield None
         return "a sheet"
 
+    def proposing(*said: object, **how: object) -> Steps[None]:
+        yield None
+
     chores: list[Chore] = []
     answered: list[object] = []
     waiting = SimpleNamespace(change=SimpleNamespace(slug="pit"))
     known = SimpleNamespace(
         clock=StepwiseClock(),
         recipe=SimpleNamespace(candidate=waiting),
-        lessons=SimpleNamespace(
-            sheet=proving, propose=lambda *said, **how: iter([None]), taught=lambda *what, **how: None
-        ),
+        lessons=SimpleNamespace(sheet=proving, propose=proposing, taught=lambda *what, **how: None),
     )
     background = SimpleNamespace(submit=lambda chore: chores.append(chore) or True)
     teacher = Teacher(known, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
@@ -163,3 +165,122 @@ def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> 
     assert len(begun) == 1
     (error,) = failed
     assert isinstance(error, BadData) and "another product than rings" in error.message
+
+
+class Given:
+    """A lesson on its way, its chore not yet run, on a station that keeps a candidate in `waiting`."""
+
+    def __init__(self, *, now: bool = False, goes_on: bool = False) -> None:
+        self.chores: list[Chore] = []
+        self.heard: list[object] = []
+        self.rows: list[object] = []
+        self.recipe = SimpleNamespace(candidate=None, config=SimpleNamespace(name="rings"), judge=None)
+        self.learned: list[str] = []
+
+        def proposing(*said: object, **how: object) -> Steps[None]:
+            yield None
+            self.recipe.candidate = "pit"
+
+        def learning(*said: object, **how: object) -> Steps[str]:
+            yield None
+            self.learned.append("pit")
+            return "a row"
+
+        def proving() -> Steps[str]:
+            yield 1, 2
+            return "a sheet"
+
+        def cancelling(who: str) -> str:
+            self.recipe.candidate = None
+            return f"cancelled by {who}"
+
+        lessons = SimpleNamespace(
+            propose=proposing, learn=learning, sheet=proving, cancel=cancelling, taught=lambda *what, **how: "taught"
+        )
+        station = SimpleNamespace(
+            clock=StepwiseClock(),
+            recipe=self.recipe,
+            lessons=lessons,
+            recorder=SimpleNamespace(offer=self.rows.append),
+        )
+        background = SimpleNamespace(submit=lambda chore: self.chores.append(chore) or True)
+        ignored = lambda *said: None  # noqa: E731
+        self.teacher = Teacher(station, SimpleNamespace(), background, ignored, ignored)  # type: ignore[arg-type]
+        self._agent = SimpleNamespace(holdings=station, teacher=self.teacher, background=background)
+        product = SimpleNamespace(lessons=lessons, recipe=self.recipe)
+        encoded = SimpleNamespace(done=8, total=8, label="pit")
+        plan = Plan("pit", "ann", now=now, goes_on=goes_on)
+        self.teacher.begin(product, encoded, plan, self.heard.append, 0.0)  # type: ignore[arg-type]
+        self.teacher.step(1.0)
+
+    def cancel(self) -> list[object]:
+        """Have Ben give it up; give where the answer will be."""
+        said: list[object] = []
+        request = SimpleNamespace(arguments=CancelArguments("ben"), done=said.append, failed=said.append)
+        Answers(self._agent).handlers["cancel"](request, 2.0)  # type: ignore[arg-type]
+        return said
+
+    def run(self, parts: int = 100) -> None:
+        """Do so many parts of what waits in the background, and hand out what came of them."""
+        while self.chores and parts:
+            parts -= 1
+            chore = self.chores[0]
+            try:
+                result = chore.run()
+            except BadData as error:
+                result = error
+            if isinstance(result, Paused):
+                continue
+            self.chores.remove(chore)
+            chore.then(result)
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["to be proven", "at once"])
+def test_a_lesson_is_given_up_while_it_is_solved_and_leaves_nothing(now: bool) -> None:
+    given = Given(now=now)
+    given.run(1)
+    assert given.teacher.stage is Stage.PROPOSING
+    said = given.cancel()
+    assert said == []  # a step is being made
+    given.run()
+
+    assert said == [{"cancelled": "lesson"}] and isinstance(given.heard[0], BadData)
+    assert (given.recipe.candidate, given.learned, given.rows) == (None, [], [])
+    assert given.teacher.stage is Stage.IDLE
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["while proven", "between two batches"])
+def test_what_a_lesson_has_written_is_dropped_with_it(goes_on: bool) -> None:
+    given = Given(goes_on=goes_on)
+    given.run(1 if goes_on else 2)
+    said = given.cancel()
+    if goes_on:
+        given.recipe.candidate = "what waited before"
+    given.run()
+
+    assert isinstance(given.heard[0], BadData) and given.teacher.stage is (Stage.PROPOSED if goes_on else Stage.IDLE)
+    if goes_on:
+        assert said == [{"cancelled": "lesson"}] and given.recipe.candidate == "what waited before"
+    else:
+        assert said == [{"cancelled": "candidate"}] and given.rows == ["cancelled by ben"]
+
+
+def test_a_lesson_that_was_learned_by_then_is_not_said_to_be_given_up() -> None:
+    given = Given(now=True)
+    given.run(1)
+    (chore,) = given.chores
+    result = chore.run()
+    said = given.cancel()
+    chore.then(result)
+
+    assert given.heard and given.learned == ["pit"]
+    (error,) = said
+    assert isinstance(error, Unavailable) and "undo" in error.hint
+
+
+def test_two_people_who_give_it_up_are_both_answered() -> None:
+    given = Given()
+    first, second = given.cancel(), given.cancel()
+    given.run()
+
+    assert first == second == [{"cancelled": "lesson"}]

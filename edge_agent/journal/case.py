@@ -76,6 +76,8 @@ class Case:
         response: what is answered; None while that is not known.
         result: the result or the error itself, where this run of the station has made it.
         after: done once the answer is on record.
+        since_s: since when the ledger has the order, or its answer [s, host monotonic].
+        left: whoever asked did not wait for the ledger any longer.
     """
 
     order: Order
@@ -87,6 +89,8 @@ class Case:
     response: Response | None = None
     result: object = None
     after: Callable[[], None] = lambda: None
+    since_s: float = 0.0
+    left: bool = False
 
     def tell(self, response: Response) -> None:
         """Say something to whoever asks."""

@@ -36,6 +36,9 @@ OPEN_COMMANDS: Final = 16
 RETRY_S: Final = 1.0
 """After the ledger could not take something, and while something goes on [s]."""
 
+PATIENCE_S: Final = 10.0
+"""How long somebody at the socket waits for the ledger before hearing that it writes nothing [s]."""
+
 LOOK_S: Final = 0.01
 """How often a moment between two parts is looked for [s]."""
 
@@ -135,6 +138,7 @@ class Journal:
         before = self._around.fingerprint(order.command.resource)
         case = Case(order, Stage.STORING, before)
         case.askers.add(asker.who, asker)
+        case.since_s = self._clock.now()
         case.response = refusal = self._refusal(case)
         case.accepted = self._clerk.accepted(order, case.before, refusal)
         self._open[order.id] = case
@@ -158,11 +162,13 @@ class Journal:
                     performer.write(case)
                 case Stage.UNSTORED:
                     self._store(case)
+            if case.order.way is Way.LOCAL and not case.left and now - case.since_s > PATIENCE_S:
+                self._leave(case)
         performer.tell_progress(self._open.values(), now)
         stages = {case.stage for case in self._open.values()}
         if Stage.WAITING in stages:
             return now + LOOK_S
-        return now + RETRY_S if stages & {Stage.LEFT, Stage.UNSTORED, Stage.UNWRITTEN, Stage.RUNNING} else NEVER
+        return now + RETRY_S if stages else NEVER
 
     def _again(self, known: Case, order: Order, asker: Asker) -> None:
         if known.order.digest != order.digest:
@@ -284,6 +290,23 @@ class Journal:
         error = Unavailable(f"the command was not recorded: {why}", hint="see `edge-agent status`")
         for asker in case.askers.all():
             asker.refuse(self._clerk.response(case.order, error))
+
+    def _leave(self, case: Case) -> None:
+        """The ledger takes nothing: have nobody at the socket wait for it.
+
+        What is not on record by now will not be done, also where it gets there later; an answer is told all the same,
+        as what it says has happened.
+        """
+        if case.stage is Stage.STORING:
+            case.left = True
+            said = f"nothing was done: the ledger has not recorded the command for {PATIENCE_S:.0f} s"
+            refusal = self._clerk.response(case.order, Unavailable(said, hint="see `edge-agent status`"))
+            for asker in case.askers.all():
+                asker.refuse(refusal)
+        elif case.stage in (Stage.ANSWERING, Stage.UNWRITTEN):
+            case.left = True
+            assert case.response is not None
+            case.tell(case.response)
 
     def _give_up(self, stored: StoredCommand, why: str) -> None:
         self._around.record(self._clerk.given_up(stored, why), lambda receipt: None)

@@ -19,6 +19,8 @@ from edge_agent.runtime.clock import Clock
 LONG_S: Final = 5.0
 """What may take longer says that it was accepted, and how far it is [s]."""
 
+LEFT: Final = "it was on record only when whoever asked had been told that it was not"
+
 PROGRESS_S: Final = 1.0
 """How often whoever asked for long work hears how far it is [s]."""
 
@@ -58,7 +60,7 @@ class Performer:
 
     def begin(self, case: Case) -> None:
         """Have an order done, now or between two parts; not where it is too late."""
-        if late := self._late(case.order):
+        if late := LEFT if case.left else self._late(case.order):
             self._answer(case, self._clerk.response(case.order, Unavailable(late), Code.E_EXPIRED))
         elif case.order.command.waits:
             case.stage = Stage.WAITING
@@ -105,6 +107,7 @@ class Performer:
     def _answer(self, case: Case, response: Response, effects: Effects = (), result: object = None) -> None:
         case.response, case.result = response, result
         case.answer = self._clerk.answered(case.order, response, effects)
+        case.since_s = self._clock.now()
         self.write(case)
 
     def write(self, case: Case) -> None:

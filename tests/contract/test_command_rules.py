@@ -21,10 +21,11 @@ from edge_agent.errors import BadData, Unavailable
 from edge_agent.journal import Counter
 from edge_agent.journal.askers import MOST
 from edge_agent.journal.desk import UNSAID
-from edge_agent.journal.journal import OPEN_COMMANDS
+from edge_agent.journal.journal import OPEN_COMMANDS, PATIENCE_S
 from edge_agent.journal.refusals import ROWS
 from edge_agent.journal.untold import AGAIN_S
 from edge_agent.ledger import commandrows
+from edge_agent.runtime.loop import NEVER
 from edge_agent.trust.file import added, key_of, read_keys, removed, write_keys
 from edge_agent.trust.signing import public_bytes, sealed
 from edge_agent.uplink.message import Inbound
@@ -499,6 +500,51 @@ def test_a_local_request_that_cannot_be_stored_is_told_so(life: Life) -> None:
     _, error = local(life, "use", recipe="bolts", who="anna").outcome()
 
     assert isinstance(error, Unavailable)
+
+
+def asked(life: Life, name: str, **arguments: object) -> Request:
+    """Ask over the socket, of a station whose ledger takes what it is given and writes nothing yet."""
+    request = Request(COMMANDS[name], checked(name, **arguments))
+    Counter(life.journal, life.clock).take(request, life.clock.now())
+    life.journal.step(life.clock.now())
+    return request
+
+
+def test_nobody_at_the_socket_waits_for_a_disk_without_end_and_what_they_gave_up_is_not_done(
+    life: Life, world: World
+) -> None:
+    request = asked(life, "use", recipe="bolts", who="anna")
+    wait_s = life.journal.step(life.clock.now()) - life.clock.now()
+    assert not request.answered and wait_s <= PATIENCE_S
+    life.clock.advance(PATIENCE_S + 0.1)
+    life.journal.step(life.clock.now())
+    _, error = request.outcome()
+    assert isinstance(error, Unavailable) and "nothing was done" in error.message
+
+    life.turn()  # the disk is back
+    assert world.state[Resource.RECIPE] == 0 and world.codes() == ["E_EXPIRED"]
+    assert life.journal.step(life.clock.now()) == NEVER
+
+
+def test_an_answer_that_no_disk_takes_is_told_at_the_socket_all_the_same(life: Life, world: World) -> None:
+    request = asked(life, "use", recipe="bolts", who="anna")
+    life.pending.popleft()()  # stored, and done
+    life.journal.step(life.clock.now())
+    assert world.state[Resource.RECIPE] == 1 and not request.answered
+    life.clock.advance(PATIENCE_S + 0.1)
+    life.journal.step(life.clock.now())
+    assert request.outcome() == ({"recipe": "bolts"}, None) and world.codes() == []
+
+    life.turn()
+    assert world.codes() == ["OK"]
+
+
+def test_who_asks_over_the_network_waits_for_the_disk(life: Life, world: World) -> None:
+    life.receive(request("use", {"recipe": "bolts"}, clock=world.clock))
+    life.clock.advance(PATIENCE_S + 0.1)
+    life.turn()
+    life.turn()
+    assert world.state[Resource.RECIPE] == 1
 
 
 def test_effects_past_the_journal_are_a_bug() -> None:

@@ -65,7 +65,8 @@ class ApiServer:
         """Make the socket and start listening.
 
         Raises:
-            ConfigError: the path is too long for a Unix socket, or the socket cannot be given to its group.
+            ConfigError: the path is too long for a Unix socket or of something else, or the socket cannot be given to
+                its group.
             Unavailable: another agent listens there, or the socket cannot be made or belongs to another user.
         """
         if self._server is not None:
@@ -82,6 +83,11 @@ class ApiServer:
             )
         self._requests = self._new_mailbox()
         try:
+            if self._path.exists() and not self._path.is_socket():
+                raise ConfigError(
+                    f"{self._path} is something else than a socket, and stays as it is",
+                    hint="set [api] socket to a file that is not there: the station makes it",
+                )
             self._path.unlink(missing_ok=True)
             server = Carriers(self._path, self._requests, self._handlers, self._clock, self._access)
         except PermissionError as error:

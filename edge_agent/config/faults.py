@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import grp
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from edge_agent.config import SHIPPED_BUNDLES, Config
 from edge_agent.config.camera import DeviceKind
@@ -13,6 +16,12 @@ from edge_agent.config.section import Conflict
 from edge_agent.config.tomltext import quoted
 from edge_agent.config.wire import WireConfig
 from firmware_bridge.port import is_uart, largest_block, largest_rate_hz
+
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""Linux keeps the path of a Unix socket in 108 bytes, the last of them 0 (unix(7))."""
+
+RUN: Final = Path("/run")
+"""Where folders are made when a service starts (file-hierarchy(7))."""
 
 
 def missing(config: Config) -> Iterator[Conflict]:
@@ -42,6 +51,34 @@ def wire_faults(wire: WireConfig) -> Iterator[Conflict]:
             f"must be at most {largest_hz} at {wire.baud} baud in blocks of {wire.block_samples}, not {wire.rate_hz}",
             "a UART of 2,000,000 baud carries 26,667 samples/s; so does USB CDC",
         )
+
+
+def api_faults(config: Config) -> Iterator[Conflict]:
+    """Say why the local API could not be made, or a group of it does not exist."""
+    api, path = config.api, Path(config.api.socket)
+    for key, group in (("api.operators", api.operators), ("api.readers", api.readers)):
+        if group and not _is_group(group):
+            yield Conflict((key,), f"there is no group {quoted(group)} on this machine", f"sudo groupadd {group}")
+    if (length := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
+        yield Conflict(
+            ("api.socket", "station.state_dir"),
+            f"{quoted(api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
+            "set api.socket to a short path, or state_dir to a shorter one",
+        )
+    elif path.parent == Path(config.station.state_dir) or path.is_relative_to(RUN):
+        return  # the first start makes the one folder, and systemd at each start those in the other
+    elif fault := not_a(path.parent, stat.S_ISDIR, "folder"):
+        yield Conflict(("api.socket",), fault, "make the folder, or leave api.socket out: it is in state_dir then")
+    elif fault := not_a(path, stat.S_ISSOCK, "socket", may_be_absent=True):
+        yield Conflict(("api.socket",), fault, "name a file that is not there: the station makes it")
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _bundle_fault(name: str, folder: Path) -> Iterator[Conflict]:

@@ -5,7 +5,6 @@ Looks at the disk, to read the file and to see whether what it names is there; c
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.config.camera import CameraConfig
-from edge_agent.config.faults import missing, not_a, wire_faults
+from edge_agent.config.faults import api_faults, missing, not_a, wire_faults
 from edge_agent.config.schema import conform, line_of
 from edge_agent.config.section import Conflict
 from edge_agent.config.tomltext import Problem, dotted, quoted, read_toml
@@ -25,9 +24,6 @@ from edge_agent.records import Modality
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A configuration is some kilobytes; more is another file."""
-
-MAX_SOCKET_PATH_BYTES: Final = 107
-"""Linux keeps the path of a Unix socket in 108 bytes, the last of them 0 (unix(7))."""
 
 MAX_PROBLEMS: Final = 100
 """Problems that are listed; a file with more is not a configuration that somebody mistyped."""
@@ -222,12 +218,7 @@ def missing_files(config: Config) -> Iterator[Conflict]:
                 yield Conflict((key,), line)
     if config.source.kind == "wire" and config.source.wire.port:
         yield from wire_faults(config.source.wire)
-    if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
-        yield Conflict(
-            ("api.socket", "station.state_dir"),
-            f"{quoted(config.api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
-            "set api.socket to a short path, or state_dir to a shorter one",
-        )
+    yield from api_faults(config)
 
 
 def _camera_fault(config: Config) -> Iterator[Conflict]:

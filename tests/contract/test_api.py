@@ -212,6 +212,13 @@ def test_a_path_that_no_socket_can_have_is_a_matter_of_configuration(tmp_path: P
         Station(tmp_path / ("x" * 120)).server.open()
 
 
+def test_another_file_is_not_replaced_by_the_socket(path: Path) -> None:
+    path.write_text("results of a year")
+    with pytest.raises(ConfigError, match="something else than a socket"):
+        Station(path).server.open()
+    assert path.read_text() == "results of a year"
+
+
 def test_close_does_not_wait_and_a_request_that_comes_during_the_stop_is_refused_at_once(path: Path) -> None:
     running = Station(path)
     running.start()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import faults, tables
-from edge_agent.config.file import MAX_FILE_BYTES, MAX_SOCKET_PATH_BYTES, check_config, load_config
+from edge_agent.config.faults import MAX_SOCKET_PATH_BYTES
+from edge_agent.config.file import MAX_FILE_BYTES, check_config, load_config
 from edge_agent.config.tomltext import Problem
 from edge_agent.errors import ConfigError
 
@@ -121,6 +122,21 @@ def test_a_state_folder_too_deep_for_its_socket(folder) -> None:
     [problem] = check(folder, f'[api]\n[station]\nstate_dir = "/var/{"x" * 100}"')
 
     assert (problem.line, problem.key) == (4, "api.socket")
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [("none/a.sock", 1), ("bundle/manifest.toml", 1), ("bundle/a.sock", 0), ("/run/station-1/a.sock", 0)],
+    ids=["no folder", "another file", "not there yet", "made by systemd"],
+)
+def test_the_folder_of_a_socket_is_there_and_no_other_file_in_its_place(folder, written, count) -> None:
+    assert [p.key for p in check(folder, f'api.socket = "{written}"')] == ["api.socket"] * count
+
+
+def test_the_groups_of_the_local_api_exist(folder) -> None:
+    [problem] = check(folder, 'api.operators = "nobody-here"\napi.readers = "root"\napi.socket = "/run/a.sock"')
+
+    assert problem.key == "api.operators" and "no group" in problem.reason and "groupadd" in problem.hint
 
 
 def test_files_that_are_no_configuration(tmp_path) -> None:

@@ -47,6 +47,7 @@ class Model:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.log_severity_level = 3
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as on a station
             if overflows and saturates():
                 options.add_session_config_entry("session.x64quantprecision", "1")
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

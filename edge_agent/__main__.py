@@ -93,6 +93,7 @@ def main() -> int:
     """Run the program; give its exit code."""
     os.environ.setdefault(ONE_BLAS_THREAD, "1")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a verb cleans up as on Ctrl-C; `serve` waits for both
     return cli.main(sys.argv[1:], serve)
 
 

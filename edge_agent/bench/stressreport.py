@@ -14,6 +14,9 @@ from edge_agent.runtime.custody import CustodyStatus
 from edge_agent.scheduler.account import DispatchCounts
 from edge_agent.terminal.printing import say
 
+FEWEST_FOR_SLOPE: Final = 10_000
+"""Parts; with fewer, what a start settles into reads as a leak."""
+
 BUDGET_MS: Final = 20.0
 """From a complete pair to the committed verdict: what is left of 100 ms behind a window of 80 ms."""
 
@@ -145,10 +148,10 @@ def print_stress(report: StressReport) -> None:
     if report.faults:
         say(f"the device was made to go wrong: {_listed(report.faults)}")
     if (memory := report.memory) is not None:
-        say(
-            f"memory (PSS): {memory.start_mb:.1f} MB, then {memory.end_mb:.1f} MB; "
-            f"{memory.per_100k_mb:+.2f} MB (standard error {memory.error_mb:.2f}) for each 100,000 parts"
-        )
+        grows = f"{memory.per_100k_mb:+.2f} MB (standard error {memory.error_mb:.2f}) for each 100,000 parts"
+        if report.parts < FEWEST_FOR_SLOPE:
+            grows = f"how it goes on takes {FEWEST_FOR_SLOPE} parts to say"
+        say(f"memory (PSS): {memory.start_mb:.1f} MB, then {memory.end_mb:.1f} MB; {grows}")
         say(f"of it the bench itself holds {report.own_mb:.1f} MB; {report.page_faults:.1f} page faults for each part")
     held = report.custody
     old = f"; for more than a minute: {_listed(held.old)}" if held.old else ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from edge_agent.cli import audit, camera, identity, learning, measuring, part, station
 from edge_agent.errors import ConfigError
 from edge_agent.terminal.exits import EXIT_OK, EXIT_USAGE, done
+from edge_agent.terminal.place import DEFAULT_STATE, options_of, typed
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -42,7 +43,9 @@ def main(argv: Sequence[str], serve: Serve) -> int:
     elif left:
         top.error(f"unrecognized arguments: {' '.join(left)}")
     arguments.serve = serve
-    return done(PROGRAM, lambda: _done(arguments))
+    station = options_of(getattr(arguments, "config", None), getattr(arguments, "state", None) or DEFAULT_STATE)
+    with typed(station):
+        return done(PROGRAM, lambda: _done(arguments))
 
 
 def _done(arguments: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ def add_verbs(add: AddVerb) -> None:
 def _identity(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.identity import install_certificate, make_identity, show_identity, write_request
 
-    config, what, file = config_of(arguments), arguments.what, arguments.file
+    config, what, file = config_of(arguments, begins=True), arguments.what, arguments.file
     if (file is None) != (what in ("show", "make")):
         needs = "needs a FILE" if file is None else "takes no FILE"
         raise BadData(f"{what} {needs}", hint="edge-agent identity --help shows an example")

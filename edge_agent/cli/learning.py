@@ -98,7 +98,7 @@ def _teach(arguments: argparse.Namespace) -> int:
         page=arguments.page,
         json=arguments.json,
     )
-    return teach(config_of(arguments), options)
+    return teach(config_of(arguments, begins=True), options)
 
 
 def _learned(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edge_agent.terminal.exits import WrongUsage
+from edge_agent.terminal.place import DEFAULT_STATE
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
@@ -37,9 +41,26 @@ def add_verb(
     return verb
 
 
-def config_of(arguments: argparse.Namespace) -> Config:
-    """Give the configuration of the station that is meant."""
+def config_of(arguments: argparse.Namespace, *, begins: bool = False) -> Config:
+    """Give the configuration of the station that is meant.
+
+    Args:
+        arguments: what was typed.
+        begins: the verb makes a state folder where there is none.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: it has an error.
+        WrongUsage: the state folder that was named is not there.
+    """
     from edge_agent.config import Config
     from edge_agent.config.file import load_config
 
-    return load_config(arguments.config) if arguments.config is not None else Config.defaults(arguments.state)
+    if arguments.config is not None:
+        return load_config(arguments.config)
+    state: Path = arguments.state
+    if state != DEFAULT_STATE and not begins and not state.is_dir():
+        raise WrongUsage(f"there is no state folder {state}", hint="name the station's: --state DIR, or -c FILE")
+    return Config.defaults(state)

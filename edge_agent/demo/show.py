@@ -15,12 +15,13 @@ from rich.progress import Progress
 from edge_agent.agent import Agent
 from edge_agent.app import build
 from edge_agent.config import Config
+from edge_agent.config.faults import missing
 from edge_agent.demo.lesson_plan import FIRST_MINUTE_PARTS, SHORT_SHARE, WHO, Tray, good_run
 from edge_agent.demo.report import DemoReport, class_reports, report_lines, weak_classes
 from edge_agent.demo.screen import Screen
 from edge_agent.demo.stationfile import STATION, write_station
 from edge_agent.demo.tally import Tally
-from edge_agent.errors import BadData, EdgeAgentError
+from edge_agent.errors import BadData, ConfigError, EdgeAgentError
 from edge_agent.learning.outcome import Proposal
 from edge_agent.learning.proof import ProofSheet, summary
 from edge_agent.learning.slots import SLOTS
@@ -86,6 +87,8 @@ class Demo:
         recipe = msgspec.structs.replace(config.recipe, bundle=options.bundle)
         config = msgspec.structs.replace(config, recipe=recipe).resolved(Path())
         refuse_used(Path(config.station.state_dir))
+        for conflict in missing(config):
+            raise ConfigError(conflict.reason, hint=conflict.hint)
         write_station(config, options.seed, options.parts_per_s)
         self._begin_with_good_parts(config)
         started_s = SystemClock().now()

@@ -29,13 +29,18 @@ def slug_of(name: str) -> str:
         1 to 40 of a to z, 0 to 9 and _; the slug of a slug is itself.
 
     Raises:
-        BadData: the name is empty or too long, or has letters that are not Latin.
+        BadData: the name is empty or too long, or has letters that are not Latin, or line breaks and their like.
     """
     if SLUG.fullmatch(name):
         return name
     if len(name) > MAX_NAME:
         raise BadData(
             f"a class name has at most {MAX_NAME} characters, this one {len(name)}", hint="give it a shorter one"
+        )
+    if not name.isprintable():
+        raise BadData(
+            f"the class name {name!r} has characters that cannot be printed",
+            hint="write it in one line of letters, digits and blanks",
         )
     letters = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))

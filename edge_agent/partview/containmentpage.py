@@ -45,7 +45,7 @@ def _heading(onlooker: Onlooker, containment: Containment) -> Iterator[Html]:
     )
     more = f" at least: {containment.name} would win {containment.found.won}"
     full = len(containment.found.listed) == listed and containment.found.won > 2 * listed
-    strong = element("strong", f"{listed} parts to contain{more if full else ''}")
+    strong = element("strong", f"{listed} part{'' if listed == 1 else 's'} to contain{more if full else ''}")
     yield element("div", strong, element("p", summary(containment)), cls="decision")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.errors import BadData, ConfigError, EdgeAgentError
+from edge_agent.terminal.place import placed
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -62,5 +63,5 @@ def failed(program: str, error: EdgeAgentError, code: int) -> int:
     """
     sys.stderr.write("".join(f"{program}: {line}\n" for line in error.message.splitlines()))
     if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
+        sys.stderr.write(f"  {placed(error.hint)}\n")
     return code

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from edge_agent.terminal.place import DEFAULT_STATE
+
 
 def add_json(verb: argparse.ArgumentParser) -> None:
     """Add `--json`."""
@@ -26,7 +28,7 @@ def add_station(verb: argparse.ArgumentParser) -> None:
     """Add `--config` and `--state`: which station is meant."""
     place = verb.add_mutually_exclusive_group()
     place.add_argument("-c", "--config", type=Path, metavar="FILE", help="the station's configuration")
-    place.add_argument("--state", type=Path, default=Path("state"), metavar="DIR", help="its state (default: ./state)")
+    place.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="its state (default: ./state)")
 
 
 def user_name() -> str:

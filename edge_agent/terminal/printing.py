@@ -12,6 +12,7 @@ import msgspec
 from edge_agent.config.file import format_problems
 from edge_agent.config.tomltext import Problem
 from edge_agent.errors import EdgeAgentError
+from edge_agent.terminal.place import placed
 
 COLOURS: Final = {"OK": "32", "NG": "31", "UNSURE": "33", "MISSED": "35"}
 """ANSI colours of the answers."""
@@ -25,8 +26,8 @@ SEEN: Final = ("hurried", "rerun", "rescued", "too_late", "faulted", "refused")
 
 
 def say(text: str = "") -> None:
-    """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    """Print a line for people."""
+    sys.stdout.write(f"{placed(text)}\n")
 
 
 def shown(value: object) -> str:
@@ -36,12 +37,12 @@ def shown(value: object) -> str:
 
 def say_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    say(msgspec.json.encode(value).decode())
+    sys.stdout.write(f"{msgspec.json.encode(value).decode()}\n")
 
 
 def warn(error: EdgeAgentError) -> None:
     """Print one line about something that was left out, beside the results."""
-    hint = f" ({error.hint})" if error.hint else ""
+    hint = f" ({placed(error.hint)})" if error.hint else ""
     sys.stderr.write(f"edge-agent: {error.message}{hint}\n")
 
 

@@ -40,6 +40,11 @@ def inspect_files(config: Config, as_configured: bool, paths: Sequence[Path], *,
         recipe_config = msgspec.structs.replace(recipe_config, modalities=tuple(sorted(modalities_of(parts))))
     recipe = Recipe(recipe_config, UntouchedDisk(Path(config.station.state_dir)))
     _hold_out_drawn(recipe, Path(config.station.state_dir))
+    if not recipe.learned.classes:
+        nothing = f"the station in {config.station.state_dir} was taught nothing: it is sure of no part"
+        warn(
+            Unavailable(nothing, hint="teach it good parts first, `edge-agent teach good FOLDER`, or name another one")
+        )
     unusable: list[BadData] = []
     judged = 0
     encoder = Encoder.load(recipe.bundle, config.engine)

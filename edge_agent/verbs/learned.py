@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData
 from edge_agent.learning.label import slug_of
@@ -25,6 +24,7 @@ from edge_agent.station import Station
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.terminal.progressbar import progress_bar
 from edge_agent.verbs.proofpage import write_page
+from edge_agent.verbs.typed import checked
 from edge_agent.verbs.watched import call_watched
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import checked
 from edge_agent.commands.arguments import GateAnswer, Used
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
@@ -22,8 +21,9 @@ from edge_agent.ledger.reader import LAST_PART
 from edge_agent.records import Outcome, Part
 from edge_agent.runtime.clock import SystemClock
 from edge_agent.runtime.disk import RealDisk, load_checked
-from edge_agent.terminal.exits import EXIT_FAILED, EXIT_OK
+from edge_agent.terminal.exits import EXIT_FAILED, EXIT_OK, WrongUsage
 from edge_agent.terminal.printing import print_status, say, say_json, shown, warn
+from edge_agent.verbs.typed import checked
 
 if TYPE_CHECKING:
     from edge_agent.station import Station
@@ -114,14 +114,14 @@ def export_since(config: Config, file: Path, since: str | None, *, as_json: bool
     forms = {".csv": ExportFormat.CSV, ".parquet": ExportFormat.PARQUET}
     form = forms.get(file.suffix.lower())
     if form is None:
-        raise BadData(f"{file}: what it should be is not clear", hint="end the name in .csv or .parquet")
+        raise WrongUsage(f"{file}: what it should be is not clear", hint="end the name in .csv or .parquet")
     since_utc = None if since is None else parse_since(since, SystemClock().utc())
     with Reader(Path(config.station.state_dir)) as reader:
         rows = export_parts(reader, file, since_utc, form)
     if as_json:
         say_json({"file": str(file), "parts": rows})
     else:
-        say(f"{rows} parts written to {file}")
+        say(f"{rows} part{'' if rows == 1 else 's'} written to {file}")
     return 0
 
 
@@ -234,14 +234,14 @@ def parse_since(text: str, now_utc: float) -> float:
         Seconds since the epoch.
 
     Raises:
-        BadData: it is neither.
+        WrongUsage: it is neither.
     """
     if match := AGO.fullmatch(text):
         return now_utc - int(match[1]) * SECONDS[match[2]]
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
-        raise BadData(
+        raise WrongUsage(
             f"{text!r} is not a time", hint="write 2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
         ) from None
 

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import checked
 from edge_agent.config import Config
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example, pack
@@ -28,6 +27,7 @@ from edge_agent.terminal.progressbar import progress_bar
 from edge_agent.verbs.gather import batches, part_files, readable
 from edge_agent.verbs.learned import change, print_sheet
 from edge_agent.verbs.proofpage import write_page
+from edge_agent.verbs.typed import checked
 from edge_agent.verbs.watched import call_watched
 from models.errors import FileRefused
 from models.picturefile import decode_picture
@@ -226,9 +226,8 @@ def _give_up(socket: Path, options: TeachOptions, learned: int) -> None:
         if teaching is not None and teaching[0] in (options.label, slug_of(options.label)):
             api.call(socket, "cancel", {"who": options.who})
             warn(Unavailable(f"the station has given up the lesson of {options.label}"))
-    except EdgeAgentError:
-        goes_on = f"the station goes on with what it has of {options.label}, which is being proven or written"
-        warn(Unavailable(goes_on, hint=f"when `edge-agent status` shows no lesson any more, {back}"))
+    except EdgeAgentError as error:
+        warn(Unavailable(f"the lesson of {options.label} was not given up: {error}", hint=error.hint or back))
     if learned:
         warn(Unavailable(f"{learned} examples of {options.label} were taken before that", hint=back))
 
@@ -251,6 +250,9 @@ def _together(parts: Sequence[Taught]) -> Taught:
 def _teach_stopped(config: Config, options: TeachOptions, examples: Sequence[Example]) -> Proposal:
     if not examples:
         raise _nothing_read(options.label)
+    state = Path(config.station.state_dir)
+    if not state.exists():
+        warn(Unavailable(f"there is no station in {state} yet: one begins there with this lesson"))
     with Station(config) as station, progress_bar(f"learning {options.label}") as progress:
         if options.now:
             return Proposal(station.teach(options.label, examples, who=options.who, progress=progress), None)

@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from edge_agent import api
-from edge_agent.commands import checked
 from edge_agent.commands.arguments import KeyRole, TrustArguments, TrustedKey
 from edge_agent.config import Config
 from edge_agent.errors import BadData, Unavailable
@@ -22,6 +21,7 @@ from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.printing import say, say_json
 from edge_agent.trust import file as trustfile
 from edge_agent.trust import keys as trust
+from edge_agent.verbs.typed import checked
 
 PEM_BEGIN: Final = "-----BEGIN PUBLIC KEY-----"
 PEM_END: Final = "-----END PUBLIC KEY-----"

@@ -247,7 +247,7 @@ def test_when_a_later_batch_fails_it_is_said_what_was_learned_before(
             "crak",
             ["nobody has taught a class crak yet; the word is recorded (if crack is meant: ", "crack)"],
         ),
-        ("dross", ["nobody has taught a class dross yet", "(`edge-agent learned` lists the classes)"]),
+        ("dross", ["nobody has taught a class dross yet", "(`edge-agent learned --state ", "` lists the classes)"]),
         ("crack", []),
         ("Crack", []),
         (" crack!", []),
@@ -281,7 +281,7 @@ def test_a_word_that_names_no_taught_class_is_recorded_and_said(
 def test_a_stopped_station_refuses_what_a_running_one_refuses(
     taught: Path, words: tuple[object, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*words, "--state", taught) == 1
+    assert run(*words, "--state", taught) == 2
     line, hint = capsys.readouterr().err.splitlines()
     assert f"`: {said}: " in line
     assert not set("$^") & set(line)
@@ -302,7 +302,7 @@ def test_a_change_that_an_older_release_made_is_called_by_its_slug(
 def test_a_number_that_no_part_can_have_is_one_line(
     taught: Path, part: int, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("label", part, word, "--state", taught) == 1
+    assert run("label", part, word, "--state", taught) == 2
     line, hint = capsys.readouterr().err.splitlines()
     assert "part" in line and "SQLite" not in line
     assert hint
@@ -336,8 +336,10 @@ def test_ctrl_c_is_one_line_and_releases_the_engines(
 
     assert run(verb, *words) == 130
     out, err = capsys.readouterr()
-    before = ["edge-agent: this measures for some minutes; let nothing else run"] if verb == "bench" else []
-    assert (out, err.splitlines()) == ("", [*before, "edge-agent: interrupted"])
+    said = {"bench": "this measures for some minutes", "inspect": "was taught nothing: it is sure of no part"}
+    *before, last = err.splitlines()
+    assert (out, last) == ("", "edge-agent: interrupted") and len(before) == (verb in said)
+    assert all(said[verb] in line for line in before)
     assert len(closed) == 1
 
 

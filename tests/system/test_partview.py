@@ -204,7 +204,7 @@ def test_the_like_of_one_that_got_past_are_listed(
     assert run("escape", stopped[0].id, "--class", "Kratzer", "-c", file, "--since", "1h", "--page", page) == 0
     out = capsys.readouterr().out
     assert "did not get past: it was NG" in " ".join(out.split())
-    assert f"edge-agent teach Kratzer --part {stopped[0].id}" in out
+    assert f"edge-agent teach -c {file} Kratzer --part {stopped[0].id}" in out
     assert "data:image/png" in page.read_text()
     assert run("escape", stopped[0].id, "--class", "good", "-c", file) == 1
     assert "good is no defect" in capsys.readouterr().err
@@ -246,7 +246,7 @@ def test_both_work_beside_a_running_station_and_the_shares_add_up(
 
 def test_without_a_ledger_both_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (("why", 1), ("escape", 1, "--class", "scratch")):
-        assert run(*words, "--state", tmp_path / "state") == 1
+        assert run(*words, "--state", tmp_path) == 1
         assert "no ledger at" in capsys.readouterr().err
 
 

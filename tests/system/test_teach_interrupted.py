@@ -31,7 +31,7 @@ def interrupted(
         if name == "teach":
             raise KeyboardInterrupt
         if name == "cancel" and busy:
-            raise Unavailable("a lesson is being proven", hint="ask again in a few seconds")
+            raise Unavailable("the lesson was learned before", hint="`edge-agent undo` takes it back")
         return {"teaching": teaching} if name == "status" else {"cancelled": "lesson"}
 
     monkeypatch.setattr(teach.api, "call", call)
@@ -59,12 +59,12 @@ def test_a_change_of_somebody_else_is_left_alone(monkeypatch: pytest.MonkeyPatch
     assert interrupted(monkeypatch, None) == ["teach", "status"]
 
 
-def test_where_it_is_proven_already_a_person_hears_how_to_drop_it(
+def test_where_it_is_learned_already_a_person_hears_how_to_take_it_back(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     interrupted(monkeypatch, ["good", 8, 8], busy=True)
     said = capsys.readouterr().err
-    assert "the station goes on with what it has of Göod" in said and "`edge-agent cancel` drops it" in said
+    assert "Göod was not given up: the lesson was learned before" in said and "`edge-agent undo` takes it back" in said
 
 
 def test_a_file_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import shutil
 import threading
 from pathlib import Path
@@ -231,6 +232,32 @@ def test_the_next_parts_of_the_line_are_taught_and_a_lesson_can_be_given_up(stat
         assert agent.teacher.stage is Stage.IDLE
 
 
+def test_a_lesson_is_given_up_while_it_is_proven(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(lessons: Lessons) -> Steps[None]:
+        while True:
+            yield None
+
+    monkeypatch.setattr(Lessons, "sheet", endless)
+    said: list[Exception] = []
+    with running(config(state_dir)) as (agent, socket):
+
+        def teach() -> None:
+            try:
+                api.call(socket, "teach", {"label": "scratch", "who": "Anna"}, pack(several("scratch", 2)))
+            except BadData as error:
+                said.append(error)
+
+        caller = threading.Thread(target=teach)
+        caller.start()
+        wait_until(lambda: agent.teacher.stage is Stage.PROPOSING and agent.holdings.recipe.candidate is not None)
+        assert api.call(socket, "cancel", {"who": "Ben"}) == {"cancelled": "candidate"}
+        caller.join()
+        assert "cancelled" in str(said[0])
+        assert agent.teacher.stage is Stage.IDLE and "scratch" not in agent.holdings.recipe.learned.classes
+    with Reader(state_dir) as reader:
+        assert [(row.action, row.who) for row in reader.teachings(1)] == [("cancel", "Ben")]
+
+
 def test_the_lines_parts_are_looked_at_beside_the_loop(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
     begin = Lesson.__init__
@@ -273,7 +300,7 @@ def test_a_refusal_is_said_with_what_to_do_and_overruled_on_record(
     where = station_file(tmp_path, state_dir)
 
     assert typed("teach", "scratch", *written(tmp_path, several("good", 8, start=500)), "--yes", *where) == 1
-    assert "refused, and waiting: `edge-agent cancel` drops it" in capsys.readouterr().out
+    assert f"refused, and waiting: `edge-agent cancel {shlex.join(where)}` drops it" in capsys.readouterr().out
     assert typed("proof", "--json", *where) == 1
     assert json.loads(capsys.readouterr().out)["refused"][0]["slug"] == "good"
     assert typed("promote", *where) == 1
@@ -289,7 +316,7 @@ def test_the_verbs_from_examples_to_a_page_and_back(
 
     assert typed("teach", "Kratzer", *pictures, "--page", str(tmp_path / "proof.html"), *where) == 0
     said = capsys.readouterr().out
-    assert "MAY BE PROMOTED" in said and "waiting: `edge-agent promote`" in said
+    assert "MAY BE PROMOTED" in said and f"waiting: `edge-agent promote {shlex.join(where)}`" in said
     assert "data:image/png" in (tmp_path / "proof.html").read_text()
     assert typed("proof", *where) == 0
     assert typed("promote", "--who", "Ben", *where) == 0

@@ -33,6 +33,7 @@ from edge_agent.records import Event, Outcome, Verdict
 from edge_agent.sources.camera.capture import Settings
 from edge_agent.sources.camera.device import Device
 from edge_agent.terminal import exits
+from edge_agent.terminal.place import STATION_VERBS
 from edge_agent.trust.certificate import Certificate
 from edge_agent.trust.identity import Hardware, Identity
 from edge_agent.verbs.camera import ShotReport
@@ -285,3 +286,8 @@ def test_every_command_of_the_workshop_that_is_named_exists() -> None:
         name: ROOT / "models/workshop" / ("bench/__main__.py" if name == "bench" else f"{name}.py") for name in named
     }
     assert [name for name, path in files.items() if not path.exists()] == []
+
+
+def test_the_verbs_that_are_told_a_station_are_those_that_a_hint_names_it_for() -> None:
+    told = {name for name, verb in verbs().items() if {"--config", "--state"} <= set(options(verb))}
+    assert told == set(STATION_VERBS)

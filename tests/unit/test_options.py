@@ -10,9 +10,11 @@ from documents import document, rows
 
 from edge_agent import cli
 from edge_agent.console.options import seconds
-from edge_agent.errors import ConfigError
+from edge_agent.errors import BadData, ConfigError, EdgeAgentError
 from edge_agent.terminal.exits import done
 from edge_agent.terminal.options import FAST, count, digest, minutes, rate, rate_or_fast, some, whole
+from edge_agent.terminal.place import options_of, placed, typed
+from edge_agent.terminal.printing import say, say_json, warn
 from edge_agent.verbs.parts import UNMOVED
 
 
@@ -129,3 +131,61 @@ def test_what_is_no_number_between_them_is_refused_with_them(read: object, said:
     assert callable(read)
     with pytest.raises(argparse.ArgumentTypeError, match=said):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("config", "state", "options"),
+    [
+        (None, "state", ""),
+        (None, "/var/lib/a b", " --state '/var/lib/a b'"),
+        ("station.toml", "state", " -c station.toml"),
+    ],
+)
+def test_what_is_to_be_typed_next_names_the_station_that_was_typed(
+    config: str | None, state: str, options: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "`edge-agent promote` or edge-agent teach good FOLDER, edge-agent check -c FILE, edge-agent undo -c FILE"
+    said = (
+        f"`edge-agent promote{options}` or edge-agent teach{options} good FOLDER, "
+        "edge-agent check -c FILE, edge-agent undo -c FILE"
+    )
+    with typed(options_of(None if config is None else Path(config), Path(state))):
+        assert placed(text) == said
+        say(text)
+        say_json({"hint": text})
+        warn(BadData("no", hint=text))
+        assert done("edge-agent", lambda: failing(BadData("no", hint=text))) == 1
+    assert placed(text) == text
+    out, err = capsys.readouterr()
+    assert out == f'{said}\n{{"hint":"{text}"}}\n'
+    assert err == f"edge-agent: no ({said})\nedge-agent: no\n  {said}\n"
+
+
+def failing(error: EdgeAgentError) -> int:
+    raise error
+
+
+def test_a_state_folder_that_was_mistyped_is_not_taken_for_a_new_station(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"")
+    for words in (["inspect", str(picture)], ["status"], ["learned"], ["export", "parts.csv"], ["undo"]):
+        assert cli.main([*words, "--state", str(tmp_path / "typo")], lambda make: 0) == 2
+        assert "there is no state folder" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["teach", "", "x.png"],
+        ["label", "7", ""],
+        ["export", "parts.txt"],
+        ["escape", "7", "--class", "pit", "--since", "today"],
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_at_any_station_is_wrong_usage(words: list[str], tmp_path: Path) -> None:
+    assert cli.main([*words, "--state", str(tmp_path)], lambda make: 0) == 2
+    assert not [*tmp_path.iterdir()]

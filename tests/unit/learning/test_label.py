@@ -41,6 +41,8 @@ def test_a_name_gives_its_slug(name: str, slug: str) -> None:
         ("a" * 41, "41 letters"),
         ("x" * 81, "at most 80"),
         ("a\0b" * 30, "at most 80"),
+        ("scr\natch", "cannot be printed"),
+        ("scr\x1b[2Jatch", "cannot be printed"),
     ],
 )
 def test_what_is_no_name_is_refused_in_words(name: str, reason: str) -> None:

@@ -120,7 +120,8 @@ class Life:
             "restart": lambda request, now: None,
             "promote": self.broken,
         }
-        self.journal = Journal("press-3", self.handlers, self, self.clock, lambda name: None)
+        self.poked: list[str] = []
+        self.journal = Journal("press-3", self.handlers, self, self.clock, self.poked.append)
         self.trust = Trust(world.folder / "trusted.toml")
         self.desk = Desk(
             "press-3", TOPICS, self.journal, self.handlers, self.trust, self, self.say, self.acknowledge, self.clock

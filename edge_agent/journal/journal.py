@@ -236,6 +236,7 @@ class Journal:
     def _store(self, case: Case) -> None:
         assert case.accepted is not None
         case.stage = Stage.STORING
+        self._poke(self.name)  # to be stepped while it waits, also where the disk never answers
         if not self._around.record(case.accepted, lambda receipt: self._stored(case, receipt)):
             self._unstored(case, "the ledger has too much to do")
 

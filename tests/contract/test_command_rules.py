@@ -506,7 +506,7 @@ def asked(life: Life, name: str, **arguments: object) -> Request:
     """Ask over the socket, of a station whose ledger takes what it is given and writes nothing yet."""
     request = Request(COMMANDS[name], checked(name, **arguments))
     Counter(life.journal, life.clock).take(request, life.clock.now())
-    life.journal.step(life.clock.now())
+    assert life.poked
     return request
 
 

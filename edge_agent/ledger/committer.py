@@ -27,6 +27,9 @@ CHECKPOINT_EVERY: Final = 200
 TRIM_LOOK_S: Final = 1.0
 """How often the size is looked at [s]."""
 
+FREED_AGAIN_S: Final = 60.0
+"""How often it is said that pictures made room [s]."""
+
 TRIM_AGAIN_S: Final = 0.1
 """How long commits go first before more is deleted [s]."""
 
@@ -132,6 +135,7 @@ class Committer:
         self._trim_s = float("-inf")
         self._trims = False
         self._trimmed = self._untold = 0
+        self._freed, self._freed_told_s = 0, float("-inf")
 
     def open(self) -> None:
         """Open the store; a damaged database is kept aside and a new one begun. Raises what cannot be cured."""
@@ -219,9 +223,11 @@ class Committer:
             self._try_to_set_aside(error)
             return []
         except (Unavailable, ConfigError) as error:
-            self._failed(error)
-            if isinstance(error, DiskFull) and self._make_room() > 0:
-                self._retry_s = self._clock.now()
+            freed = self._make_room() if isinstance(error, DiskFull) else 0
+            if freed:
+                self._made_room(freed)
+            else:
+                self._failed(error)
             return []
         receipts = self._backlog.settle(batch, written, self._clock.now())
         self._recovered()
@@ -253,6 +259,17 @@ class Committer:
         self._trims = False
         self._retry_s = self._clock.now() + self._delay_s
         self._delay_s = min(2.0 * self._delay_s, LAST_RETRY_S)
+
+    def _made_room(self, freed: int) -> None:
+        """Write again at once what pictures made room for; say so once a minute, with all that went since."""
+        self._store.close()
+        self._backlog.failed()
+        now = self._retry_s = self._clock.now()
+        self._freed += freed
+        if now >= self._freed_told_s + FREED_AGAIN_S:
+            message = f"the disk is full: {self._freed / 1e6:.1f} MB of kept pictures and windows made room for answers"
+            self._note("warning", "made_room", message, freed_bytes=self._freed)
+            self._freed, self._freed_told_s = 0, now
 
     def _recovered(self) -> None:
         self._delay_s, self._retry_s = FIRST_RETRY_S, float("-inf")

@@ -233,6 +233,22 @@ def test_a_full_disk_is_tried_at_once_when_pictures_made_room() -> None:
     assert freed == []
     assert committer.next_wake_s() > clock.now()
     assert step_until(committer, clock, 10.0) != []
+    assert kinds(store) == ["made_room", "disk_failed", "disk_back"]
+
+
+def test_a_full_disk_that_pictures_make_room_on_is_said_once_a_minute_and_is_no_failing_one() -> None:
+    clock, store = ManualClock(), MemoryStore([FULL, None, FULL, None, FULL, None])
+    committer = Committer(store, clock, 10, make_room=lambda: 1_500_000)
+    for number, wait_s in ((1, 0.0), (2, 1.0), (3, 60.0), (4, 0.0)):
+        clock.advance(wait_s)
+        committer.step([part(number)])
+        assert committer.status().failing_since_utc is None
+        committer.step()
+    step_until(committer, clock, clock.now() + 10.0)
+
+    assert kinds(store) == ["made_room", "made_room"]
+    told = [event for batch in store.batches for event in batch.events]
+    assert [event.data["freed_bytes"] for event in told] == [1_500_000, 3_000_000]
 
 
 def test_other_faults_cost_no_pictures() -> None:

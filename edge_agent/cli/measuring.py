@@ -72,8 +72,16 @@ def add_verbs(add: AddVerb) -> None:
     question.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
     )
-    verb.add_argument(
+    where = verb.add_mutually_exclusive_group()
+    where.add_argument(
         "--state", type=Path, metavar="DIR", help="with --placement: what the station with this state measured and took"
+    )
+    where.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="with --placement: as this station places its recipe's bundle, and what it measured and took",
     )
     verb.add_argument(
         "--batches", action="store_true", help="with --placement: measure several pieces together on a CPU too"
@@ -131,6 +139,8 @@ def _bench(arguments: argparse.Namespace) -> int:
             raise WrongUsage(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)
     if arguments.state is not None and not arguments.placement:
         raise WrongUsage("--state goes with --placement", hint="edge-agent bench --placement --state state")
+    if arguments.config is not None and not arguments.placement:
+        raise WrongUsage("--config goes with --placement", hint="edge-agent bench --placement -c station.toml")
     if arguments.batches and not arguments.placement:
         raise WrongUsage("--batches goes with --placement", hint="edge-agent bench --placement --batches")
     if arguments.threads is not None and not arguments.teaching:
@@ -140,15 +150,26 @@ def _bench(arguments: argparse.Namespace) -> int:
     return _bench_of(arguments)()
 
 
+def _placing_of(arguments: argparse.Namespace) -> Callable[[], int]:
+    """Give what measures where a bundle would run: with all that this machine has, or as a station may."""
+    from edge_agent.bench.placing import run_placing
+    from edge_agent.config import EngineConfig
+    from edge_agent.config.file import load_config
+
+    bundle, state, engine = arguments.bundle, arguments.state, EngineConfig()
+    if arguments.config is not None:
+        config = load_config(arguments.config)
+        bundle, state, engine = config.recipe.bundle_dir, Path(config.station.state_dir), config.engine
+    return partial(run_placing, bundle, state, engine, as_json=arguments.json, batches=arguments.batches)
+
+
 def _bench_of(arguments: argparse.Namespace) -> Callable[[], int]:
     """Give what measures what was asked for; only that is loaded."""
     bundle, as_json = arguments.bundle, arguments.json
     if arguments.line is not None:
         return _line_of(arguments)
     if arguments.placement:
-        from edge_agent.bench.placing import run_placing
-
-        return partial(run_placing, bundle, arguments.state, as_json=as_json, batches=arguments.batches)
+        return _placing_of(arguments)
     if arguments.start:
         from edge_agent.bench.starting import run_starting as run
     elif arguments.sharing:

@@ -51,9 +51,9 @@ _MODEL_WRONG: Final = (
 _DEVICE_FAILED: Final = (driver.Fail, driver.RuntimeException, driver.EPFail, driver.EngineError, driver.DeviceReset)
 
 
-def kinds() -> tuple[str, ...]:
-    """Give the devices that this onnxruntime was built for: its execution providers, in small letters."""
-    return tuple(sorted(_providers()))
+def kinds() -> dict[str, str]:
+    """Give the devices that this onnxruntime was built for, in small letters, with their execution providers."""
+    return dict(sorted(_providers().items()))
 
 
 class OnnxEngine:

@@ -42,9 +42,19 @@ BATCHES: Final = (2, 4, 8)
 """Pieces that it can compute together, where a device gains by it."""
 
 
-def kinds() -> tuple[str, ...]:
-    """Give the devices that OpenVINO finds on this machine: `cpu`, `gpu`, `npu`."""
-    return tuple(sorted({available.split(".")[0].lower() for available in openvino.Core().available_devices}))
+_TOLD: Final = ("FULL_DEVICE_NAME", "NPU_DRIVER_VERSION")
+"""What may make a device another one than it was; OpenVINO says of no other device which driver it has."""
+
+
+def kinds() -> dict[str, str]:
+    """Give the devices that OpenVINO finds on this machine, `cpu`, `gpu`, `npu`, each with its model and driver."""
+    core = openvino.Core()
+    found: dict[str, list[str]] = {}
+    for name in core.available_devices:
+        told = core.get_property(name, "SUPPORTED_PROPERTIES")
+        words = [str(core.get_property(name, key)) for key in _TOLD if key in told]
+        found.setdefault(name.split(".")[0].lower(), []).append(" ".join(words))
+    return {kind: "; ".join(found[kind]) for kind in sorted(found)}
 
 
 class OpenVinoEngine:

@@ -26,13 +26,15 @@ LoadEngines = Callable[[Bundle, Spot | Mapping[str, Spot], Sequence[Part], Path 
 """Loads the parts of a bundle, as `load_engines` does."""
 
 
-def find_devices() -> tuple[DeviceName, ...]:
-    """Give every device of every runtime on this machine; loads the runtimes."""
+def find_devices() -> dict[DeviceName, str]:
+    """Give every device of every runtime on this machine, with its model and driver; loads the runtimes."""
     from edge_agent.engines import onnxruntime_engine, openvino_engine  # noqa: PLC0415 (see `load_runtime`)
 
-    return tuple(
-        DeviceName(door.RUNTIME, kind) for door in (onnxruntime_engine, openvino_engine) for kind in door.kinds()
-    )
+    return {
+        DeviceName(door.RUNTIME, kind): what
+        for door in (onnxruntime_engine, openvino_engine)
+        for kind, what in door.kinds().items()
+    }
 
 
 def batches_of(runtime: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -87,6 +87,25 @@ class Timing:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     runs: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What all parts of a bundle took together, each at its spot, or why they do not run so.
+
+    Attributes:
+        spots: where each role ran.
+        p50_ms: median [ms].
+        p99_ms: 99th percentile [ms].
+        beside: the parts that can begin at once were surely quicker side by side, and ran so.
+        error: why they do not run together, though each may by itself; "" where they do.
+    """
+
+    spots: Mapping[str, Spot]
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    beside: bool = False
     error: str = ""
 
 

@@ -9,7 +9,6 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +17,9 @@ import msgspec
 from edge_agent.engines import DeviceName, Spot
 from edge_agent.engines.pool import batches_of
 from edge_agent.engines.spot import SHARED
-from edge_agent.errors import Unavailable
-from edge_agent.scheduler.latency import Timing
-from edge_agent.scheduler.placement import Candidate
-from edge_agent.scheduler.trial import Answer, Request, words_of
+from edge_agent.scheduler.latency import Timing, Whole
+from edge_agent.scheduler.together import Spots
+from edge_agent.scheduler.trial import Answer, Request, spot_of, words_of
 from models import Bundle
 
 TRIAL_TIMEOUT_S: Final = 60.0
@@ -90,43 +88,64 @@ def measure_parts(
 
 def measure_ways(
     bundle: Bundle,
-    ways: Sequence[Candidate],
+    ways: Sequence[Spots],
     *,
     runs: int,
     cache: Path | None = None,
     timeout_s: float = TRIAL_TIMEOUT_S,
     waits: Waits = lambda: None,
-) -> list[Candidate]:
-    """Run whole placements in turn.
+) -> list[Whole]:
+    """Run whole placements in turn; where one of them ends the process, each of those left by itself.
 
     Args:
         bundle: what to run.
-        ways: placements.
+        ways: where each role runs.
         runs: how often each is run.
         cache: folder for compiled models; None for none.
         timeout_s: a device hangs when it takes longer [s].
         waits: is called every few seconds meanwhile.
 
     Returns:
-        The same with what was measured, in the same order: of those on several devices the quicker of two forms, one
-        part after the other or side by side.
-
-    Raises:
-        Unavailable: they do not run together, though each part did by itself.
+        One for each, in the same order: of those on several devices the quicker of two forms, one part after the other
+        or side by side; those that do not run with the reason.
     """
-    asked = tuple({role: words_of(spot) for role, spot in way.spots.items()} for way in ways)
-    answers, trouble = _tried(Request(str(bundle.folder), (), asked, runs, str(cache or "")), timeout_s, waits)
-    found = {answer.name: answer for answer in answers if not answer.error}
-    missing = [str(way) for i, way in enumerate(ways) if str(i) not in found]
-    if missing:
-        why = trouble or "; ".join(answer.error for answer in answers if answer.error)
-        raise Unavailable(
-            f"{', '.join(missing)} did not run as a whole: {why}", hint="see edge-agent bench --placement"
-        )
-    return [
-        replace(way, measured_p50_ms=answer.p50_ms, measured_p99_ms=answer.p99_ms, beside=answer.beside)
-        for way, answer in zip(ways, (found[str(i)] for i in range(len(ways))), strict=True)
-    ]
+
+    def run(those: Sequence[int]) -> tuple[dict[int, Answer], str]:
+        asked = tuple({role: words_of(spot) for role, spot in ways[i].items()} for i in those)
+        request = Request(str(bundle.folder), (), asked, runs, str(cache or ""))
+        answers, trouble = _tried(request, timeout_s, waits)
+        return {those[int(answer.name)]: answer for answer in answers}, trouble
+
+    everything = range(len(ways))
+    found, trouble = run(everything)
+    troubles = dict.fromkeys(everything, trouble)
+    for i in everything if trouble and len(ways) > 1 else ():
+        if i not in found:
+            own, troubles[i] = run([i])
+            found |= own
+    return [_whole(way, found.get(i), troubles[i]) for i, way in enumerate(ways)]
+
+
+def devices_here(timeout_s: float = TRIAL_TIMEOUT_S, waits: Waits = lambda: None) -> tuple[dict[DeviceName, str], str]:
+    """Look for the devices of this machine, in a process of its own.
+
+    Args:
+        timeout_s: a driver hangs when it takes longer [s].
+        waits: is called every few seconds meanwhile.
+
+    Returns:
+        Each device with its model and driver, and what went wrong with the process.
+    """
+    answers, trouble = _tried(Request(find=True), timeout_s, waits)
+    return {spot_of(answer.spot).device: answer.name for answer in answers}, trouble
+
+
+def _whole(spots: Spots, answer: Answer | None, trouble: str) -> Whole:
+    if answer is None:
+        return Whole(spots, error=trouble or "the trial ended without an answer")
+    if answer.error:
+        return Whole(spots, error=answer.error)
+    return Whole(spots, answer.p50_ms, answer.p99_ms, answer.beside)
 
 
 def _tried(request: Request, timeout_s: float, waits: Waits) -> tuple[list[Answer], str]:

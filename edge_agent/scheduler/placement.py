@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Final
 
 from edge_agent.engines.spot import SHARED, DeviceName, whereabouts
-from edge_agent.errors import ConfigError
-from edge_agent.scheduler.latency import LatencyTable, Timing
+from edge_agent.errors import ConfigError, Unavailable
+from edge_agent.scheduler.latency import LatencyTable, Timing, Whole
 from edge_agent.scheduler.shares import Shares
 from edge_agent.scheduler.together import Batch, Spots, batches_of
 
@@ -41,6 +41,8 @@ class Candidate:
         measured_p99_ms: 99th percentile of the whole way, where it was run [ms].
         beside: the parts that can begin at once run side by side, which was measured to be quicker.
         batches: what several pieces take together, by how many, where that pays.
+        failed: why the parts do not run together on these devices, though each does by itself; "" where they do, or
+            were not run.
     """
 
     spots: Spots
@@ -52,6 +54,13 @@ class Candidate:
     measured_p99_ms: float | None = None
     beside: bool = False
     batches: Mapping[int, Batch] = field(default_factory=dict)
+    failed: str = ""
+
+    def as_run(self, whole: Whole) -> Candidate:
+        """Give the same with what came of running it as a whole."""
+        if whole.error:
+            return replace(self, failed=whole.error)
+        return replace(self, measured_p50_ms=whole.p50_ms, measured_p99_ms=whole.p99_ms, beside=whole.beside)
 
     @property
     def devices(self) -> frozenset[DeviceName]:
@@ -76,21 +85,24 @@ class Placement:
         bundle: name and version of the bundle.
         chain: the one that is used, then those that stand in when one of its devices fails.
         candidates: everything that was looked at: what was run as a whole, then what is predicted, quickest first.
-        failed: what cannot run, with the reason.
+        timings: what each part takes on each spot, or why it cannot run there.
         parts_per_s: the line's rate that the loads are for [1/s].
         cores: of the CPU.
         anew: why it was measured now and not read; "" where it was read, or is never kept.
-        batches: what parts take for several pieces together, as far as that was measured.
     """
 
     bundle: str
     chain: tuple[Candidate, ...]
     candidates: tuple[Candidate, ...]
-    failed: tuple[Timing, ...]
+    timings: tuple[Timing, ...]
     parts_per_s: float
     cores: int
     anew: str = ""
-    batches: tuple[Timing, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Timing, ...]:
+        """What cannot run, with the reason."""
+        return tuple(timing for timing in self.timings if timing.error and timing.spot.pieces == 1)
 
     @property
     def spots(self) -> Spots:
@@ -124,6 +136,8 @@ class Placement:
         if len(listed) < len(self.candidates):
             lines.append(f"and {len(self.candidates) - len(listed)} more")
         lines += [f"cannot run: {t.role} on {t.spot}: {t.error}" for t in self.failed]
+        broken = {candidate.devices: candidate for candidate in reversed(self.candidates) if candidate.failed}
+        lines += [f"does not run as a whole: {c}: {c.failed}" for c in broken.values()]
         if not self.fallbacks:
             lines.append("nothing stands in: no allowed candidate does without a device of the one in use")
         return "\n".join(lines)
@@ -206,8 +220,12 @@ def choose(
 
     Raises:
         ConfigError: no candidate is allowed; says the least that would do.
+        Unavailable: none of those that are allowed runs as a whole.
     """
-    allowed = [c for c in looked_at if not c.over]
+    allowed = [c for c in looked_at if not c.over and not c.failed]
+    if not allowed and (broken := {c.devices: c for c in reversed(looked_at) if c.failed}):
+        said = "; ".join(f"{c}: {c.failed}" for c in broken.values())
+        raise Unavailable(f"{bundle} does not run as a whole: {said}", hint="see edge-agent bench --placement")
     if not allowed:
         least = min(looked_at, key=lambda c: max(c.load[kind] - shares.allowed(kind) for kind in c.load))
         needs = ", ".join(f"{100 * share:.2g} % of the {kind}" for kind, share in sorted(least.load.items()))
@@ -221,10 +239,8 @@ def choose(
         others = [c for c in allowed if device not in c.devices]
         if others and quickest(others) not in chain and (shares.npu_fallback or device.kind != NPU):
             chain.append(quickest(others))
-    listed = sorted(looked_at, key=lambda c: (bool(c.over), c.measured_p99_ms is None, c.best_p99_ms))
-    batches = tuple(timing for timing in table.timings if timing.spot.pieces > 1)
-    failed = tuple(timing for timing in table.failed() if timing.spot.pieces == 1)
-    return Placement(bundle, tuple(chain), tuple(listed), failed, parts_per_s, cores, batches=batches)
+    listed = sorted(looked_at, key=lambda c: (bool(c.over or c.failed), c.measured_p99_ms is None, c.best_p99_ms))
+    return Placement(bundle, tuple(chain), tuple(listed), table.timings, parts_per_s, cores)
 
 
 def quickest(among: Sequence[Candidate]) -> Candidate:

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Final
 
 import msgspec
 
+from edge_agent.engines import DeviceName
 from edge_agent.engines.pool import RUNTIMES
 from edge_agent.errors import StateDamaged
 from edge_agent.runtime.disk import Disk
 from edge_agent.runtime.machine import cores, processor
-from edge_agent.scheduler.latency import Timing
-from edge_agent.scheduler.trial import Answer, words_of
+from edge_agent.scheduler.latency import Timing, Whole
+from edge_agent.scheduler.trial import Answer, spot_of, words_of
 
 TABLE_FILE: Final = "latency.json"
 """Its name in the state directory."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 MOST_BUNDLES: Final = 16
 """Bundles that are remembered; those that were measured or ran longest ago are forgotten."""
@@ -41,16 +42,28 @@ class Record:
         lived: what the parts took while the station ran, where they ran.
         left_ms: 99th percentile at which its placement last left what was measured first [ms]; 0 where it never did.
         anew: why it is to be measured anew at one of the next starts; "" where it is not.
+        ways: what whole placements took when they were run in turn, nothing else running.
+        devices: those that `first` is about, each with its model and driver.
     """
 
     first: tuple[Timing, ...] = ()
     lived: tuple[Timing, ...] = ()
     left_ms: float = 0.0
     anew: str = ""
+    ways: tuple[Whole, ...] = ()
+    devices: Mapping[DeviceName, str] = field(default_factory=dict)
 
 
 Records = dict[str, Record]
 """By the bundle's digest, those that changed longest ago first."""
+
+
+class _Way(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    spots: dict[str, tuple[str, str, int]]
+    p50_ms: float
+    p99_ms: float
+    beside: bool
+    error: str
 
 
 class _Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +71,8 @@ class _Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lived: tuple[Answer, ...]
     left_ms: float
     anew: str
+    ways: tuple[_Way, ...]
+    devices: tuple[tuple[str, str, str], ...]
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,10 +97,7 @@ def fingerprint() -> dict[str, str]:
 
 def save_records(disk: Disk, machine: Mapping[str, str], records: Records) -> None:
     """Write the records: the old file or the new one after a power cut; raises `Unavailable` where the disk fails."""
-    bundles = {
-        digest: _Bundle(_answers(record.first), _answers(record.lived), record.left_ms, record.anew)
-        for digest, record in list(records.items())[-MOST_BUNDLES:]
-    }
+    bundles = {digest: _written(record) for digest, record in list(records.items())[-MOST_BUNDLES:]}
     body = msgspec.json.encode(_Body(VERSION, dict(machine), bundles))
     disk.write(f"{TABLE_FILE}.new", msgspec.json.encode(_File(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))))
     disk.rename(f"{TABLE_FILE}.new", TABLE_FILE)
@@ -120,10 +132,25 @@ def load_records(disk: Disk, machine: Mapping[str, str]) -> tuple[Records, str]:
     if other := [key for key, value in machine.items() if body.machine.get(key) != value]:
         was = ", ".join(f"{key} {body.machine.get(key, 'none')[:40]}" for key in other)
         return {}, f"measured with other things: {was}"
-    return {
-        digest: Record(_timings(known.first), _timings(known.lived), known.left_ms, known.anew)
-        for digest, known in body.bundles.items()
-    }, ""
+    return {digest: _read(known) for digest, known in body.bundles.items()}, ""
+
+
+def _written(record: Record) -> _Bundle:
+    ways = tuple(
+        _Way({role: words_of(spot) for role, spot in way.spots.items()}, way.p50_ms, way.p99_ms, way.beside, way.error)
+        for way in record.ways
+    )
+    devices = tuple((*device, what) for device, what in record.devices.items())
+    return _Bundle(_answers(record.first), _answers(record.lived), record.left_ms, record.anew, ways, devices)
+
+
+def _read(known: _Bundle) -> Record:
+    ways = tuple(
+        Whole({role: spot_of(spot) for role, spot in way.spots.items()}, way.p50_ms, way.p99_ms, way.beside, way.error)
+        for way in known.ways
+    )
+    devices = {DeviceName(runtime, kind): what for runtime, kind, what in known.devices}
+    return Record(_timings(known.first), _timings(known.lived), known.left_ms, known.anew, ways, devices)
 
 
 def _answers(rows: tuple[Timing, ...]) -> tuple[Answer, ...]:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from edge_agent.engines import DeviceName, Engine, Spot, load_engines
+from edge_agent.engines import DeviceName, Engine, Spot, find_devices, load_engines
 from edge_agent.engines.base import together
 from edge_agent.engines.second import SecondThread, is_quicker
 from edge_agent.errors import EdgeAgentError
@@ -46,20 +46,22 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ways: placements that are run as a whole.
         runs: how often each is run.
         cache: folder for compiled models; "" for none.
+        find: say instead which devices there are.
     """
 
-    bundle: str
+    bundle: str = ""
     spots: tuple[tuple[str, str, int, int], ...] = ()
     ways: tuple[dict[str, tuple[str, str, int]], ...] = ()
     runs: int = 100
     cache: str = ""
+    find: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What came of one trial.
 
     Attributes:
-        name: the part, or the number of the way.
+        name: the part, or the number of the way, or the model and driver of a device that was found.
         spot: where the part was tried; the first spot of a way.
         p50_ms: median [ms].
         p99_ms: 99th percentile [ms].
@@ -96,6 +98,10 @@ def words_of(spot: Spot) -> tuple[str, str, int]:
 
 def answers(request: Request) -> Iterator[Answer]:
     """Try everything that is asked for; runs of what is compared take turns, so that all see the same machine."""
+    if request.find:
+        for device, what in find_devices().items():
+            yield Answer(what, words_of(Spot(device)))
+        return
     bundle = Bundle.load(Path(request.bundle))
     cache = Path(request.cache) if request.cache else None
     tried: dict[Answer, Run] = {}
@@ -112,11 +118,16 @@ def answers(request: Request) -> Iterator[Answer]:
     flow = Flow(bundle.manifest)
     second = SecondThread()
     for number, way in enumerate(request.ways):
-        engines = load_engines(bundle, {r: spot_of(w) for r, w in way.items()}, bundle.manifest.judging, cache)
+        first = next(iter(way.values()))
+        try:
+            engines = load_engines(bundle, {r: spot_of(w) for r, w in way.items()}, bundle.manifest.judging, cache)
+        except (EdgeAgentError, BundleRefused) as error:
+            yield Answer(str(number), first, error=str(error))
+            continue
         forms = {False: _whole(flow.run, sources, engines), True: _whole(partial(second.run, flow), sources, engines)}
         devices = {spot_of(way[role]).device for role in flow.beginnings(sources)}
         beside = len(devices) > 1 and _is_quicker(forms, request.runs // 2)
-        tried[Answer(str(number), next(iter(way.values())), beside=beside)] = forms[beside]
+        tried[Answer(str(number), first, beside=beside)] = forms[beside]
     times, errors = _in_turn(tried, request.runs)
     second.close()
     for asked, values in times.items():

@@ -290,4 +290,4 @@ def test_every_command_of_the_workshop_that_is_named_exists() -> None:
 
 def test_the_verbs_that_are_told_a_station_are_those_that_a_hint_names_it_for() -> None:
     told = {name for name, verb in verbs().items() if {"--config", "--state"} <= set(options(verb))}
-    assert told == set(STATION_VERBS)
+    assert told - {"bench"} == set(STATION_VERBS)  # which is told one to measure as it does

@@ -93,7 +93,8 @@ def main() -> int:
     """Run the program; give its exit code."""
     os.environ.setdefault(ONE_BLAS_THREAD, "1")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a verb cleans up as on Ctrl-C; `serve` waits for both
+    if sys.argv[1:2] != ["run"]:  # which systemd stops: `serve` waits for it, and before that it ends at once
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a verb cleans up as on Ctrl-C
     return cli.main(sys.argv[1:], serve)
 
 

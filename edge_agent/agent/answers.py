@@ -173,7 +173,7 @@ class Answers:
         self._change(request, lessons.promote(arguments.who, overrule=arguments.overrule), self._waiting)
 
     def _cancel(self, request: Request, now: float) -> None:
-        """Give up the lesson that is being given; without one, or where it was written by then, what waits."""
+        """Give up the lesson that is being given; without one, the change that waits."""
         arguments = request.arguments
         assert isinstance(arguments, CancelArguments)
         agent = self._agent
@@ -183,14 +183,11 @@ class Answers:
             agent.holdings.recorder.offer(row)
             request.done({"cancelled": "candidate"})
 
-        def ended(written: bool) -> None:
-            if not written:
+        def ended(left: EdgeAgentError | None) -> None:
+            if left is None:
                 request.done({"cancelled": "lesson"})
-            elif agent.holdings.recipe.candidate is None:
-                said = "the lesson was learned before it could be given up"
-                request.failed(Unavailable(said, hint="`edge-agent undo` takes it back"))
             else:
-                self._later(request, lambda: lessons.cancel(arguments.who), cancelled)
+                request.failed(left)
 
         if not agent.teacher.cancel(ended):
             agent.teacher.check(Step.CANCELLED)

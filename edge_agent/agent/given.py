@@ -35,8 +35,15 @@ class Plan:
 
 Answer = Callable[[Proposal | EdgeAgentError], None]
 
-GaveUp = Callable[[bool], None]
-"""Hears that a lesson has ended that was given up, and whether what it taught was written before that."""
+GaveUp = Callable[[EdgeAgentError | None], None]
+"""Hears that a lesson which was given up has ended and left nothing; or why it has left something all the same."""
+
+
+class GivenUp(BadData):
+    """A person gave the lesson up."""
+
+    def __init__(self) -> None:
+        super().__init__("the lesson was cancelled", hint="nothing was learned from it")
 
 
 @dataclass(eq=False)
@@ -56,7 +63,7 @@ class Given:
         waiting: a piece of it is on the device or in the background.
         proven: how much of how much is proven.
         given_up: who hear that it has ended, because they gave it up.
-        written: what it taught is on the disk.
+        proposed: what it taught waits on the disk to be promoted, or to be proven.
     """
 
     product: Product
@@ -71,17 +78,12 @@ class Given:
     waiting: bool = False
     proven: Done = None
     given_up: list[GaveUp] = field(default_factory=list)
-    written: bool = False
+    proposed: bool = False
 
-    def refusal(self) -> BadData | None:
+    def refusal(self) -> GivenUp | None:
         """Say why it does not go on, where a person gave it up; asked by the background thread too."""
-        return cancelled() if self.given_up else None
+        return GivenUp() if self.given_up else None
 
     def proving(self, done: Done) -> None:
         """Hear how much of how much is proven; what is not known leaves what was."""
         self.proven = done or self.proven
-
-
-def cancelled() -> BadData:
-    """Say that a lesson was given up."""
-    return BadData("the lesson was cancelled", hint="nothing was learned from it")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.agent.ahead import Ahead, encode
-from edge_agent.agent.given import Answer, GaveUp, Given, Plan, cancelled
+from edge_agent.agent.given import Answer, GaveUp, Given, GivenUp, Plan
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.holdings import Holdings
 from edge_agent.inspection.encoders import Encoders
@@ -147,7 +147,7 @@ class Teacher:
             return False
         running.given_up.append(done)
         if not (self._stage is Stage.PROPOSING and running.waiting):
-            self._end(cancelled(), Step.CANCELLED)
+            self._end(GivenUp(), Step.CANCELLED)
         return True
 
     def check(self, step: Step) -> None:
@@ -257,14 +257,17 @@ class Teacher:
         sheet = None
         if plan.now:
             rows.append((yield from unless(running.refusal, lessons.learn(lesson, plan.who, goes_on=plan.goes_on))))
-            running.written = True
         else:
+            before = lessons.waiting
             yield from unless(running.refusal, lessons.propose(lesson, plan.who, goes_on=plan.goes_on))
-            running.written = True
-            if not plan.goes_on:
-                sheet = yield from unless(running.refusal, lessons.sheet())
-            elif refusal := running.refusal():
-                raise refusal
+            running.proposed = True
+            try:
+                sheet = None if plan.goes_on else (yield from unless(running.refusal, lessons.sheet()))
+                if (refusal := running.refusal()) is not None:
+                    raise refusal
+            except GivenUp:
+                lessons.retract(before)
+                raise
         seconds = self._station.clock.now() - running.started_s
         return Proposal(lessons.taught(lesson, seconds, promoted=plan.now), sheet), rows
 
@@ -286,5 +289,14 @@ class Teacher:
         running, self._running = self._running, None
         if running is not None:
             running.done(result)
+            left = _left_by(running, result)
             for gave_up in running.given_up:
-                gave_up(running.written)
+                gave_up(left)
+
+
+def _left_by(running: Given, result: Proposal | EdgeAgentError) -> EdgeAgentError | None:
+    """Say what a lesson has left that was given up, where it has."""
+    if isinstance(result, Proposal):
+        back = "`edge-agent undo` takes it back" if result.taught.promoted else "`edge-agent cancel` drops it"
+        return Unavailable("the lesson had ended before it could be given up", hint=back)
+    return result if running.proposed and not isinstance(result, GivenUp) else None

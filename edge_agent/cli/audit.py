@@ -44,7 +44,7 @@ def _trust(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.trust import change_trust
 
     return change_trust(
-        config_of(arguments, begins=True),
+        config_of(arguments, begins=arguments.to == "add"),
         arguments.to,
         arguments.name,
         arguments.role,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.errors import BadData
+from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.options import add_json, add_station
 
 
@@ -25,10 +25,11 @@ def add_verbs(add: AddVerb) -> None:
 def _identity(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.identity import install_certificate, make_identity, show_identity, write_request
 
-    config, what, file = config_of(arguments, begins=True), arguments.what, arguments.file
+    what, file = arguments.what, arguments.file
+    config = config_of(arguments, begins=what != "show")
     if (file is None) != (what in ("show", "make")):
         needs = "needs a FILE" if file is None else "takes no FILE"
-        raise BadData(f"{what} {needs}", hint="edge-agent identity --help shows an example")
+        raise WrongUsage(f"{what} {needs}", hint="edge-agent identity --help shows an example")
     if what == "show":
         return show_identity(config, as_json=arguments.json)
     if what == "make":

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.terminal.options import add_json, add_station, add_who, count, whole
+from edge_agent.terminal.options import add_json, add_station, add_who, count, named, whole
 
 PAGE_HELP = "write the proof sheet as one HTML page"
 
@@ -14,7 +14,7 @@ PAGE_HELP = "write the proof sheet as one HTML page"
 def add_verbs(add: AddVerb) -> None:
     """Add the verbs."""
     verb = add_verb(add, "teach", _teach, "learn a class from examples", "edge-agent teach scratch examples/scratch")
-    verb.add_argument("label", metavar="CLASS", help="what the examples are; `good` for good parts")
+    verb.add_argument("label", type=named, metavar="CLASS", help="what the examples are; `good` for good parts")
     verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="picture and vibration files, or folders")
     verb.add_argument(
         "--part",
@@ -36,7 +36,7 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(
         add, "learned", _learned, "list the classes that are known, or a class's samples", "edge-agent learned"
     )
-    verb.add_argument("label", nargs="?", metavar="CLASS", help="list its samples")
+    verb.add_argument("label", nargs="?", type=named, metavar="CLASS", help="list its samples")
     add_station(verb)
     add_json(verb)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
-from edge_agent.terminal.options import add_json, add_station, add_who, count
+from edge_agent.terminal.options import add_json, add_station, add_who, count, named
 
 if TYPE_CHECKING:
     pass
@@ -25,7 +25,7 @@ def add_verbs(add: AddVerb) -> None:
     verb = add_verb(add, "label", _label, "say what a part really is", "edge-agent label 8123 scratch")
     verb.add_argument("part", type=count, metavar="PART", help="number of the part")
     word = verb.add_mutually_exclusive_group(required=True)
-    word.add_argument("label", nargs="?", metavar="CLASS", help="what it is")
+    word.add_argument("label", nargs="?", type=named, metavar="CLASS", help="what it is")
     word.add_argument("--confirm", action="store_true", help="the verdict was right")
     word.add_argument("--undo", action="store_true", help="take the last word back")
     add_who(verb)
@@ -43,7 +43,7 @@ def add_verbs(add: AddVerb) -> None:
         add, "escape", _escape, "find parts like one that got past", "edge-agent escape 8123 --class scratch"
     )
     verb.add_argument("part", type=count, metavar="PART", help="number of the part that got past")
-    verb.add_argument("--class", dest="label", required=True, metavar="CLASS", help="what it is")
+    verb.add_argument("--class", dest="label", required=True, type=named, metavar="CLASS", help="what it is")
     verb.add_argument("--since", default="24h", metavar="WHEN", help=f"{WHEN_HELP} (default: 24h)")
     verb.add_argument("--page", type=Path, metavar="FILE", help="write the list as one HTML page, to be ticked off")
     add_station(verb)

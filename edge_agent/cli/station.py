@@ -90,9 +90,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from edge_agent.config.faults import api_faults
     from edge_agent.config.file import load_config
 
-    read = [load_config(arguments.config)]  # what is wrong with the file is said before anything begins
+    read = [load_config(arguments.config, api_faults)]  # what is wrong with the file is said before anything begins
 
     def make() -> Agent:
         config = read.pop() if read else load_config(arguments.config)

@@ -53,21 +53,25 @@ def wire_faults(wire: WireConfig) -> Iterator[Conflict]:
         )
 
 
+def socket_faults(config: Config) -> Iterator[Conflict]:
+    """Say where no socket can be at all, whoever looks for one."""
+    if (length := len(os.fsencode(config.api.socket))) > MAX_SOCKET_PATH_BYTES:
+        yield Conflict(
+            ("api.socket", "station.state_dir"),
+            f"{quoted(config.api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
+            "set api.socket to a short path, or state_dir to a shorter one",
+        )
+
+
 def api_faults(config: Config) -> Iterator[Conflict]:
-    """Say why the local API could not be made, or a group of it does not exist."""
+    """Say why the local API could not be made on this machine, or a group of it does not exist."""
     api, path = config.api, Path(config.api.socket)
     for key, group in (("api.operators", api.operators), ("api.readers", api.readers)):
         if group and not _is_group(group):
             yield Conflict((key,), f"there is no group {quoted(group)} on this machine", f"sudo groupadd {group}")
-    if (length := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
-        yield Conflict(
-            ("api.socket", "station.state_dir"),
-            f"{quoted(api.socket)} has {length} bytes; a socket's path may have {MAX_SOCKET_PATH_BYTES}",
-            "set api.socket to a short path, or state_dir to a shorter one",
-        )
-    elif path.parent == Path(config.station.state_dir) or path.is_relative_to(RUN):
+    if path.parent == Path(config.station.state_dir) or path.parent.resolve().is_relative_to(RUN.resolve()):
         return  # the first start makes the one folder, and systemd at each start those in the other
-    elif fault := not_a(path.parent, stat.S_ISDIR, "folder"):
+    if fault := not_a(path.parent, stat.S_ISDIR, "folder"):
         yield Conflict(("api.socket",), fault, "make the folder, or leave api.socket out: it is in state_dir then")
     elif fault := not_a(path, stat.S_ISSOCK, "socket", may_be_absent=True):
         yield Conflict(("api.socket",), fault, "name a file that is not there: the station makes it")

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.config.camera import CameraConfig
-from edge_agent.config.faults import api_faults, missing, not_a, wire_faults
+from edge_agent.config.faults import api_faults, missing, not_a, socket_faults, wire_faults
 from edge_agent.config.schema import conform, line_of
 from edge_agent.config.section import Conflict
 from edge_agent.config.tomltext import Problem, dotted, quoted, read_toml
@@ -32,11 +32,12 @@ Rule = Callable[[Config], Iterator[Conflict]]
 """Looks at a whole, resolved configuration whose values are each within their limits."""
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, *more: Rule) -> Config:
     """Read and check the configuration in `path`.
 
     Args:
         path: the TOML file.
+        more: what else must hold, as `api_faults` for a station that is to be reached.
 
     Returns:
         The configuration, resolved.
@@ -44,7 +45,7 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: with one line for each problem.
     """
-    config, problems = _read(path)
+    config, problems = _read(path, more=more)
     if problems:
         hint = f"docs/config.md describes every key; look again with: edge-agent check -c {path}"
         raise ConfigError(format_problems(path, problems), hint=hint)
@@ -52,8 +53,11 @@ def load_config(path: Path) -> Config:
 
 
 def check_config(path: Path) -> list[Problem]:
-    """Give every problem of the configuration in `path`, in the order of the file; empty when it is good."""
-    return _read(path)[1]
+    """Give every problem of the configuration in `path`, in the order of the file; empty when it is good.
+
+    Beside what keeps every verb from using it, what would keep a station from being reached on this machine.
+    """
+    return _read(path, more=(api_faults,))[1]
 
 
 def format_problem(problem: Problem) -> str:
@@ -218,7 +222,7 @@ def missing_files(config: Config) -> Iterator[Conflict]:
                 yield Conflict((key,), line)
     if config.source.kind == "wire" and config.source.wire.port:
         yield from wire_faults(config.source.wire)
-    yield from api_faults(config)
+    yield from socket_faults(config)
 
 
 def _camera_fault(config: Config) -> Iterator[Conflict]:
@@ -254,12 +258,14 @@ def _with(values: Mapping[str, Any], over: Mapping[str, object]) -> dict[str, An
     return tree
 
 
-def _read(path: Path, over: Mapping[str, object] = MappingProxyType({})) -> tuple[Config, list[Problem]]:
+def _read(
+    path: Path, over: Mapping[str, object] = MappingProxyType({}), *, more: tuple[Rule, ...] = ()
+) -> tuple[Config, list[Problem]]:
     folder = path.absolute().parent
     text = _text(path)
     if isinstance(text, Problem):
         return Config().resolved(folder), [text]
-    return parse_config(text, folder, (Config.conflicts, missing_files), over)
+    return parse_config(text, folder, (Config.conflicts, missing_files, *more), over)
 
 
 def _text(path: Path) -> str | Problem:

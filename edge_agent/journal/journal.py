@@ -174,6 +174,9 @@ class Journal:
         if known.order.digest != order.digest:
             self._refuse_id(order, asker)
             return
+        if known.left:
+            self._tell_left(known, [asker])
+            return
         gone = known.askers.add(asker.who, asker)
         if gone is asker:
             self._refuse(order, asker, Unavailable("too many ask for this at once", hint="ask again later"))
@@ -298,16 +301,17 @@ class Journal:
         What is not on record by now will not be done, also where it gets there later; an answer is told all the same,
         as what it says has happened.
         """
-        if case.stage is Stage.STORING:
+        if case.stage in (Stage.STORING, Stage.ANSWERING, Stage.UNWRITTEN):
             case.left = True
+            self._tell_left(case, case.askers.all())
+
+    def _tell_left(self, case: Case, askers: Iterable[Asker]) -> None:
+        for asker in askers:
+            if case.stage is not Stage.STORING and case.response is not None:
+                asker.tell(case.response, case.result)
+                continue
             said = f"nothing was done: the ledger has not recorded the command for {PATIENCE_S:.0f} s"
-            refusal = self._clerk.response(case.order, Unavailable(said, hint="see `edge-agent status`"))
-            for asker in case.askers.all():
-                asker.refuse(refusal)
-        elif case.stage in (Stage.ANSWERING, Stage.UNWRITTEN):
-            case.left = True
-            assert case.response is not None
-            case.tell(case.response)
+            asker.refuse(self._clerk.response(case.order, Unavailable(said, hint="see `edge-agent status`")))
 
     def _give_up(self, stored: StoredCommand, why: str) -> None:
         self._around.record(self._clerk.given_up(stored, why), lambda receipt: None)

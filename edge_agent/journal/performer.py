@@ -10,7 +10,7 @@ from edge_agent.commands.arguments import Arguments, CancelArguments, GateArgume
 from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.journal.case import Case, Stage, Surroundings
 from edge_agent.journal.clerk import Clerk
-from edge_agent.journal.order import Order
+from edge_agent.journal.order import Order, Way
 from edge_agent.journal.response import Code, Response
 from edge_agent.ledger import Committed, Receipt
 from edge_agent.ledger.spoken import Effects
@@ -140,6 +140,9 @@ class Performer:
         elif not leaves_trace(order.arguments):
             said = "the station was restarted meanwhile: whether this happened is not known"
             self._answer(case, self._clerk.response(order, Unavailable(said), Code.E_INTERNAL))
+        elif order.way is Way.LOCAL:  # whoever asked heard that the station ended, or that nothing was done
+            said = "the station was restarted before this was begun"
+            self._answer(case, self._clerk.response(order, Unavailable(said, hint="ask again"), Code.E_EXPIRED))
         elif order.kept.body or order.command.max_body_bytes and not getattr(order.arguments, "next", 0):
             said = "the station was restarted before this was begun, and what came with it is gone"
             self._answer(case, self._clerk.response(order, Unavailable(said, hint="ask again"), Code.E_EXPIRED))

@@ -18,6 +18,9 @@ MAX_NAME: Final = 80
 _PLAIN: Final = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 """Latin letters that are no plain letter with an accent."""
 
+_BREAKS: Final = ("Cc", "Zl", "Zp")
+"""Unicode categories of what is more on a terminal than a letter or a blank: controls, separators of lines."""
+
 
 def slug_of(name: str) -> str:
     """Give the slug of a class: its name without accents, in small letters, with `_` for whatever else is in it.
@@ -37,9 +40,9 @@ def slug_of(name: str) -> str:
         raise BadData(
             f"a class name has at most {MAX_NAME} characters, this one {len(name)}", hint="give it a shorter one"
         )
-    if not name.isprintable():
+    if any(unicodedata.category(letter) in _BREAKS for letter in name):
         raise BadData(
-            f"the class name {name!r} has characters that cannot be printed",
+            f"the class name {name!r} has line breaks, or characters that move the cursor",
             hint="write it in one line of letters, digits and blanks",
         )
     letters = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()

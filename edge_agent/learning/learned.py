@@ -160,6 +160,8 @@ class Learned:
         Raises:
             BadData: the name is none, or differs from that of a class by case, accents or punctuation only.
         """
+        if (there := next((slug for slug, known in self.names.items() if known == name), "")) in self.classes:
+            return there  # also where no new class could be called so
         slug = slug_of(name)
         known = self.names.get(slug, slug)
         if name != known and slug in self.classes:

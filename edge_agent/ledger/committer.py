@@ -162,6 +162,7 @@ class Committer:
 
     def tidy(self) -> None:
         """Checkpoint the store and bound its size; called when the receipts are out, so that no part waits for it."""
+        self._tell_freed(self._clock.now())
         try:
             if self._transactions - self._checkpointed >= CHECKPOINT_EVERY:
                 self._checkpointed = self._transactions
@@ -266,7 +267,10 @@ class Committer:
         self._backlog.failed()
         now = self._retry_s = self._clock.now()
         self._freed += freed
-        if now >= self._freed_told_s + FREED_AGAIN_S:
+        self._tell_freed(now)
+
+    def _tell_freed(self, now: float) -> None:
+        if self._freed and now >= self._freed_told_s + FREED_AGAIN_S:
             message = f"the disk is full: {self._freed / 1e6:.1f} MB of kept pictures and windows made room for answers"
             self._note("warning", "made_room", message, freed_bytes=self._freed)
             self._freed, self._freed_told_s = 0, now

@@ -176,6 +176,16 @@ class Lessons:
         slug, sources = ("", ()) if candidate.change is None else (candidate.change.slug, candidate.change.sources)
         return Teaching(self._clock.utc(), "cancel", slug, active, active, sources, who)
 
+    @property
+    def waiting(self) -> Known | None:
+        """What waits to be promoted; None where nothing does."""
+        return self._recipe.candidate
+
+    def retract(self, before: Known | None) -> None:
+        """Take back the last proposal, so that what was `waiting` before it waits again; see `Recipe.retract`."""
+        self._batches.end()
+        self._recipe.retract(before)
+
     def forget(self, what: str, who: str) -> Steps[tuple[Changed, list[Teaching]]]:
         """Forget a class, or samples by id or source, as if they had never been learned; see `Recipe.forget`.
 

@@ -217,6 +217,21 @@ class Recipe:
         self._store.cancel()
         self._candidate = None
 
+    def retract(self, before: Known | None) -> None:
+        """Have what waited before the last proposal wait again, or nothing, where nothing did.
+
+        Args:
+            before: `candidate` before `propose`.
+
+        Raises:
+            Unavailable: the disk is full or failing; then the proposal waits.
+        """
+        if before is None or before.change is None:
+            self.cancel()
+        else:
+            self._store.propose(before.learned, before.change, instead=True)
+            self._candidate = before
+
     def learn(self, lesson: Lesson, who: str, utc: float) -> Steps[Turn]:
         """Judge by what is known with a lesson from now on; as `propose` and `promote` together."""
         self._store.check_free()

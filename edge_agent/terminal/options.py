@@ -39,6 +39,13 @@ def user_name() -> str:
         return f"user {os.getuid()}"  # one without a name, as in some containers
 
 
+def named(text: str) -> str:
+    """Read a name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name is needed")
+    return text
+
+
 def count(text: str) -> int:
     """Read a whole number."""
     if not text.isascii() or not text.isdigit():

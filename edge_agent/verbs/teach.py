@@ -227,7 +227,7 @@ def _give_up(socket: Path, options: TeachOptions, learned: int) -> None:
             api.call(socket, "cancel", {"who": options.who})
             warn(Unavailable(f"the station has given up the lesson of {options.label}"))
     except EdgeAgentError as error:
-        warn(Unavailable(f"the lesson of {options.label} was not given up: {error}", hint=error.hint or back))
+        warn(Unavailable(f"the lesson of {options.label} was not given up: {error.message}", hint=back))
     if learned:
         warn(Unavailable(f"{learned} examples of {options.label} were taken before that", hint=back))
 

@@ -61,6 +61,8 @@ def change_trust(
         raise WrongUsage(
             f"to trust a key needs {', '.join(lacks)} too", hint="edge-agent trust add NAME KEY --role ROLE"
         )
+    if to == "remove" and name is None:
+        raise WrongUsage("`trust remove` needs to know whose key is meant", hint="edge-agent trust remove NAME")
     public = None if key is None else public_of(key)
     arguments = checked("trust", to=to, who=who, name=name, role=role, public=public)
     assert isinstance(arguments, TrustArguments)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_rig import ACKNOWLEDGER, CONSOLE, ID, OPERATOR, STRANGER, TOPICS, Life, World, request
+from journal_rig import ACKNOWLEDGER, CONSOLE, ID, OPERATOR, STRANGER, TOPICS, Cut, Life, World, request
 
 from edge_agent import strictjson
 from edge_agent.api import Caller, Request
@@ -502,9 +502,9 @@ def test_a_local_request_that_cannot_be_stored_is_told_so(life: Life) -> None:
     assert isinstance(error, Unavailable)
 
 
-def asked(life: Life, name: str, **arguments: object) -> Request:
+def asked(life: Life, name: str, id_: str = "", **arguments: object) -> Request:
     """Ask over the socket, of a station whose ledger takes what it is given and writes nothing yet."""
-    request = Request(COMMANDS[name], checked(name, **arguments))
+    request = Request(COMMANDS[name], checked(name, **arguments), id=id_)
     Counter(life.journal, life.clock).take(request, life.clock.now())
     assert life.poked
     return request
@@ -524,6 +524,35 @@ def test_nobody_at_the_socket_waits_for_a_disk_without_end_and_what_they_gave_up
     life.turn()  # the disk is back
     assert world.state[Resource.RECIPE] == 0 and world.codes() == ["E_EXPIRED"]
     assert life.journal.step(life.clock.now()) == NEVER
+
+
+def test_whoever_asks_again_for_what_was_given_up_hears_the_same_at_once(life: Life) -> None:
+    asked(life, "use", "tap-1", recipe="bolts", who="anna")
+    life.clock.advance(PATIENCE_S + 0.1)
+    life.journal.step(life.clock.now())
+    again = asked(life, "use", "tap-1", recipe="bolts", who="anna")
+    _, error = again.outcome()
+    assert isinstance(error, Unavailable) and "nothing was done" in error.message
+    life.turn()
+    assert not life.world.state[Resource.RECIPE]
+
+
+def test_what_a_person_at_the_socket_was_told_was_not_done_is_not_done_by_the_next_start(world: World) -> None:
+    life = Life(world)
+    request = asked(life, "use", recipe="bolts", who="anna")
+    life.clock.advance(PATIENCE_S + 0.1)
+    life.journal.step(life.clock.now())
+    assert isinstance(request.outcome()[1], Unavailable)
+    with pytest.raises(Cut):  # the disk is back, and the station ends before it hears of it
+        life.left = 1
+        life.turn()
+    life.end()
+    assert world.rows("SELECT answer FROM commands") == [(None,)]
+
+    next_life = Life(world)
+    next_life.run()
+    assert world.state[Resource.RECIPE] == 0 and world.codes() == ["E_EXPIRED"]
+    next_life.end()
 
 
 def test_an_answer_that_no_disk_takes_is_told_at_the_socket_all_the_same(life: Life, world: World) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import faults, tables
-from edge_agent.config.faults import MAX_SOCKET_PATH_BYTES
+from edge_agent.config.faults import MAX_SOCKET_PATH_BYTES, api_faults
 from edge_agent.config.file import MAX_FILE_BYTES, check_config, load_config
 from edge_agent.config.tomltext import Problem
 from edge_agent.errors import ConfigError
@@ -131,6 +131,20 @@ def test_a_state_folder_too_deep_for_its_socket(folder) -> None:
 )
 def test_the_folder_of_a_socket_is_there_and_no_other_file_in_its_place(folder, written, count) -> None:
     assert [p.key for p in check(folder, f'api.socket = "{written}"')] == ["api.socket"] * count
+
+
+def test_what_only_a_running_station_needs_keeps_nobody_from_looking(folder) -> None:
+    problems = check(folder, 'api.operators = "nobody-here"\napi.socket = "none/a.sock"')
+    assert len(problems) == 2
+    config = load_config(folder / "station.toml")
+    assert config.api.operators == "nobody-here"
+    with pytest.raises(ConfigError):
+        load_config(folder / "station.toml", api_faults)
+
+
+def test_a_folder_that_is_reached_through_a_link_is_made_by_systemd_all_the_same(folder) -> None:
+    (folder / "var-run").symlink_to("/run")
+    assert check(folder, 'api.socket = "var-run/station-1/a.sock"') == []
 
 
 def test_the_groups_of_the_local_api_exist(folder) -> None:

@@ -35,6 +35,8 @@ def test_the_verb_leads_from_nothing_to_a_certificate(tmp_path: Path, capsys: py
     state, request, signed, ca = (tmp_path / name for name in ("state", "a.csr", "a.pem", "ca.pem"))
     authority = Authority()
     ca.write_bytes(authority.pem)
+    assert run("show", "--state", state) == 2
+    state.mkdir()
     assert run("show", "--state", state) == 1
     assert run("make", "--state", state) == 0
     assert run("make", "--state", state) == 78
@@ -57,8 +59,8 @@ def test_the_verb_leads_from_nothing_to_a_certificate(tmp_path: Path, capsys: py
 
 
 def test_wrong_usage_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("install", "--state", tmp_path) == 1
-    assert run("show", tmp_path / "x", "--state", tmp_path) == 1
+    assert run("install", "--state", tmp_path) == 2
+    assert run("show", tmp_path / "x", "--state", tmp_path) == 2
     assert run("install", tmp_path / "gone.pem", "--state", tmp_path) == 1
     (tmp_path / "huge.pem").write_bytes(b"x" * 70_000)
     assert run("install", tmp_path / "huge.pem", "--state", tmp_path) == 1

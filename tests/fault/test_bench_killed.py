@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -40,3 +41,15 @@ def _runs(process: str) -> bool:
     except OSError:
         return False
     return state not in "ZX"
+
+
+def test_a_bench_that_is_asked_to_end_leaves_no_folder(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edge_agent", "bench", "--line", "10", "--minutes", "5", "--bundle", "castings"]
+    with subprocess.Popen(words, env=os.environ | {"TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE) as bench:
+        until = time.monotonic() + 60.0
+        while not list(tmp_path.glob("edge-agent-bench-*/*")) and time.monotonic() < until:
+            time.sleep(0.05)
+        bench.terminate()
+        _, said = bench.communicate(timeout=30.0)
+    assert said.decode().endswith("edge-agent: interrupted\n") and bench.returncode == 130
+    assert not list(tmp_path.iterdir())

@@ -251,6 +251,20 @@ def test_a_full_disk_that_pictures_make_room_on_is_said_once_a_minute_and_is_no_
     assert [event.data["freed_bytes"] for event in told] == [1_500_000, 3_000_000]
 
 
+def test_what_went_after_it_was_said_is_said_too_though_the_disk_has_room_again() -> None:
+    clock, store = ManualClock(), MemoryStore([FULL, None, FULL])
+    committer = Committer(store, clock, 10, make_room=lambda: 1_500_000)
+    for number in (1, 2):
+        committer.step([part(number)])
+        committer.step()
+    clock.advance(61.0)
+    committer.tidy()
+    step_until(committer, clock, clock.now() + 10.0)
+
+    told = [event.data["freed_bytes"] for batch in store.batches for event in batch.events]
+    assert told == [1_500_000, 1_500_000]
+
+
 def test_other_faults_cost_no_pictures() -> None:
     clock, store = ManualClock(), MemoryStore([DISK_FAILS])
     committer = Committer(store, clock, 10, make_room=lambda: 1 / 0)

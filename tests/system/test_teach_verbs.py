@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shlex
@@ -250,12 +251,40 @@ def test_a_lesson_is_given_up_while_it_is_proven(state_dir: Path, monkeypatch: p
         caller = threading.Thread(target=teach)
         caller.start()
         wait_until(lambda: agent.teacher.stage is Stage.PROPOSING and agent.holdings.recipe.candidate is not None)
-        assert api.call(socket, "cancel", {"who": "Ben"}) == {"cancelled": "candidate"}
+        assert api.call(socket, "cancel", {"who": "Ben"}) == {"cancelled": "lesson"}
         caller.join()
         assert "cancelled" in str(said[0])
-        assert agent.teacher.stage is Stage.IDLE and "scratch" not in agent.holdings.recipe.learned.classes
-    with Reader(state_dir) as reader:
-        assert [(row.action, row.who) for row in reader.teachings(1)] == [("cancel", "Ben")]
+        assert agent.teacher.stage is Stage.IDLE and agent.holdings.recipe.candidate is None
+
+
+def test_what_a_colleague_taught_waits_on_when_a_lesson_added_to_it_is_given_up(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(lessons: Lessons) -> Steps[None]:
+        while True:
+            yield None
+
+    with Station(config(state_dir)) as station:
+        station.propose("scratch", several("scratch", 3), who="Anna")
+        blobs = sorted(file.name for file in (state_dir / "blobs").rglob("*") if file.is_file())
+    with monkeypatch.context() as patched, running(config(state_dir)) as (agent, socket):
+        patched.setattr(Lessons, "sheet", endless)
+
+        def teach() -> None:
+            with contextlib.suppress(BadData):
+                api.call(socket, "teach", {"label": "scratch", "who": "Ben"}, pack(several("scratch", 2, start=50)))
+
+        caller = threading.Thread(target=teach)
+        caller.start()
+        wait_until(lambda: len(agent.holdings.recipe.candidate.change.sources) == 5)
+        assert api.call(socket, "cancel", {"who": "Ben"}) == {"cancelled": "lesson"}
+        caller.join()
+        assert agent.teacher.stage is Stage.PROPOSED
+    assert sorted(file.name for file in (state_dir / "blobs").rglob("*") if file.is_file()) == blobs
+    with Station(config(state_dir)) as station:
+        assert len(station.lessons.waiting.change.sources) == 3
+        station.promote("Anna", overrule=True)
+        assert {known.slug: len(known.samples) for known in station.lessons.classes()}["scratch"] == 3
 
 
 def test_the_lines_parts_are_looked_at_beside_the_loop(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

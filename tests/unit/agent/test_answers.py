@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from edge_agent.agent.answers import Answers
 from edge_agent.agent.given import Plan
 from edge_agent.agent.teacher import Teacher
 from edge_agent.commands.arguments import CancelArguments, ForgetArguments, TeachArguments, UndoArguments
-from edge_agent.errors import BadData, Unavailable
+from edge_agent.errors import BadData, EdgeAgentError, Unavailable
 from edge_agent.learning.example import Example, pack
 from edge_agent.learning.stage import Stage
 from edge_agent.runtime.background import Chore
@@ -87,7 +88,7 @@ def test_how_much_is_proven_does_not_fall_back_where_it_is_not_known() -> None:
     known = SimpleNamespace(
         clock=StepwiseClock(),
         recipe=SimpleNamespace(candidate=waiting),
-        lessons=SimpleNamespace(sheet=proving, propose=proposing, taught=lambda *what, **how: None),
+        lessons=SimpleNamespace(sheet=proving, propose=proposing, waiting=None, taught=lambda *what, **how: None),
     )
     background = SimpleNamespace(submit=lambda chore: chores.append(chore) or True)
     teacher = Teacher(known, SimpleNamespace(), background, SimpleNamespace(), lambda name: None)  # type: ignore[arg-type]
@@ -170,16 +171,18 @@ def test_a_lesson_does_not_begin_for_a_product_that_is_no_longer_inspected() -> 
 class Given:
     """A lesson on its way, its chore not yet run, on a station that keeps a candidate in `waiting`."""
 
-    def __init__(self, *, now: bool = False, goes_on: bool = False) -> None:
+    def __init__(self, *, now: bool = False, goes_on: bool = False, waiting: str | None = None) -> None:
         self.chores: list[Chore] = []
         self.heard: list[object] = []
-        self.rows: list[object] = []
-        self.recipe = SimpleNamespace(candidate=None, config=SimpleNamespace(name="rings"), judge=None)
+        self.recipe = SimpleNamespace(candidate=waiting, config=SimpleNamespace(name="rings"), judge=None)
         self.learned: list[str] = []
+        self.full = False
+        self.at_the_end: Callable[[], object] = lambda: None
 
         def proposing(*said: object, **how: object) -> Steps[None]:
             yield None
-            self.recipe.candidate = "pit"
+            self.recipe.candidate = f"{waiting or ''} pit".strip()
+            self.at_the_end()
 
         def learning(*said: object, **how: object) -> Steps[str]:
             yield None
@@ -190,28 +193,34 @@ class Given:
             yield 1, 2
             return "a sheet"
 
-        def cancelling(who: str) -> str:
-            self.recipe.candidate = None
-            return f"cancelled by {who}"
-
-        lessons = SimpleNamespace(
-            propose=proposing, learn=learning, sheet=proving, cancel=cancelling, taught=lambda *what, **how: "taught"
+        self.lessons = SimpleNamespace(
+            propose=proposing,
+            learn=learning,
+            sheet=proving,
+            retract=self.retract,
+            taught=lambda lesson, seconds, *, promoted: SimpleNamespace(promoted=promoted),
+            waiting=waiting,
         )
         station = SimpleNamespace(
             clock=StepwiseClock(),
             recipe=self.recipe,
-            lessons=lessons,
-            recorder=SimpleNamespace(offer=self.rows.append),
+            lessons=SimpleNamespace(),  # of the product in use, which is another one by now
+            recorder=SimpleNamespace(offer=lambda row: None),
         )
         background = SimpleNamespace(submit=lambda chore: self.chores.append(chore) or True)
         ignored = lambda *said: None  # noqa: E731
         self.teacher = Teacher(station, SimpleNamespace(), background, ignored, ignored)  # type: ignore[arg-type]
         self._agent = SimpleNamespace(holdings=station, teacher=self.teacher, background=background)
-        product = SimpleNamespace(lessons=lessons, recipe=self.recipe)
+        product = SimpleNamespace(lessons=self.lessons, recipe=self.recipe)
         encoded = SimpleNamespace(done=8, total=8, label="pit")
         plan = Plan("pit", "ann", now=now, goes_on=goes_on)
         self.teacher.begin(product, encoded, plan, self.heard.append, 0.0)  # type: ignore[arg-type]
         self.teacher.step(1.0)
+
+    def retract(self, before: str | None) -> None:
+        if self.full:
+            raise Unavailable("the disk is full", hint="free some space")
+        self.recipe.candidate = before
 
     def cancel(self) -> list[object]:
         """Have Ben give it up; give where the answer will be."""
@@ -221,18 +230,16 @@ class Given:
         return said
 
     def run(self, parts: int = 100) -> None:
-        """Do so many parts of what waits in the background, and hand out what came of them."""
-        while self.chores and parts:
-            parts -= 1
-            chore = self.chores[0]
+        """Do so many parts of the lesson in the background, and hand out what came of it."""
+        for _ in range(parts):
+            if not self.chores:
+                return
             try:
-                result = chore.run()
-            except BadData as error:
+                result = self.chores[0].run()
+            except EdgeAgentError as error:
                 result = error
-            if isinstance(result, Paused):
-                continue
-            self.chores.remove(chore)
-            chore.then(result)
+            if not isinstance(result, Paused):
+                self.chores.pop(0).then(result)
 
 
 @pytest.mark.parametrize("now", [False, True], ids=["to be proven", "at once"])
@@ -245,42 +252,53 @@ def test_a_lesson_is_given_up_while_it_is_solved_and_leaves_nothing(now: bool) -
     given.run()
 
     assert said == [{"cancelled": "lesson"}] and isinstance(given.heard[0], BadData)
-    assert (given.recipe.candidate, given.learned, given.rows) == (None, [], [])
+    assert (given.recipe.candidate, given.learned) == (None, [])
     assert given.teacher.stage is Stage.IDLE
 
 
-@pytest.mark.parametrize("goes_on", [False, True], ids=["while proven", "between two batches"])
-def test_what_a_lesson_has_written_is_dropped_with_it(goes_on: bool) -> None:
-    given = Given(goes_on=goes_on)
-    given.run(1 if goes_on else 2)
-    said = given.cancel()
-    if goes_on:
-        given.recipe.candidate = "what waited before"
+@pytest.mark.parametrize("waiting", [None, "what a colleague taught"])
+def test_a_lesson_is_given_up_while_it_is_proven_and_what_waited_before_waits_again(waiting: str | None) -> None:
+    given = Given(waiting=waiting)
+    given.run(2)
+    assert given.recipe.candidate == f"{waiting or ''} pit".strip()
+    first, second = given.cancel(), given.cancel()
     given.run()
 
-    assert isinstance(given.heard[0], BadData) and given.teacher.stage is (Stage.PROPOSED if goes_on else Stage.IDLE)
-    if goes_on:
-        assert said == [{"cancelled": "lesson"}] and given.recipe.candidate == "what waited before"
-    else:
-        assert said == [{"cancelled": "candidate"}] and given.rows == ["cancelled by ben"]
+    assert first == second == [{"cancelled": "lesson"}] and isinstance(given.heard[0], BadData)
+    assert given.recipe.candidate == waiting
+    assert given.teacher.stage is (Stage.IDLE if waiting is None else Stage.PROPOSED)
 
 
-def test_a_lesson_that_was_learned_by_then_is_not_said_to_be_given_up() -> None:
-    given = Given(now=True)
-    given.run(1)
+def test_a_batch_that_was_written_meanwhile_is_given_up_too() -> None:
+    given = Given(goes_on=True, waiting="the batch before")
+    said: list[list[object]] = []
+    given.at_the_end = lambda: said.append(given.cancel())
+    given.run()
+
+    assert said == [[{"cancelled": "lesson"}]] and isinstance(given.heard[0], BadData)
+    assert given.recipe.candidate == "the batch before"
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["proposed", "promoted"])
+def test_a_lesson_that_had_ended_by_then_is_not_said_to_be_given_up(now: bool) -> None:
+    given = Given(now=now)
+    given.run(1 if now else 2)
     (chore,) = given.chores
     result = chore.run()
     said = given.cancel()
     chore.then(result)
 
-    assert given.heard and given.learned == ["pit"]
     (error,) = said
-    assert isinstance(error, Unavailable) and "undo" in error.hint
+    assert isinstance(error, Unavailable) and ("undo" if now else "cancel") in error.hint
+    assert (given.learned, given.recipe.candidate) == ((["pit"], None) if now else ([], "pit"))
 
 
-def test_two_people_who_give_it_up_are_both_answered() -> None:
+def test_a_lesson_that_cannot_be_taken_back_is_not_said_to_be_given_up() -> None:
     given = Given()
-    first, second = given.cancel(), given.cancel()
+    given.run(2)
+    given.full = True
+    said = given.cancel()
     given.run()
 
-    assert first == second == [{"cancelled": "lesson"}]
+    assert [str(error) for error in said] == ["the disk is full"] and given.heard == said
+    assert given.recipe.candidate == "pit" and given.teacher.stage is Stage.PROPOSED

@@ -41,8 +41,9 @@ def test_a_name_gives_its_slug(name: str, slug: str) -> None:
         ("a" * 41, "41 letters"),
         ("x" * 81, "at most 80"),
         ("a\0b" * 30, "at most 80"),
-        ("scr\natch", "cannot be printed"),
-        ("scr\x1b[2Jatch", "cannot be printed"),
+        ("scr\natch", "line breaks"),
+        ("scr\x1b[2Jatch", "move the cursor"),
+        ("scr\u2028atch", "line breaks"),
     ],
 )
 def test_what_is_no_name_is_refused_in_words(name: str, reason: str) -> None:

@@ -62,7 +62,7 @@ class Chaos:
             self._device = self._device or device
             mine = device == self._device
             self._loads += mine
-            dead = mine and self._loads > 1 and self._random.random() < LOADS_IN_VAIN
+            dead = mine and self._loads > 1 and self.fails_to_load()
             self.counts[Fault.DEAD] += dead
         if dead:
             raise DeviceFault("made to fail at load", device=device)
@@ -71,6 +71,10 @@ class Chaos:
             return engines
         first = next(iter(engines))
         return {role: Chaotic(engine, self, device) if role == first else engine for role, engine in engines.items()}
+
+    def fails_to_load(self) -> bool:
+        """Say whether a device that was loaded before is dead now."""
+        return self._random.random() < LOADS_IN_VAIN
 
     def next(self) -> Fault | None:
         """Say what goes wrong with the present inference; None where nothing does."""

@@ -37,7 +37,7 @@ def load_config(path: Path, *more: Rule) -> Config:
 
     Args:
         path: the TOML file.
-        more: what else must hold, as `api_faults` for a station that is to be reached.
+        *more: what else must hold, as `api_faults` for a station that is to be reached.
 
     Returns:
         The configuration, resolved.

@@ -100,6 +100,11 @@ def has_room(config: EngineConfig, grows_mb: float = 0.0) -> bool:
     return (pss_mb() or 0.0) + STAND_IN_MB + grows_mb <= config.memory_mb
 
 
+def fits(config: EngineConfig) -> bool:
+    """Say whether what is loaded fits in `memory_mb`; yes where the system does not say what is taken."""
+    return (pss_mb() or 0.0) <= config.memory_mb
+
+
 def may_stand_by(config: EngineConfig) -> bool:
     """Say whether what stands in for the lane in use may be loaded before it is needed, beside a line at work."""
     return has_room(config, GROWS_MB)
@@ -168,7 +173,7 @@ def _way(
         def refused(bundle: Bundle) -> str:
             return NO_STAND_IN if places[bundle.digest] is None else ""
 
-        encoders = Encoders(made, lambda: has_room(config), evictions, refused)
+        encoders = Encoders(made, lambda: has_room(config), evictions, refused, lambda: fits(config))
         telling = watched(load, timetable.clock, encoders.began, encoders.ended, timetable.ran)
         try:
             encoders.load(bundles)

@@ -141,7 +141,7 @@ def print_stress(report: StressReport) -> None:
     say(
         f"jobs: {counts.submitted} submitted, {counts.done} done, {counts.too_late} too late, "
         f"{counts.faulted} faulted, {counts.refused} refused; "
-        f"{counts.rerun} rerun, {counts.rescued} rescued, {counts.in_vain} in vain"
+        f"{counts.rerun} rerun, {counts.rescued} rescued, {counts.saved} saved by it, {counts.in_vain} in vain"
     )
     if report.events:
         say(f"the station recorded: {_listed(report.events)}")

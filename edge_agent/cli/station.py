@@ -109,10 +109,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from edge_agent.config.faults import api_faults
     from edge_agent.config.file import check_config
+    from edge_agent.engines.pool import device_faults
     from edge_agent.terminal.printing import print_problems
 
-    problems = check_config(arguments.config)
+    problems = check_config(arguments.config, api_faults, device_faults)
     print_problems(arguments.config, problems, as_json=arguments.json)
     return EXIT_CONFIG if problems else 0
 

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_agent.config import Config, RecipeConfig
 from edge_agent.config.camera import CameraConfig
-from edge_agent.config.faults import api_faults, missing, not_a, socket_faults, wire_faults
+from edge_agent.config.faults import missing, not_a, socket_faults, wire_faults
 from edge_agent.config.schema import conform, line_of
 from edge_agent.config.section import Conflict
 from edge_agent.config.tomltext import Problem, dotted, quoted, read_toml
@@ -52,12 +52,17 @@ def load_config(path: Path, *more: Rule) -> Config:
     return config
 
 
-def check_config(path: Path) -> list[Problem]:
+def check_config(path: Path, *more: Rule) -> list[Problem]:
     """Give every problem of the configuration in `path`, in the order of the file; empty when it is good.
 
-    Beside what keeps every verb from using it, what would keep a station from being reached on this machine.
+    Args:
+        path: the TOML file.
+        *more: what else must hold, as for `load_config`.
+
+    Returns:
+        What is wrong.
     """
-    return _read(path, more=(api_faults,))[1]
+    return _read(path, more=more)[1]
 
 
 def format_problem(problem: Problem) -> str:

@@ -5,12 +5,14 @@ It runs nothing: whether the numbers are right is shown by the golden vectors, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from edge_agent.config import Config
+from edge_agent.config.section import Conflict
 from edge_agent.engines.base import Engine, together
-from edge_agent.engines.spot import DeviceName, Spot
+from edge_agent.engines.spot import SHARED, DeviceName, Spot
 from edge_agent.errors import BadData, ConfigError
 from models import Bundle
 from models.errors import BundleRefused
@@ -35,6 +37,19 @@ def find_devices() -> dict[DeviceName, str]:
         for door in (onnxruntime_engine, openvino_engine)
         for kind, what in door.kinds().items()
     }
+
+
+def device_faults(config: Config) -> Iterator[Conflict]:
+    """Say where the device that a configuration names is not on this machine; loads OpenVINO where it is no CPU."""
+    engine = config.engine
+    if engine.runtime == "openvino" and engine.device != SHARED:
+        there = [device.kind for device in find_devices() if device.runtime == engine.runtime]
+        if engine.device not in there:
+            yield Conflict(
+                ("engine.device",),
+                f'there is no "{engine.device}" here that OpenVINO can use',
+                f'it finds {", ".join(there)}; with runtime = "auto" a station takes what there is',
+            )
 
 
 def batches_of(runtime: str) -> tuple[int, ...]:

@@ -38,6 +38,8 @@ class Encoders:
         has_room: says whether there is memory for one more.
         evictions: counts what is let go.
         refused: says why a bundle cannot run here at all; "" where it can.
+        fits: says whether what is loaded by now fits in the memory; asked after a bundle was loaded, which may have
+            taken more than what was reckoned with.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Encoders:
         has_room: Callable[[], bool],
         evictions: Evictions | None = None,
         refused: Callable[[Bundle], str] = lambda bundle: "",
+        fits: Callable[[], bool] = lambda: True,
     ) -> None:
         self._make = make
         self._has_room = has_room
         self._loaded: OrderedDict[str, Encoder] = OrderedDict()  # by digest, the one that was used last at the end
         self._evictions = evictions or Evictions()
         self._refused = refused
+        self._fits = fits
         self._first = ""
         self.sizes: dict[str, frozenset[int]] = {}  #: by bundle, how many pieces may be given together; any thread
         self._last = ""
@@ -90,6 +94,8 @@ class Encoders:
             elif bundle.digest not in self._loaded and not self._refused(bundle) and self._has_room():
                 with contextlib.suppress(CannotRun):  # whoever needs it will hear why
                     self._add_proven(bundle)
+                    if not self._fits():
+                        self._evict(bundle.digest)
 
     def of(self, bundle: Bundle) -> Encoder:
         """Give the encoder of a bundle, loaded and proven now where it was not.
@@ -107,11 +113,16 @@ class Encoders:
             if why := self._refused(bundle):
                 raise CannotRun(f"bundle {bundle.name}: {why}")
             while self._loaded and not self._has_room():
-                self._evictions.count += 1
-                self._let_go(next(iter(self._loaded)))
+                self._evict(next(iter(self._loaded)))
             self._add_proven(bundle)
+            while len(self._loaded) > 1 and not self._fits():
+                self._evict(next(digest for digest in self._loaded if digest != bundle.digest))
         self._loaded.move_to_end(bundle.digest)
         return self._loaded[bundle.digest]
+
+    def _evict(self, digest: str) -> None:
+        self._evictions.count += 1
+        self._let_go(digest)
 
     def prove(self) -> int:
         """Prove every loaded encoder; one that is not of the first bundle is let go where it fails.

@@ -7,12 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic
+from typing import Final, Generic
 
 from edge_agent.errors import EdgeAgentError
 from edge_agent.scheduler.bank import Bank, LaneStatus
 from edge_agent.scheduler.job import H, R, Ticket, TooLate
 from edge_agent.scheduler.latency import Recent
+
+RESCUES: Final = 0.05
+"""Share of the jobs that are given to a second lane at the most: what is slow all the time is no exception."""
+
+RESCUES_TRIED: Final = 20
+"""After so many it is known whether they pay."""
+
+RESCUES_SAVE: Final = 0.2
+"""Share of them that the second lane has to answer first for the others to be worth its time."""
+
+RESCUES_IN_VAIN: Final = 0.005
+"""Share of the jobs that are given to a second lane where that does not pay, to hear when it does."""
 
 
 @dataclass
@@ -30,6 +42,7 @@ class DispatchCounts:
     hurried: int = 0  #: done in the cheaper way
     rerun: int = 0  #: given to another lane after one failed
     rescued: int = 0  #: given to a second lane while the first was still at it
+    saved: int = 0  #: of these, answered by the second
     in_vain: int = 0  #: results that came after another lane's, or after the part was answered
     together: int = 0  #: given to a lane together with others
     parted: int = 0  #: batches that failed, so that each job of them was run by itself
@@ -55,9 +68,10 @@ class Account(Generic[H, R]):
             self.waits.add(now - ticket.since_s)
         ticket.given = True
 
-    def ended(self, ticket: Ticket[H, R], result: R | EdgeAgentError, at_s: float) -> None:
+    def ended(self, ticket: Ticket[H, R], lane: str, result: R | EdgeAgentError, at_s: float) -> None:
         """Answer a job with what a lane made of it."""
         first = ticket.answer(result, at_s)
+        self.counts.saved += first and ticket.rescued_by == lane
         self.counts.in_vain += not first
         if ticket.job.need is not None:
             self.counts.early += first
@@ -65,6 +79,12 @@ class Account(Generic[H, R]):
             self.counts.background += first
         else:
             self.counts.done += first
+
+    def may_rescue(self) -> bool:
+        """Say whether one more job may be given to a second lane: fewer where the second is hardly ever the quicker."""
+        counts = self.counts
+        pays = counts.rescued < RESCUES_TRIED or counts.saved >= RESCUES_SAVE * counts.rescued
+        return counts.rescued <= (RESCUES if pays else RESCUES_IN_VAIN) * counts.submitted
 
     def late(self, ticket: Ticket[H, R], now: float) -> None:
         """Answer a job that nothing can do in time."""

@@ -6,6 +6,7 @@ ResourceAllocator({"cpu_ratio": 0.3, "gpu_ratio": 0.6, "npu_fallback": True}).op
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -67,8 +68,9 @@ class ResourceAllocator:
         batches: bool = False,
     ) -> None:
         self._shares = ratios if isinstance(ratios, Shares) else Shares.of(ratios)
-        if not parts_per_s > 0.0:
-            raise ConfigError(f"parts_per_s must be more than 0, not {parts_per_s!r}", hint="10 is a usual line")
+        number = isinstance(parts_per_s, int | float) and not isinstance(parts_per_s, bool)
+        if not number or not 0.0 < parts_per_s < math.inf:
+            raise ConfigError(f"parts_per_s must be a number above 0, not {parts_per_s!r}", hint="10 is a usual line")
         self._parts_per_s = parts_per_s
         self._folder = folder
         self._batches = batches

@@ -25,9 +25,6 @@ from edge_agent.scheduler.way import Way
 URGENT: Final = 64
 """Parts that may wait; at 10 ms each, those behind them would be late anyway."""
 
-RESCUES: Final = 0.05
-"""At most this share of the jobs is run twice: a second lane that computes in vain is missing elsewhere."""
-
 
 class Dispatcher(Generic[H, R]):
     """Runs jobs on lanes. Every method belongs to the loop thread.
@@ -209,9 +206,10 @@ class Dispatcher(Generic[H, R]):
     def _rescue(self, silent: Sequence[Lane[H, R]], usable: Sequence[Lane[H, R]], now: float) -> None:
         """Give what runs far too long to a lane that has nothing to do, where that is in time."""
         for ticket, idle in choice.rescues(silent, usable, now):
-            if self.counts.rescued > RESCUES * self.counts.submitted:
+            if not self._account.may_rescue():
                 return
             self.counts.rescued += 1
+            ticket.rescued_by = idle.name
             self._give(idle, [ticket], now)
 
     def _hear(self, answer: Answer[H, R], now: float) -> None:
@@ -246,7 +244,7 @@ class Dispatcher(Generic[H, R]):
 
     def _end(self, ticket: Ticket[H, R], lane: Lane[H, R], result: R | EdgeAgentError, at_s: float) -> None:
         ticket.running.discard(lane.name)
-        self._account.ended(ticket, result, at_s)
+        self._account.ended(ticket, lane.name, result, at_s)
 
     def _part(self, lane: Lane[H, R], task: Task[H, R], error: EdgeAgentError) -> None:
         """Have the jobs of a batch that failed run one by one, as if they had not been given to the lane yet."""

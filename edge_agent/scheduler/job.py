@@ -90,6 +90,7 @@ class Ticket(Generic[H, R]):
         answered: `then` has heard of it.
         alone: it is not done together with others: a batch that it was in has failed, or its work knows no batches.
         is_background: it has no deadline.
+        rescued_by: the lane that was given it while another was still at it; "" where none was.
     """
 
     job: Job[H, R]
@@ -98,6 +99,7 @@ class Ticket(Generic[H, R]):
     running: set[str] = field(default_factory=set)
     given: bool = False
     answered: bool = False
+    rescued_by: str = ""
     alone: bool = field(init=False)
     is_background: bool = field(init=False)
 

@@ -51,15 +51,18 @@ class Shares:
             )
 
     @classmethod
-    def of(cls, ratios: Mapping[str, object]) -> Self:
+    def of(cls, ratios: object) -> Self:
         """Read the ratios of a mapping; `ConfigError` names the first key or value that makes no sense."""
         known = (*RATIOS, FALLBACK)
+        if not isinstance(ratios, Mapping):
+            example = '{"cpu_ratio": 0.3, "gpu_ratio": 0.6, "npu_fallback": True}'
+            raise ConfigError(f"the shares must be a mapping, not {ratios!r}", hint=f"write {example}")
         for name in ratios:
             if name not in known:
                 near = get_close_matches(str(name), known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
                 raise ConfigError(f"there is no share called {name!r}", hint=hint)
-        return cls(**ratios)  # type: ignore[arg-type]  # every value is checked above, whatever it is
+        return cls(**ratios)  # every value is checked above, whatever it is
 
     def allowed(self, kind: str) -> float:
         """Give the share of a kind of device that inference may take."""

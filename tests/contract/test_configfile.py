@@ -9,6 +9,7 @@ from edge_agent.config import faults, tables
 from edge_agent.config.faults import MAX_SOCKET_PATH_BYTES, api_faults
 from edge_agent.config.file import MAX_FILE_BYTES, check_config, load_config
 from edge_agent.config.tomltext import Problem
+from edge_agent.engines.pool import device_faults
 from edge_agent.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ def check(folder: Path, text: str, *, bundle: str = "./bundle") -> list[Problem]
     path = folder / "station.toml"
     short_socket = "" if "api" in text else 'api.socket = "/tmp/a.sock"\n'
     path.write_text(f'recipe.bundle = "{bundle}"\n{short_socket}{text}')
-    return check_config(path)
+    return check_config(path, api_faults, device_faults)
 
 
 def test_a_good_file_loads(folder) -> None:
@@ -131,6 +132,12 @@ def test_a_state_folder_too_deep_for_its_socket(folder) -> None:
 )
 def test_the_folder_of_a_socket_is_there_and_no_other_file_in_its_place(folder, written, count) -> None:
     assert [p.key for p in check(folder, f'api.socket = "{written}"')] == ["api.socket"] * count
+
+
+def test_a_device_that_is_not_there_is_named_before_the_start(folder) -> None:
+    problems = check(folder, 'engine.device = "npu"')
+    assert [p.key for p in problems] == ["engine.device"] and "cpu" in problems[0].hint
+    assert not check(folder, 'engine = { device = "npu", runtime = "auto" }')
 
 
 def test_what_only_a_running_station_needs_keeps_nobody_from_looking(folder) -> None:

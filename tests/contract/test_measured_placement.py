@@ -382,7 +382,17 @@ def test_a_driver_that_dies_or_hangs_costs_its_own_rows_only(
     assert {row.error for row in rows} == {reason}
 
 
-@pytest.mark.parametrize("wrong", [{"bundle": "nope"}, {"parts_per_s": 0.0}, {"parts_per_s": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bundle": "nope"},
+        {"parts_per_s": 0.0},
+        {"parts_per_s": float("nan")},
+        {"parts_per_s": float("inf")},
+        {"parts_per_s": "ten"},
+        {"parts_per_s": True},
+    ],
+)
 def test_what_makes_no_sense_is_refused_before_anything_is_measured(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
         ResourceAllocator({}, **wrong)  # type: ignore[arg-type]

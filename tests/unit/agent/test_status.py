@@ -45,6 +45,16 @@ def test_what_is_counted_says_since_when_and_how_often(status: Status, kind: str
     assert "since the start" in trouble.message
 
 
+def test_background_work_that_starves_and_memory_beyond_the_budget_are_troubles() -> None:
+    status = status_of()
+    hungry = replace(status, dispatch=replace(status.dispatch, background_oldest_s=61.0))
+    assert (only(hungry).kind, "61 s" in only(hungry).message) == ("starved", True)
+    assert not list(troubles_of(replace(status, dispatch=replace(status.dispatch, background_oldest_s=59.0))))
+    fat = replace(status, memory_mb=251.0, memory_limit_mb=250.0)
+    assert (only(fat).kind, only(fat).message) == ("memory", "251 MB are used, 250 MB are allowed")
+    assert not list(troubles_of(replace(fat, memory_mb=250.0)))
+
+
 @pytest.mark.parametrize(
     ("old", "kinds"),
     [({"evidence": 65}, ["held"]), ({"evidence": 40, "inspection": 24}, []), ({"teaching": 500, "inspection": 9}, [])],

@@ -57,6 +57,7 @@ class Bench:
     refused: str = ""
     made: list[Loaded] = field(default_factory=list)
     evictions: Evictions = field(default_factory=Evictions)
+    fits: int = 9  #: so many are within the budget once they are loaded
 
     def __post_init__(self) -> None:
         self.encoders = Encoders(
@@ -64,6 +65,7 @@ class Bench:
             lambda: len(self.open) < self.room,
             self.evictions,
             lambda bundle: "no device" if bundle.name == self.refused else "",
+            lambda: len(self.open) <= self.fits,
         )
 
     def make(self, bundle: Any) -> Any:
@@ -111,6 +113,23 @@ def test_one_is_loaded_even_where_there_is_room_for_none() -> None:
     bench.use("a", "b")
 
     assert bench.open == ["b"]
+
+
+def test_what_takes_more_than_was_reckoned_with_has_others_let_go_and_never_itself() -> None:
+    bench = Bench(room=9, fits=2)
+    bench.use("a", "b", "a", "c")
+    assert bench.open == ["a", "c"] and bench.evictions.count == 1
+
+    alone = Bench(room=9, fits=0)
+    alone.use("a", "b")
+    assert alone.open == ["b"]
+
+
+def test_in_advance_what_takes_more_than_was_reckoned_with_is_let_go_itself() -> None:
+    bench = Bench(room=9, fits=2)
+    bench.encoders.load([Made(name) for name in "abc"])  # type: ignore[misc]
+
+    assert bench.open == ["a", "b"] and bench.evictions.count == 1
 
 
 def test_in_advance_the_first_is_loaded_in_any_case_and_the_others_as_there_is_room() -> None:

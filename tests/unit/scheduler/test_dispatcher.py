@@ -354,7 +354,8 @@ def test_a_job_that_takes_far_too_long_is_rescued_by_an_idle_lane_and_the_second
     bench.end("a/x", after_s=0.01)
 
     assert bench.words() == ["slow on b/y"]
-    assert (bench.dispatcher.counts.rescued, bench.dispatcher.counts.in_vain) == (1, 1)
+    counts = bench.dispatcher.counts
+    assert (counts.rescued, counts.saved, counts.in_vain) == (1, 1, 1)
 
 
 def test_at_most_one_job_in_twenty_is_rescued() -> None:
@@ -368,6 +369,27 @@ def test_at_most_one_job_in_twenty_is_rescued() -> None:
 
     assert 0 < bench.dispatcher.counts.rescued <= 0.05 * 200 + 1
     assert bench.dispatcher.counts.done == 200
+
+
+@pytest.mark.parametrize(("second_is_quicker", "most"), [(True, 81), (False, 46)])
+def test_where_the_second_lane_is_hardly_ever_the_quicker_few_jobs_are_given_to_it(
+    second_is_quicker: bool, most: int
+) -> None:
+    bench = Scripted(TWO).ready()
+    for number in range(9000):
+        bench.job(f"{number}", 0.5)
+        if number % 110 == 109:
+            bench.wait(0.1)  # far too long for what the others took
+        else:
+            bench.clock.advance(0.01)
+        for name in reversed(TWO) if second_is_quicker else TWO:
+            if bench.on(name):
+                bench.end(name)
+    counts = bench.dispatcher.counts
+
+    assert counts.done == 9000
+    assert most - 3 <= counts.rescued <= most
+    assert counts.saved == (counts.rescued if second_is_quicker else 0)
 
 
 def test_a_device_that_failed_is_tried_beside_the_line_and_used_again_when_it_passes() -> None:

@@ -187,6 +187,9 @@ def test_the_explanation_shows_predicted_and_measured_times_and_what_failed() ->
         ({"cpu_ratio": 0, "gpu_ratio": 0}, "both 0"),
         ({"cpu_ration": 0.3}, "no share called 'cpu_ration'"),
         ({7: 0.3}, "no share called 7"),
+        (None, "must be a mapping, not None"),
+        (0.3, "must be a mapping, not 0.3"),
+        ([("cpu_ratio", 0.3)], "must be a mapping"),
     ],
 )
 def test_ratios_that_make_no_sense_are_refused_by_name(ratios: dict[str, object], reason: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import ResourceAllocator
+from edge_agent import ResourceAllocator, cli
 from edge_agent.bench import placing
 from edge_agent.config import SHIPPED_BUNDLES, EngineConfig
 from edge_agent.engines import DeviceName, Spot
@@ -72,6 +72,23 @@ def test_the_call_that_everybody_knows_works_in_an_empty_folder(
     assert "in use" in placement.explain()
     assert len({c.devices for c in placement.chain}) >= 2  # onnxruntime stands in for OpenVINO, or the other way round
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("measured_at_one_pace")
+def test_a_stations_bundle_is_placed_within_its_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(allocator, "RUNS", 3)
+    station = tmp_path / "station.toml"
+    station.write_text('recipe.bundle = "castings"\nengine = { runtime = "auto", cpu_ratio = 0.3, parts_per_s = 12 }\n')
+
+    assert cli.main(["bench", "--placement", "-c", str(station), "--json"], lambda make: 0) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["bundle"].startswith("castings ") and found["parts_per_s"] == 12.0
+    assert {row["role"] for row in found["timings"]} == {"image", "vibration", "fusion"}
+    refused = [c for c in found["candidates"] if c["load"]["cpu"] > 0.3]
+    assert refused == [] or all("30 % allowed" in c["not_allowed"] for c in refused)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["station.toml"]
 
 
 @pytest.mark.usefixtures("measured_at_one_pace")

@@ -9,7 +9,7 @@ import cv2
 import pytest
 from test_demo import program
 
-from edge_agent.bench import teaching
+from edge_agent.bench import sharing, starting, teaching
 from edge_agent.cli import main
 from models.augment import AUGMENTATIONS
 
@@ -43,6 +43,23 @@ def test_a_line_whose_deadline_is_soon_after_the_tap_test_has_parts_judged(tmp_p
     report = json.loads(ran.stdout)
     assert report["deadline_ms"] == 140.0
     assert report["causes"].get("late", 0) < report["parts"] == 30
+
+
+def test_stations_are_started_and_timed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(starting, "STARTS", 1)
+    monkeypatch.setattr(starting, "SETTLED_S", 0.0)
+
+    assert starting.run_starting("castings", as_json=True) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["first_s"] > 0.0 and len(report["warm_s"]) == 1 and report["memory_mb"] > 50.0
+
+
+def test_what_recipes_share_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sharing, "USERS", 2)
+
+    assert sharing.run_sharing("castings", as_json=True) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert 0.0 < report["of_openvino"] < 1.0 and all(mb > 50.0 for mb in report["mb"].values())
 
 
 def test_a_running_station_is_taught_and_timed(

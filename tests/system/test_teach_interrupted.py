@@ -21,7 +21,12 @@ OPTIONS = teach.TeachOptions("Göod", (), (), 0, "ada", golden=False, now=False,
 
 
 def interrupted(
-    monkeypatch: pytest.MonkeyPatch, teaching: object, *, busy: bool = False, parts_of_the_line: int = 0
+    monkeypatch: pytest.MonkeyPatch,
+    teaching: object,
+    *,
+    ended: bool = False,
+    parts_of_the_line: int = 0,
+    now: bool = False,
 ) -> list[str]:
     """Interrupt a lesson that a station is giving; give the commands that it is asked after that."""
     asked: list[str] = []
@@ -30,8 +35,8 @@ def interrupted(
         asked.append(name)
         if name == "teach":
             raise KeyboardInterrupt
-        if name == "cancel" and busy:
-            raise Unavailable("the lesson was learned before", hint="`edge-agent undo` takes it back")
+        if name == "cancel" and ended:  # between the two questions
+            raise Unavailable("no lesson is being given", hint="teach something first")
         return {"teaching": teaching} if name == "status" else {"cancelled": "lesson"}
 
     monkeypatch.setattr(teach.api, "call", call)
@@ -39,7 +44,7 @@ def interrupted(
     example = Example("a.png", np.zeros((4, 4, 3), np.uint8), None, 0.0)
     monkeypatch.setattr(teach, "readable", lambda files, left_out: iter([example]))
     with pytest.raises(KeyboardInterrupt):
-        teach._proposed(Config(), replace(OPTIONS, next=parts_of_the_line), lambda error: None)
+        teach._proposed(Config(), replace(OPTIONS, next=parts_of_the_line, now=now), lambda error: None)
     return asked
 
 
@@ -59,12 +64,13 @@ def test_a_change_of_somebody_else_is_left_alone(monkeypatch: pytest.MonkeyPatch
     assert interrupted(monkeypatch, None) == ["teach", "status"]
 
 
-def test_where_it_is_learned_already_a_person_hears_how_to_take_it_back(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("now", "verb"), [(True, "`edge-agent undo` takes"), (False, "`edge-agent cancel` drops")])
+def test_where_it_has_ended_by_then_a_person_hears_how_to_take_it_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], now: bool, verb: str
 ) -> None:
-    interrupted(monkeypatch, ["good", 8, 8], busy=True)
+    interrupted(monkeypatch, ["good", 8, 8], ended=True, now=now)
     said = capsys.readouterr().err
-    assert "Göod was not given up: the lesson was learned before" in said and "`edge-agent undo` takes it back" in said
+    assert "Göod was not given up: no lesson is being given" in said and f"{verb} it" in said
 
 
 def test_a_file_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

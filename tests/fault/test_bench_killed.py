@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,5 +52,7 @@ def test_a_bench_that_is_asked_to_end_leaves_no_folder(tmp_path: Path) -> None:
             time.sleep(0.05)
         bench.terminate()
         _, said = bench.communicate(timeout=30.0)
-    assert said.decode().endswith("edge-agent: interrupted\n") and bench.returncode == 130
+    assert said.decode().endswith("edge-agent: interrupted\n")
+    # CPython ends by the signal itself where that came while a module was read; a shell makes 130 of either.
+    assert bench.returncode in (130, -signal.SIGINT)
     assert not list(tmp_path.iterdir())

@@ -51,7 +51,7 @@ _MODEL_WRONG: Final = (
 _DEVICE_FAILED: Final = (driver.Fail, driver.RuntimeException, driver.EPFail, driver.EngineError, driver.DeviceReset)
 
 
-def kinds() -> dict[str, str]:
+def descriptions() -> dict[str, str]:
     """Give the devices that this onnxruntime was built for, in small letters, with their execution providers."""
     return dict(sorted(_providers().items()))
 

@@ -46,15 +46,30 @@ _TOLD: Final = ("FULL_DEVICE_NAME", "NPU_DRIVER_VERSION")
 """What may make a device another one than it was; OpenVINO says of no other device which driver it has."""
 
 
-def kinds() -> dict[str, str]:
-    """Give the devices that OpenVINO finds on this machine, `cpu`, `gpu`, `npu`, each with its model and driver."""
+def kinds() -> tuple[str, ...]:
+    """Give the devices that OpenVINO finds on this machine: `cpu`, `gpu`, `npu`."""
+    return tuple(sorted({_kind_of(available) for available in openvino.Core().available_devices}))
+
+
+def descriptions() -> dict[str, str]:
+    """Give each of `kinds` with its model and driver, as far as the driver tells."""
     core = openvino.Core()
     found: dict[str, list[str]] = {}
     for name in core.available_devices:
-        told = core.get_property(name, "SUPPORTED_PROPERTIES")
-        words = [str(core.get_property(name, key)) for key in _TOLD if key in told]
-        found.setdefault(name.split(".")[0].lower(), []).append(" ".join(words))
+        found.setdefault(_kind_of(name), []).append(_told_by(core, name))
     return {kind: "; ".join(found[kind]) for kind in sorted(found)}
+
+
+def _kind_of(name: str) -> str:
+    return name.split(".", maxsplit=1)[0].lower()
+
+
+def _told_by(core: Any, name: str) -> str:
+    try:
+        told = core.get_property(name, "SUPPORTED_PROPERTIES")
+        return " ".join(str(core.get_property(name, key)) for key in _TOLD if key in told)
+    except RuntimeError as error:  # a driver that cannot even say this may yet compute, or not: trying it shows
+        return f"says nothing of itself: {' '.join(str(error).split())[:200]}"
 
 
 class OpenVinoEngine:

@@ -35,7 +35,7 @@ def find_devices() -> dict[DeviceName, str]:
     return {
         DeviceName(door.RUNTIME, kind): what
         for door in (onnxruntime_engine, openvino_engine)
-        for kind, what in door.kinds().items()
+        for kind, what in door.descriptions().items()
     }
 
 
@@ -43,8 +43,9 @@ def device_faults(config: Config) -> Iterator[Conflict]:
     """Say where the device that a configuration names is not on this machine; loads OpenVINO where it is no CPU."""
     engine = config.engine
     if engine.runtime == "openvino" and engine.device != SHARED:
-        there = [device.kind for device in find_devices() if device.runtime == engine.runtime]
-        if engine.device not in there:
+        from edge_agent.engines.openvino_engine import kinds  # noqa: PLC0415 (see `load_runtime`)
+
+        if engine.device not in (there := kinds()):
             yield Conflict(
                 ("engine.device",),
                 f'there is no "{engine.device}" here that OpenVINO can use',

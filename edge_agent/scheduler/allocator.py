@@ -120,8 +120,8 @@ class ResourceAllocator:
                 raise Unavailable(f"no device was found: {trouble}", hint="see edge-agent bench --placement")
             devices = dict(known.devices)  # a driver that is not well now is looked for at the next start
         if not known.first or (known.anew and again):
-            kept, new, why = known, list(devices), known.anew or why
-            known = replace(kept, first=(), ways=(), anew="")
+            new, why = list(devices), known.anew or why
+            known = replace(known, first=(), ways=(), anew="", devices={})
         else:
             new = [device for device, what in devices.items() if known.devices.get(device) != what]
             why = f"{', '.join(map(str, new))} is new here, or its driver" if new else ""

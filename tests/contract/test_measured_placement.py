@@ -15,7 +15,7 @@ import pytest
 from edge_agent import ResourceAllocator, cli
 from edge_agent.bench import placing
 from edge_agent.config import SHIPPED_BUNDLES, EngineConfig
-from edge_agent.engines import DeviceName, Spot
+from edge_agent.engines import DeviceName, Spot, openvino_engine
 from edge_agent.errors import ConfigError, StateDamaged, Unavailable
 from edge_agent.runtime.disk import RealDisk
 from edge_agent.scheduler import allocator, measuring
@@ -173,6 +173,18 @@ def test_a_device_that_is_new_or_has_another_driver_is_measured_and_no_other(ben
     assert not bench.placed().anew and not bench.measured
 
 
+def test_a_device_that_was_away_while_all_was_measured_anew_is_measured_when_it_is_back(bench: Bench) -> None:
+    there = dict(bench.devices)
+    bench.placed()
+    disk, here = RealDisk(bench.folder), fingerprint()
+    outgrown = replace(load_records(disk, here)[0][bench.bundle.digest], anew="slower")
+    save_records(disk, here, {bench.bundle.digest: outgrown})
+    bench.devices = HERE
+    assert bench.placed().anew == "slower" and set(bench.measured) == {CPU.device}
+    bench.devices = there
+    assert used(bench.placed()) == {GPU.device} and set(bench.measured) == {GPU.device}
+
+
 def test_whole_ways_are_run_once_and_again_where_there_is_another(bench: Bench) -> None:
     bench.placed()
     bench.placed()
@@ -209,6 +221,21 @@ def test_drivers_that_do_not_answer_for_once_cost_no_start(bench: Bench) -> None
     bench.folder.mkdir()
     with pytest.raises(Unavailable, match="no device was found: it died"):
         bench.placed()
+
+
+def test_a_driver_that_says_nothing_of_itself_hides_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Core:
+        available_devices = ("CPU", "NPU")
+
+        def get_property(self, name: str, key: str) -> object:
+            if name == "NPU":
+                raise RuntimeError("the driver is too old")
+            return ("FULL_DEVICE_NAME",) if key == "SUPPORTED_PROPERTIES" else "Xeon"
+
+    monkeypatch.setattr(openvino_engine.openvino, "Core", Core)
+    assert openvino_engine.kinds() == ("cpu", "npu")
+    found = openvino_engine.descriptions()
+    assert found["cpu"] == "Xeon" and "the driver is too old" in found["npu"]
 
 
 def test_the_devices_of_this_machine_are_found_beside_the_program_with_what_they_are() -> None:

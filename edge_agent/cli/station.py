@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,9 +92,12 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.config.faults import api_faults
-    from edge_agent.config.file import load_config
+    from edge_agent.config.file import check_config, format_problems, load_config
 
-    read = [load_config(arguments.config, api_faults)]  # what is wrong with the file is said before anything begins
+    read = [load_config(arguments.config)]  # what is wrong with the file is said before anything begins
+    if problems := check_config(arguments.config, api_faults):
+        # A line is judged also where nobody can ask how it is; what can be made later is tried again.
+        sys.stderr.write(f"{format_problems(arguments.config, problems)}\n")
 
     def make() -> Agent:
         config = read.pop() if read else load_config(arguments.config)

@@ -32,12 +32,11 @@ Rule = Callable[[Config], Iterator[Conflict]]
 """Looks at a whole, resolved configuration whose values are each within their limits."""
 
 
-def load_config(path: Path, *more: Rule) -> Config:
+def load_config(path: Path) -> Config:
     """Read and check the configuration in `path`.
 
     Args:
         path: the TOML file.
-        *more: what else must hold, as `api_faults` for a station that is to be reached.
 
     Returns:
         The configuration, resolved.
@@ -45,7 +44,7 @@ def load_config(path: Path, *more: Rule) -> Config:
     Raises:
         ConfigError: with one line for each problem.
     """
-    config, problems = _read(path, more=more)
+    config, problems = _read(path)
     if problems:
         hint = f"docs/config.md describes every key; look again with: edge-agent check -c {path}"
         raise ConfigError(format_problems(path, problems), hint=hint)
@@ -57,7 +56,7 @@ def check_config(path: Path, *more: Rule) -> list[Problem]:
 
     Args:
         path: the TOML file.
-        *more: what else must hold, as for `load_config`.
+        *more: what else a station on this machine needs, but no program that only reads what it wrote.
 
     Returns:
         What is wrong.

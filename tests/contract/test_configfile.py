@@ -143,10 +143,7 @@ def test_a_device_that_is_not_there_is_named_before_the_start(folder) -> None:
 def test_what_only_a_running_station_needs_keeps_nobody_from_looking(folder) -> None:
     problems = check(folder, 'api.operators = "nobody-here"\napi.socket = "none/a.sock"')
     assert len(problems) == 2
-    config = load_config(folder / "station.toml")
-    assert config.api.operators == "nobody-here"
-    with pytest.raises(ConfigError):
-        load_config(folder / "station.toml", api_faults)
+    assert load_config(folder / "station.toml").api.operators == "nobody-here"
 
 
 def test_a_folder_that_is_reached_through_a_link_is_made_by_systemd_all_the_same(folder) -> None:

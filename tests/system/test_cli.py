@@ -343,6 +343,18 @@ def test_ctrl_c_is_one_line_and_releases_the_engines(
     assert len(closed) == 1
 
 
+def test_a_line_is_judged_where_nobody_can_ask_how_it_is_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station = tmp_path / "station.toml"
+    station.write_text('api.socket = "none/a.sock"\n')
+    served: list[object] = []
+
+    assert cli.main(["run", "-c", str(station)], lambda make: served.append(make) or 0) == 0
+    assert served and "api.socket" in capsys.readouterr().err
+    assert run("check", "-c", station) == 78
+
+
 def test_nothing_but_bad_files_is_a_failure(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damage(tmp_path)
 

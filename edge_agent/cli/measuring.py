@@ -13,6 +13,8 @@ from edge_agent.cli.verb import AddVerb, add_verb
 from edge_agent.terminal.exits import WrongUsage
 from edge_agent.terminal.options import FAST, add_json, budget_ms, count, minutes, rate_or_fast, some
 
+BUNDLE: Final = "generic"
+
 LINE_OPTIONS: Final = (
     "--minutes",
     "--budget",
@@ -67,7 +69,7 @@ def add_verbs(add: AddVerb) -> None:
 
     verb = add_verb(add, "bench", _bench, "measure latency, overhead and memory here", "edge-agent bench --parts 1000")
     verb.add_argument("--parts", type=some, default=1000, help="parts to measure (default: 1000)")
-    verb.add_argument("--bundle", default="generic", help="a shipped bundle, or its folder (default: generic)")
+    verb.add_argument("--bundle", help=f"a shipped bundle, or its folder (default: {BUNDLE})")
     question = verb.add_mutually_exclusive_group()
     question.add_argument(
         "--placement", action="store_true", help="measure instead which part of the bundle runs best on which device"
@@ -134,6 +136,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.config is not None and arguments.bundle is not None:
+        raise WrongUsage("the station says which bundle it is about", hint="leave out --bundle, or -c FILE")
+    arguments.bundle = arguments.bundle or BUNDLE
     for option in LINE_OPTIONS:
         if arguments.line is None and getattr(arguments, option.removeprefix("--").replace("-", "_")):
             raise WrongUsage(f"{option} goes with --line", hint="edge-agent bench --line 10 " + option)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge_agent.cli.verb import AddVerb, add_verb, config_of
 from edge_agent.terminal.options import add_json, add_station, add_who, count, named
-
-if TYPE_CHECKING:
-    pass
 
 WHEN_HELP = "2026-11-24, 2026-11-24T06:00, or how long ago: 30m, 8h, 7d"
 

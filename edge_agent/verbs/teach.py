@@ -224,7 +224,9 @@ def _give_up(socket: Path, options: TeachOptions, learned: int) -> None:
     try:
         teaching = api.call(socket, "status")["teaching"]
         if teaching is not None and teaching[0] in (options.label, slug_of(options.label)):
-            api.call(socket, "cancel", {"who": options.who})
+            if api.call(socket, "cancel", {"who": options.who})["cancelled"] == "candidate":
+                warn(Unavailable(f"the lesson of {options.label} had ended: the change that waited was dropped"))
+                return
             warn(Unavailable(f"the station has given up the lesson of {options.label}"))
     except EdgeAgentError as error:
         warn(Unavailable(f"the lesson of {options.label} was not given up: {error.message}", hint=back))

@@ -9,18 +9,7 @@ from edge_agent.terminal.exits import WrongUsage
 
 
 def checked(name: str, /, **arguments: object) -> Arguments:
-    """Check what was typed; see `commands.fit.checked`.
-
-    Args:
-        name: a command of the table.
-        **arguments: its arguments, also as text; None values are left out.
-
-    Returns:
-        The arguments in typed form.
-
-    Raises:
-        WrongUsage: one is missing or wrong; the message names it.
-    """
+    """Do what `commands.fit.checked` does; what it refuses is `WrongUsage`."""
     try:
         return fit.checked(name, **arguments)
     except BadData as error:

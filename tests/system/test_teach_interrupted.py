@@ -27,6 +27,7 @@ def interrupted(
     ended: bool = False,
     parts_of_the_line: int = 0,
     now: bool = False,
+    dropped: bool = False,
 ) -> list[str]:
     """Interrupt a lesson that a station is giving; give the commands that it is asked after that."""
     asked: list[str] = []
@@ -37,7 +38,7 @@ def interrupted(
             raise KeyboardInterrupt
         if name == "cancel" and ended:  # between the two questions
             raise Unavailable("no lesson is being given", hint="teach something first")
-        return {"teaching": teaching} if name == "status" else {"cancelled": "lesson"}
+        return {"teaching": teaching} if name == "status" else {"cancelled": "candidate" if dropped else "lesson"}
 
     monkeypatch.setattr(teach.api, "call", call)
     monkeypatch.setattr(teach.api, "is_listening", lambda socket: True)
@@ -71,6 +72,14 @@ def test_where_it_has_ended_by_then_a_person_hears_how_to_take_it_back(
     interrupted(monkeypatch, ["good", 8, 8], ended=True, now=now)
     said = capsys.readouterr().err
     assert "Göod was not given up: no lesson is being given" in said and f"{verb} it" in said
+
+
+def test_a_lesson_that_had_ended_by_then_is_dropped_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interrupted(monkeypatch, ["good", 8, 8], dropped=True) == ["teach", "status", "cancel"]
+    said = capsys.readouterr().err
+    assert "the change that waited was dropped" in said and "given up" not in said
 
 
 def test_a_file_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

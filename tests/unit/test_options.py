@@ -63,6 +63,8 @@ def test_what_is_no_hash_is_not_looked_for(capsys: pytest.CaptureFixture[str]) -
         ("teach pit --next 3 --part 4", "lesson of their own"),
         ("trust add ada", "KEY, --role"),
         ("demo --count 3", "--examples"),
+        ("bench --placement -c station.toml --bundle castings", "leave out --bundle"),
+        ("bench -c station.toml", "--placement"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

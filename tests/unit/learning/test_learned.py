@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from learned_values import EMPTY, NOTHING, exemplar, identity, rows, taught
@@ -115,6 +117,13 @@ def test_a_class_keeps_the_name_a_person_gave_it_until_it_is_forgotten() -> None
     with pytest.raises(BadData, match="there is a class Kratzer, tief already"):
         learned.slug_for("kratzer_tief")
     assert learned.without_class("kratzer_tief").slug_for("kratzer_tief") == "kratzer_tief"
+
+
+def test_a_class_that_is_known_by_a_name_that_no_new_one_may_have_is_taught_on_by_that_name() -> None:
+    older = replace(taught(PITS), names={"pit": "pit\nmark"})
+    assert older.slug_for("pit\nmark") == "pit"
+    with pytest.raises(BadData, match="line breaks"):
+        older.slug_for("pit\nmarks")
 
 
 def test_a_class_that_came_without_samples_has_a_name_too() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
+import os
 import sys
 import time  # noqa: TID251 (it measures how long inference takes; that is its purpose)
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ import numpy as np
 
 from models.bundle import Bundle
 from models.errors import BundleRefused
+from models.workshop.bench.report import machine
 from models.workshop.card import table, write_section
 from models.workshop.errors import WorkshopError
 from models.workshop.runner import RUNTIMES, Model, Runner
@@ -105,10 +106,11 @@ def section(rows: list[Row], files: Mapping[str, int], turns: int) -> str:
     ]
     whole = {row.runtime: row.median_ms for row in rows if row.part == "all" and row.threads == THREADS[-1]}
     fast, slow = sorted(whole, key=lambda runtime: whole[runtime])
+    here = machine(os.getloadavg()[0])
     weights = sum(size for name, size in files.items() if name.endswith(".onnx"))
     return (
-        f"Batch 1, {turns} turns each, taking turns in one process on {platform.machine()} "
-        f"(openvino {version('openvino')}, onnxruntime {version('onnxruntime')}):\n\n"
+        f"Batch 1, {turns} turns each, taking turns in one process on {here.cpus} x {here.processor} "
+        f"({', '.join([*here.features, ''])}openvino {version('openvino')}, onnxruntime {version('onnxruntime')}):\n\n"
         f"{table(['', 'runtime', 'threads', 'median ms', 'p99 ms'], lines)}\n\n"
         f"{fast} is {whole[slow] / whole[fast]:.1f} times as fast as {slow} on {THREADS[-1]} threads. "
         f"Models {weights / 1e6:.1f} MB, all files {sum(files.values()) / 1e6:.1f} MB."

@@ -104,37 +104,39 @@ def _teach(arguments: argparse.Namespace) -> int:
 def _learned(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import show_learned
 
-    return show_learned(config_of(arguments), arguments.label, as_json=arguments.json)
+    return show_learned(config_of(arguments, changes=True), arguments.label, as_json=arguments.json)
 
 
 def _proof(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import show_proof
 
-    return show_proof(config_of(arguments), arguments.page, as_json=arguments.json)
+    return show_proof(config_of(arguments, changes=True), arguments.page, as_json=arguments.json)
 
 
 def _promote(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import promote
 
-    return promote(config_of(arguments), arguments.who, overrule=arguments.overrule, as_json=arguments.json)
+    return promote(
+        config_of(arguments, changes=True), arguments.who, overrule=arguments.overrule, as_json=arguments.json
+    )
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import cancel
 
-    return cancel(config_of(arguments), arguments.who, as_json=arguments.json)
+    return cancel(config_of(arguments, changes=True), arguments.who, as_json=arguments.json)
 
 
 def _forget(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import forget
 
-    return forget(config_of(arguments), arguments.what, arguments.who, as_json=arguments.json)
+    return forget(config_of(arguments, changes=True), arguments.what, arguments.who, as_json=arguments.json)
 
 
 def _undo(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.learned import undo
 
-    return undo(config_of(arguments), arguments.who, as_json=arguments.json)
+    return undo(config_of(arguments, changes=True), arguments.who, as_json=arguments.json)
 
 
 def _adopt(arguments: argparse.Namespace) -> int:

@@ -62,7 +62,7 @@ def _label(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.parts import label_part
 
     return label_part(
-        config_of(arguments),
+        config_of(arguments, changes=True),
         arguments.part,
         arguments.label,
         confirm=arguments.confirm,

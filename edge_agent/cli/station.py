@@ -150,4 +150,4 @@ def _gate(arguments: argparse.Namespace) -> int:
 def _use(arguments: argparse.Namespace) -> int:
     from edge_agent.verbs.parts import use_recipe
 
-    return use_recipe(config_of(arguments), arguments.recipe, arguments.who, as_json=arguments.json)
+    return use_recipe(config_of(arguments, changes=True), arguments.recipe, arguments.who, as_json=arguments.json)

@@ -41,19 +41,20 @@ def add_verb(
     return verb
 
 
-def config_of(arguments: argparse.Namespace, *, begins: bool = False) -> Config:
+def config_of(arguments: argparse.Namespace, *, begins: bool = False, changes: bool = False) -> Config:
     """Give the configuration of the station that is meant.
 
     Args:
         arguments: what was typed.
         begins: the verb makes a state folder where there is none.
+        changes: the verb is about what a station knows or recorded, so that there must be one, also in the usual place.
 
     Returns:
         The configuration.
 
     Raises:
         ConfigError: it has an error.
-        WrongUsage: the state folder that was named is not there.
+        WrongUsage: the state folder that was named, or is needed, is not there.
     """
     from edge_agent.config import Config
     from edge_agent.config.file import load_config
@@ -61,6 +62,6 @@ def config_of(arguments: argparse.Namespace, *, begins: bool = False) -> Config:
     if arguments.config is not None:
         return load_config(arguments.config)
     state: Path = arguments.state
-    if state != DEFAULT_STATE and not begins and not state.is_dir():
+    if (changes or state != DEFAULT_STATE) and not begins and not state.is_dir():
         raise WrongUsage(f"there is no state folder {state}", hint="name the station's: --state DIR, or -c FILE")
     return Config.defaults(state)

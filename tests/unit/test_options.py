@@ -187,6 +187,18 @@ def test_a_state_folder_that_was_mistyped_is_not_taken_for_a_new_station(
 
 
 @pytest.mark.parametrize(
+    "words", ["learned", "proof", "promote", "cancel", "forget pit", "undo", "label 3 pit", "use a"]
+)
+def test_in_a_folder_without_a_station_no_verb_makes_one_to_look_at(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words.split(), lambda make: 0) == 2
+    assert "there is no state folder state" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["teach", "", "x.png"],
